@@ -1,0 +1,208 @@
+//! What the migration plan means: defaults of the products filled in, nothing observed yet.
+
+use crate::model::address::{Address, Domain};
+use crate::model::digest::Digest;
+use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::position::Position;
+use crate::model::records::Mx;
+use crate::model::server::Endpoint;
+use crate::model::size::Size;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+mod mapping;
+
+/// The whole migration as the user wants it.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// `name` of the migration plan.
+    pub name: String,
+    /// The digest over the migration plan, its includes and its CSV files, password columns and
+    /// secret files left out. It binds a saved plan to what was reviewed.
+    pub document: Digest,
+    /// Where mail is read.
+    pub source: Side,
+    /// Where mail is written.
+    pub destination: Side,
+    /// By the address in the migration plan.
+    pub mailboxes: BTreeMap<Address, DesiredMailbox>,
+    /// How folders are mapped, for all mailboxes.
+    pub folders: FolderPolicy,
+    /// DNS zones with what they shall hold.
+    pub zones: BTreeMap<Domain, DesiredZone>,
+    /// Recursive resolvers to ask, `address:port`; the system's when empty.
+    pub resolvers: Vec<std::net::SocketAddr>,
+    /// Acknowledged guards.
+    pub acknowledged: Vec<Acknowledgement>,
+}
+
+/// One side of the migration.
+#[derive(Clone, Debug)]
+pub struct Side {
+    /// `rackspace-email` or `imap`.
+    pub product: String,
+    /// The IMAP server.
+    pub endpoint: Endpoint,
+    /// Connections to the server at once, all mailboxes together.
+    pub connections: u16,
+    /// Connections for one mailbox at once.
+    pub connections_per_mailbox: u16,
+    /// The largest message that the destination takes; unlimited when `None`.
+    pub message_size: Option<Size>,
+}
+
+/// One mailbox to move.
+#[derive(Clone, Debug)]
+pub struct DesiredMailbox {
+    /// The address at the source.
+    pub source: Address,
+    /// The address at the destination.
+    pub destination: Address,
+    /// How to sign in at the source.
+    pub source_login: Login,
+    /// How to sign in at the destination.
+    pub destination_login: Login,
+    /// Folders of this mailbox that stay behind, besides those of the policy.
+    pub exclude: Vec<Pattern>,
+    /// Where the mailbox stands in the migration plan.
+    pub position: Position,
+}
+
+/// How to sign in: names only, never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The mechanism and the names.
+    pub style: LoginStyle,
+    /// Where the password comes from.
+    pub secret: SecretRef,
+}
+
+/// The ways to sign in that mailferry knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginStyle {
+    /// `LOGIN user password`. Dovecot's `user*master` is written out in `user`.
+    Login {
+        /// The name that is sent.
+        user: String,
+    },
+    /// SASL PLAIN with an authorization identity, RFC 4616.
+    PlainAs {
+        /// The mailbox to act as.
+        authorization: String,
+        /// The administrator who signs in.
+        authentication: String,
+    },
+}
+
+/// A reference to a secret; the value is read only when a connection needs it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SecretRef {
+    /// An environment variable.
+    Env(String),
+    /// A file; its first line is the secret.
+    File(std::path::PathBuf),
+    /// A program and its arguments, run without a shell; the first line of its output is the
+    /// secret. Allowed only from outside the migration plan.
+    Command(Vec<String>),
+    /// The password column of a CSV file.
+    Csv {
+        /// The file.
+        file: std::path::PathBuf,
+        /// The row, the header being row 1.
+        row: usize,
+    },
+}
+
+/// Which folders go where.
+#[derive(Clone, Debug, Default)]
+pub struct FolderPolicy {
+    /// Exact path at the source → path at the destination; folders below move along. The longest
+    /// match wins.
+    pub map: BTreeMap<FolderPath, (FolderPath, Option<Position>)>,
+    /// By special use, for folders that no entry of `map` names.
+    pub by_use: BTreeMap<SpecialUse, FolderPath>,
+    /// Tried in order on the text form of the path, after `map`.
+    pub rules: Vec<FolderRule>,
+    /// Folders that stay behind.
+    pub exclude: Vec<Pattern>,
+    /// Destinations that may take several source folders.
+    pub merge: BTreeSet<FolderPath>,
+    /// Characters that the destination cannot store in a name, with their replacement.
+    pub characters: BTreeMap<char, String>,
+    /// Named changes to messages that the destination could not take as they are.
+    pub transforms: BTreeSet<String>,
+}
+
+/// A regular expression over the text form of a path.
+#[derive(Clone, Debug)]
+pub struct FolderRule {
+    /// Matches the whole or a part, as written.
+    pub pattern: regex::Regex,
+    /// With `$1` for groups.
+    pub to: String,
+    /// In the migration plan.
+    pub position: Position,
+}
+
+/// A glob over the text form of a path: `*` within a component, `**` across.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    /// As written.
+    pub text: String,
+    /// Compiled.
+    pub glob: globset::GlobMatcher,
+    /// In the migration plan.
+    pub position: Position,
+}
+
+/// What the policy says about one folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mapped {
+    /// It goes there.
+    To {
+        /// The path at the destination.
+        path: FolderPath,
+        /// Which rule said so, when it was not the folder's own name.
+        position: Option<Position>,
+    },
+    /// It stays behind.
+    Excluded {
+        /// The pattern that said so.
+        position: Position,
+    },
+    /// A rule gives something that is no folder path.
+    Invalid {
+        /// Why.
+        reason: String,
+        /// The rule.
+        position: Option<Position>,
+    },
+}
+
+/// What a zone shall hold; `None` is unmanaged.
+#[derive(Clone, Debug, Default)]
+pub struct DesiredZone {
+    /// The MX set.
+    pub mx: Option<(BTreeSet<Mx>, Position)>,
+    /// The one SPF record, RFC 7208, in full.
+    pub spf: Option<(String, Position)>,
+    /// CNAME target of `autodiscover`, lower case without final dot.
+    pub autodiscover: Option<(String, Position)>,
+    /// Authoritative servers to ask, `address:port`; found by NS when empty.
+    pub servers: Vec<std::net::SocketAddr>,
+    /// Where the zone stands in the migration plan.
+    pub position: Option<Position>,
+}
+
+/// An acknowledgement in the migration plan: it covers exactly this guard with this content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// For example `G301`.
+    pub code: String,
+    /// The object that the guard names.
+    pub object: String,
+    /// The first twelve digits of the digest over what the guard covers.
+    pub digest: String,
+    /// In the migration plan.
+    pub position: Position,
+}

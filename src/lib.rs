@@ -1,0 +1,13 @@
+//! Moves an organisation's mail from Rackspace Email, or any IMAP server, to another one the way
+//! infrastructure as code moves infrastructure: a reviewed plan, an exact apply, and proof.
+//!
+//! `plan.yaml → document → Desired; ports → observe → Observed; (Desired, Observed, ledger
+//! summary) → planner → Plan → render | saved plan → executor (observe again → intent → do →
+//! outcome → event) → verify → Evidence`, again until nothing is ready.
+
+pub mod desired;
+pub mod error;
+pub mod message;
+pub mod model;
+pub mod observed;
+pub mod ports;

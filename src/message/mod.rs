@@ -1,0 +1,7 @@
+//! Messages as octets: what a destination cannot take, and the named changes that help.
+//!
+//! Pure: no I/O and no knowledge of servers.
+
+pub mod date;
+pub mod scan;
+pub mod transform;

@@ -1,0 +1,14 @@
+//! The shared vocabulary: plain data without I/O, clock or randomness.
+
+pub mod address;
+pub mod digest;
+pub mod flags;
+pub mod folder;
+pub mod internal_date;
+pub mod position;
+pub mod reading;
+pub mod records;
+pub mod server;
+pub mod size;
+pub mod uid;
+pub mod words;

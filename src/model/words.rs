@@ -1,0 +1,40 @@
+//! The words of a server, made safe to show.
+
+use std::fmt::Write as _;
+
+/// The most octets of a server's words that are ever kept; more could carry mail content.
+pub const LIMIT: usize = 500;
+
+/// Cuts a server's words to [`LIMIT`] octets and escapes control characters, so that they can
+/// neither move a terminal's cursor nor fill a log.
+///
+/// Markup is escaped where it would be read: by the HTML and Markdown renderers.
+pub fn shown(octets: &[u8]) -> String {
+    let cut = octets.get(..LIMIT).unwrap_or(octets);
+    let mut text = String::new();
+    for c in String::from_utf8_lossy(cut).trim_end_matches(['\r', '\n']).chars() {
+        // Bidirectional controls can make a line read as another one.
+        let turns = matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns {
+            let _ = write!(text, "\\u{{{:x}}}", u32::from(c));
+        } else {
+            text.push(c);
+        }
+    }
+    if octets.len() > LIMIT {
+        text.push('…');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_length_is_bounded() {
+        assert_eq!(shown(b"NO \x1b[2J gone\r\n"), "NO \\u{1b}[2J gone");
+        assert_eq!(shown("NO \u{202e}x".as_bytes()), "NO \\u{202e}x");
+        assert!(shown(&[b'a'; 9_000]).len() <= LIMIT + '…'.len_utf8());
+    }
+}

@@ -1,0 +1,109 @@
+//! What was seen in the world: source, destination and DNS.
+//!
+//! No secrets and no mail content. Everything that could fail is a [`Reading`].
+
+use crate::model::address::{Address, Domain};
+use crate::model::flags::{Flags, PermanentFlags};
+use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::reading::Reading;
+use crate::model::records::{Mx, RecordSet};
+use crate::model::uid::{Uid, UidValidity};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One look at everything that the migration plan names.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observed {
+    /// By the address that the migration plan gives the mailbox.
+    pub source: BTreeMap<Address, Reading<MailboxState>>,
+    /// By the address at the destination.
+    pub destination: BTreeMap<Address, Reading<MailboxState>>,
+    /// By zone.
+    pub dns: BTreeMap<Domain, Reading<ZoneState>>,
+}
+
+/// A mailbox as one signed-in connection sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MailboxState {
+    /// The words of CAPABILITY after the sign-in, in upper case.
+    pub capabilities: BTreeSet<String>,
+    /// Personal namespace prefix and hierarchy separator, RFC 2342.
+    pub namespace: Reading<Namespace>,
+    /// Every folder that LIST names, by decoded path.
+    pub folders: BTreeMap<FolderPath, Reading<FolderState>>,
+    /// The quota root of the INBOX, RFC 9208; absent when the server has none.
+    pub quota: Reading<Quota>,
+}
+
+/// The personal namespace, RFC 2342.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Namespace {
+    /// What every name starts with, decoded; often empty, `INBOX.` on some servers.
+    pub prefix: String,
+    /// `None` when the server has no hierarchy.
+    pub separator: Option<char>,
+}
+
+/// Storage of a quota root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Octets in use; servers tell units of 1,024.
+    pub used: u64,
+    /// Octets allowed; `None` when storage is not limited.
+    pub limit: Option<u64>,
+}
+
+/// A folder.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderState {
+    /// The name on the wire, ASCII with `\xNN`; for people and as the key to find it again.
+    pub name: String,
+    /// From the attributes of LIST, or from the product's table of names.
+    pub special_use: Option<SpecialUse>,
+    /// In the subscription list.
+    pub subscribed: bool,
+    /// `None` for a folder that cannot be selected (`\Noselect`, `\NonExistent`).
+    pub contents: Option<FolderContents>,
+}
+
+/// What a folder that can be selected holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderContents {
+    /// UIDVALIDITY.
+    pub uid_validity: UidValidity,
+    /// UIDNEXT.
+    pub uid_next: Uid,
+    /// Number of messages.
+    pub messages: u32,
+    /// Sum of RFC822.SIZE in octets; an estimate of what a copy moves.
+    pub bytes: Option<u64>,
+    /// HIGHESTMODSEQ, RFC 7162, where the server keeps one.
+    pub highest_modseq: Option<u64>,
+    /// Flags and keywords that the folder knows.
+    pub flags: Flags,
+    /// What it lets a client store. Known at the destination only, where a folder may be selected
+    /// for writing.
+    pub permanent_flags: Option<PermanentFlags>,
+}
+
+/// A DNS zone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneState {
+    /// Each authoritative server by its name or address, asked directly and without recursion.
+    pub authoritative: BTreeMap<String, Reading<ZoneView>>,
+    /// What recursive resolvers answer, by their address.
+    pub resolvers: BTreeMap<String, Reading<ZoneView>>,
+}
+
+/// The records of interest as one server gives them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ZoneView {
+    /// MX at the zone's name.
+    pub mx: Reading<RecordSet<Mx>>,
+    /// NS at the zone's name; hosts in lower case without the final dot.
+    pub ns: Reading<RecordSet<String>>,
+    /// TXT at the zone's name, the strings of each record joined.
+    pub txt: Reading<RecordSet<String>>,
+    /// CNAME by the full name that was asked for (`autodiscover.acme.example`).
+    pub cname: BTreeMap<String, Reading<RecordSet<String>>>,
+}

@@ -1,0 +1,258 @@
+//! The ledger: what was done, message by message.
+//!
+//! Every method is one transaction. Methods that write check that this process still holds the
+//! lock (its fencing token is in the same transaction) and fail with [`ErrorKind::Locked`]
+//! otherwise. Calls block; use them from `spawn_blocking` where a reactor would wait.
+//!
+//! [`ErrorKind::Locked`]: crate::error::ErrorKind::Locked
+
+use crate::error::Result;
+use crate::model::address::Address;
+use crate::model::digest::Digest;
+use crate::model::flags::Flags;
+use crate::model::folder::FolderPath;
+use crate::model::internal_date::InternalDate;
+use crate::model::uid::{Uid, UidValidity};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A folder of a mailbox; which side, the place of use says.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FolderKey {
+    /// The mailbox: the address of the migration plan for a source folder, the destination
+    /// address for a destination folder.
+    pub mailbox: Address,
+    /// The folder.
+    pub folder: FolderPath,
+}
+
+/// What must be durable before the first APPEND into a destination folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// UIDVALIDITY of the destination folder.
+    pub uid_validity: UidValidity,
+    /// UIDNEXT of the destination folder: what we append has this UID or a higher one.
+    pub uid_next: Uid,
+    /// When it was taken.
+    pub at: Timestamp,
+    /// Set before the first APPEND of a run, cleared when every APPEND was answered and recorded.
+    /// While it is set, what lies above `uid_next` and is not in the ledger is unclear.
+    pub open: bool,
+}
+
+/// A message of a source folder as listed, before anything is done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its UID.
+    pub uid: Uid,
+    /// RFC822.SIZE in octets.
+    pub size: u64,
+    /// Flags at the source.
+    pub flags: Flags,
+    /// `None` when the server gave none that is valid.
+    pub internal_date: Option<InternalDate>,
+    /// MODSEQ, where the server keeps one.
+    pub modseq: Option<u64>,
+    /// SHA-256 over the key header fields as the server gave them; only the digest is kept.
+    pub headers: Option<Digest>,
+}
+
+/// How far a message has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageState {
+    /// Listed, not sent, or sent in a run that did not live to record the answer.
+    Pending,
+    /// The destination said OK, or it was found there by digest.
+    Acknowledged,
+    /// `verify` saw it there with an equal digest.
+    Verified,
+    /// It stays behind, with the reason.
+    Excepted(String),
+    /// Its fate could not be found out, with the reason; it is not sent.
+    Unclear(String),
+}
+
+/// A message of a source folder as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// As listed last.
+    pub listed: Listed,
+    /// How far it has come.
+    pub state: MessageState,
+    /// What is known of the copy.
+    pub copied: Option<Copied>,
+    /// A complete later listing lacked it.
+    pub vanished: bool,
+}
+
+/// What is known of a message at the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Copied {
+    /// UIDVALIDITY and UID at the destination; `None` when the server told none and it was not
+    /// looked up yet.
+    pub destination: Option<(UidValidity, Uid)>,
+    /// SHA-256 of the source's octets.
+    pub source_digest: Digest,
+    /// SHA-256 of the octets that were sent; differs only when transformed.
+    pub sent_digest: Digest,
+    /// Octets sent.
+    pub size: u64,
+    /// Flags that the destination stored: the base of later three-way merges.
+    pub stored_flags: Flags,
+    /// The flags of the source that `stored_flags` stand for.
+    pub source_flags: Flags,
+    /// INTERNALDATE sent.
+    pub internal_date: Option<InternalDate>,
+    /// Named transforms, in order.
+    pub transforms: Vec<String>,
+    /// It was there before and was recognised by digest, not sent by us.
+    pub adopted: bool,
+}
+
+/// The end of a pass over a source folder: what it looked like when it was complete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// UIDVALIDITY of the source folder.
+    pub uid_validity: UidValidity,
+    /// UIDNEXT at the listing.
+    pub uid_next: Uid,
+    /// Messages at the listing.
+    pub messages: u32,
+    /// HIGHESTMODSEQ at the listing.
+    pub highest_modseq: Option<u64>,
+}
+
+/// What the ledger holds of one source folder, in numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderTally {
+    /// Rows by state, vanished ones left out.
+    pub pending: u64,
+    /// Acknowledged or verified.
+    pub copied: u64,
+    /// Octets of those.
+    pub copied_bytes: u64,
+    /// Of `copied`, those that `verify` proved.
+    pub verified: u64,
+    /// By reason.
+    pub excepted: BTreeMap<String, u64>,
+    /// Fate unknown.
+    pub unclear: u64,
+    /// Listed once, absent from a later complete listing.
+    pub vanished: u64,
+}
+
+/// Who holds a migration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Host name.
+    pub host: String,
+    /// Identifies the boot of the host, so that a pid is not mistaken after a restart.
+    pub boot: String,
+    /// Process id.
+    pub pid: u32,
+    /// Start time of the process as the kernel counts it, so that a reused pid is not mistaken.
+    pub started: String,
+    /// `apply`, `verify`, …
+    pub command: String,
+    /// When the lock was taken.
+    pub since: Timestamp,
+    /// Last sign of life.
+    pub heartbeat: Timestamp,
+}
+
+/// What the journal keeps of one action in one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// When, by the clock of the run.
+    pub at: Timestamp,
+    /// The action's id.
+    pub action: String,
+    /// `intent`, `done`, `already done`, `stale`, `failed`, …
+    pub step: String,
+    /// A sentence, cut and escaped.
+    pub note: String,
+}
+
+/// Where everything that was done is kept.
+pub trait Ledger: Send + Sync + std::fmt::Debug {
+    /// Takes the lock, waiting not at all. An owner on the same host and boot is replaced at once
+    /// when its process is gone and never while it is there; any other one when its lease of 120 s
+    /// is over, counted from its last heartbeat to that of `owner`.
+    fn acquire(&self, owner: &Owner) -> Result<()>;
+    /// Shows that the owner lives; at least every 30 s.
+    fn heartbeat(&self, now: Timestamp) -> Result<()>;
+    /// Gives the lock back.
+    fn release(&self) -> Result<()>;
+    /// Returns who holds the lock.
+    fn holder(&self) -> Result<Option<Owner>>;
+
+    /// Returns true while nothing was ever copied or listed.
+    fn is_empty(&self) -> Result<bool>;
+    /// Returns all source folders that the ledger knows, with their numbers under the UIDVALIDITY
+    /// that was listed last.
+    fn tallies(&self) -> Result<BTreeMap<FolderKey, FolderTally>>;
+    /// Returns the last complete pass over a source folder.
+    fn last_pass(&self, source: &FolderKey) -> Result<Option<Pass>>;
+    /// Records a complete pass, after [`Ledger::end_listing`].
+    fn end_pass(&self, source: &FolderKey, pass: Pass) -> Result<()>;
+
+    /// Starts a listing of a source folder: rows not seen by [`Ledger::list`] until
+    /// [`Ledger::end_listing`] are vanished then.
+    fn begin_listing(&self, source: &FolderKey, uid_validity: UidValidity) -> Result<()>;
+    /// Returns the UIDVALIDITY under which a source folder was listed last.
+    fn listed_under(&self, source: &FolderKey) -> Result<Option<UidValidity>>;
+    /// Adds rows of a listing, at most some thousands at once: new ones become pending, known
+    /// ones take the new flags and MODSEQ, and are not vanished any more. A date or digest that
+    /// was known stays when the new row has none. Also without a listing under way, for passes
+    /// that ask for changes only.
+    fn list(&self, source: &FolderKey, uid_validity: UidValidity, rows: &[Listed]) -> Result<()>;
+    /// Ends a complete, successful listing and marks what it lacked as vanished. Never called
+    /// after an error; fails when no listing under this UIDVALIDITY was begun.
+    fn end_listing(&self, source: &FolderKey, uid_validity: UidValidity) -> Result<()>;
+
+    /// Returns rows in order of UID, from `from` on, at most `limit`; vanished ones included.
+    fn rows(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        from: Uid,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>>;
+    /// Records results, one row a source UID; the state and what is known of the copy replace
+    /// what was there. All or none: fails when a UID was never listed, or when something was copied
+    /// out of a folder that was not bound before.
+    fn settle(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        results: &[(Uid, MessageState, Option<Copied>)],
+    ) -> Result<()>;
+
+    /// Returns the checkpoint of a destination folder.
+    fn checkpoint(&self, destination: &FolderKey) -> Result<Option<Checkpoint>>;
+    /// Writes the checkpoint of a destination folder; it is on disk when this returns
+    /// (`synchronous=FULL`).
+    fn set_checkpoint(&self, destination: &FolderKey, checkpoint: &Checkpoint) -> Result<()>;
+    /// Returns which UIDs at or above `from` of a destination folder the ledger knows as ours,
+    /// over all source folders that go there.
+    fn known_destination_uids(
+        &self,
+        destination: &FolderKey,
+        uid_validity: UidValidity,
+        from: Uid,
+    ) -> Result<BTreeSet<Uid>>;
+    /// Binds a source folder to its destination folder and to no other one; what is settled from
+    /// then on is known there. What was settled before stays known where it was.
+    fn bind(&self, source: &FolderKey, destination: &FolderKey) -> Result<()>;
+    /// Returns the destination folder that a source folder is bound to.
+    fn binding(&self, source: &FolderKey) -> Result<Option<FolderKey>>;
+    /// Returns the source folders bound to a destination folder.
+    fn bound_to(&self, destination: &FolderKey) -> Result<Vec<FolderKey>>;
+
+    /// Adds to the journal.
+    fn journal(&self, entry: &JournalEntry) -> Result<()>;
+    /// Returns the last `limit` journal entries, the newest last.
+    fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>>;
+}

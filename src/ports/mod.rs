@@ -1,0 +1,6 @@
+//! The narrow traits between the core and the world, by role and not by product.
+
+pub mod clock;
+pub mod dns;
+pub mod ledger;
+pub mod secrets;
