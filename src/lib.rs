@@ -10,4 +10,5 @@ pub mod error;
 pub mod message;
 pub mod model;
 pub mod observed;
+pub mod planner;
 pub mod ports;

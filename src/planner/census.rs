@@ -1,0 +1,61 @@
+//! What the ledger and a fresh listing say about each source folder, in numbers.
+
+use crate::model::uid::UidValidity;
+use crate::ports::ledger::FolderKey;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The ledger's side of planning.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerSummary {
+    /// Nothing was ever copied or listed.
+    pub empty: bool,
+    /// By source folder. A folder that could not be listed has no entry.
+    #[serde(with = "by_pair")]
+    pub folders: BTreeMap<FolderKey, Census>,
+}
+
+/// One source folder: the listing compared with the ledger.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Census {
+    /// Messages in the listing.
+    pub listed: u64,
+    /// Their octets.
+    pub bytes: u64,
+    /// Listed, not settled in the ledger: to be copied.
+    pub to_copy: u64,
+    /// Octets of those.
+    pub to_copy_bytes: u64,
+    /// Copied, with flags at the source that differ from those that the copy stands for.
+    pub flags_changed: u64,
+    /// Settled as excepted, by reason.
+    pub excepted: BTreeMap<String, u64>,
+    /// Above the destination's size limit and not settled; part of neither `to_copy` nor `excepted`.
+    pub over_limit: u64,
+    /// Fate unknown since an interrupted run.
+    pub unclear: u64,
+    /// In the ledger, not in the listing.
+    pub vanished: u64,
+    /// UIDVALIDITY of the destination folder at the time of the copy.
+    pub destination_uid_validity: Option<UidValidity>,
+    /// An interrupted run left the destination folder's checkpoint open.
+    pub interrupted: bool,
+}
+
+mod by_pair {
+    use super::{BTreeMap, Census, FolderKey};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        map: &BTreeMap<FolderKey, Census>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<FolderKey, Census>, D::Error> {
+        Ok(Vec::<(FolderKey, Census)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}

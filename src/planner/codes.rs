@@ -1,0 +1,54 @@
+//! The codes of guards and findings that the planner gives, each with one sentence.
+
+/// The destination holds mail already and the ledger knows of no copy.
+pub const NOT_EMPTY: &str = "G301";
+/// Folders collide at the destination.
+pub const COLLISION: &str = "G302";
+/// The destination folder is not the one that was copied into.
+pub const OTHER_FOLDER: &str = "G303";
+/// Several mailboxes go to one.
+pub const SHARED_DESTINATION: &str = "G304";
+/// Folders stay behind because the migration plan excludes them.
+pub const EXCLUDED: &str = "F201";
+/// Flags or keywords that the destination cannot store.
+pub const LOST_FLAGS: &str = "F202";
+/// What is to be copied does not fit into the quota.
+pub const OVER_QUOTA: &str = "F203";
+/// Messages that were settled as excepted.
+pub const EXCEPTED: &str = "F204";
+/// The quota or the namespace could not be read.
+pub const NOT_TOLD: &str = "F205";
+/// Messages that the ledger knows and the source does not list any more.
+pub const VANISHED: &str = "F206";
+/// An acknowledgement covers nothing.
+pub const OBSOLETE: &str = "F301";
+/// A recursive resolver gave no answer.
+pub const RESOLVER_SILENT: &str = "F401";
+/// A recursive resolver still gives other records.
+pub const RESOLVER_BEHIND: &str = "F402";
+
+/// Every code of this page with the sentence that explains it.
+pub const CODES: [(&str, &str); 13] = [
+    (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
+    (
+        COLLISION,
+        "Several source folders go to one destination folder, or to names that differ in upper and lower case only.",
+    ),
+    (
+        OTHER_FOLDER,
+        "The destination folder is gone or has another UIDVALIDITY than when it was copied into.",
+    ),
+    (SHARED_DESTINATION, "Several mailboxes of the migration plan go to one destination mailbox."),
+    (EXCLUDED, "The migration plan leaves folders behind."),
+    (LOST_FLAGS, "The destination cannot store flags or keywords that are in use at the source."),
+    (OVER_QUOTA, "What is to be copied is more than the destination mailbox has room for."),
+    (EXCEPTED, "Messages stay behind, each with its reason in the ledger."),
+    (NOT_TOLD, "The server gave no answer about a quota or a namespace."),
+    (VANISHED, "Messages that were listed once are not at the source any more."),
+    (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),
+    (RESOLVER_SILENT, "A recursive resolver gave no answer."),
+    (
+        RESOLVER_BEHIND,
+        "A recursive resolver still answers with other records than the zone's own servers.",
+    ),
+];

@@ -1,0 +1,284 @@
+//! DNS records: mailferry compares them at every authoritative server; a person changes them.
+
+use super::drafts::Drafts;
+use super::plan::{ActionId, PersonStep, Records};
+use super::{codes, object};
+use crate::desired::DesiredZone;
+use crate::model::address::Domain;
+use crate::model::position::Position;
+use crate::model::reading::{Failure, Reading};
+use crate::model::records::{Mx, RecordSet};
+use crate::observed::{Observed, ZoneState, ZoneView};
+use std::collections::BTreeSet;
+
+/// A wanted record set.
+enum Wanted<'a> {
+    Mx(&'a BTreeSet<Mx>),
+    Spf(&'a str),
+    Cname { name: String, target: &'a str },
+}
+
+/// What one server answered about a wanted record set.
+enum Answer {
+    AsWanted,
+    Other(Records),
+    Unread(Failure),
+}
+
+/// Plans one zone and returns how many of its authoritative servers could be read, of how many.
+pub(super) fn plan(
+    zone: &Domain,
+    wanted: &DesiredZone,
+    observed: &Observed,
+    drafts: &mut Drafts,
+    for_person: &mut Vec<PersonStep>,
+) -> (u32, u32) {
+    let wants = wants(zone, wanted);
+    if wants.is_empty() {
+        return (0, 0);
+    }
+    let Some(state) = readable(zone, wanted, observed, drafts) else {
+        for (what, ..) in &wants {
+            drafts.count(kind(what), false);
+        }
+        return (0, 0);
+    };
+    let mut read = (0, 0);
+    for (server, reading) in &state.authoritative {
+        read.1 += 1;
+        let failure = match reading {
+            Reading::Present(_) => {
+                read.0 += 1;
+                continue;
+            }
+            Reading::Unreadable(failure) => failure.clone(),
+            Reading::Absent => Failure {
+                message: format!("{server} does not serve the zone {zone}"),
+                words: None,
+                hint: Some("Correct the NS records of the zone, or the server.".to_owned()),
+            },
+        };
+        drafts.unknown(object::name_server(server, zone), failure, wanted.position.as_ref());
+    }
+    for (what, records, position) in wants {
+        let settled = compare(zone, what, &records, position, state, read, drafts, for_person);
+        drafts.count(kind(what), settled);
+    }
+    read
+}
+
+fn kind(what: &str) -> &'static str {
+    match what {
+        "mx" => "MX record sets",
+        "spf" => "SPF records",
+        _ => "autodiscover records",
+    }
+}
+
+fn wants<'a>(
+    zone: &Domain,
+    wanted: &'a DesiredZone,
+) -> Vec<(&'static str, Wanted<'a>, &'a Position)> {
+    let mut wants = Vec::new();
+    if let Some((set, position)) = &wanted.mx {
+        wants.push(("mx", Wanted::Mx(set), position));
+    }
+    if let Some((record, position)) = &wanted.spf {
+        wants.push(("spf", Wanted::Spf(record), position));
+    }
+    if let Some((target, position)) = &wanted.autodiscover {
+        let name = format!("autodiscover.{zone}");
+        wants.push(("autodiscover", Wanted::Cname { name, target }, position));
+    }
+    wants
+}
+
+/// Returns the zone when it could be read and has servers; names it as unknown otherwise.
+fn readable<'a>(
+    zone: &Domain,
+    wanted: &DesiredZone,
+    observed: &'a Observed,
+    drafts: &mut Drafts,
+) -> Option<&'a ZoneState> {
+    let sentence =
+        |message: String, hint: &str| Failure { message, words: None, hint: Some(hint.to_owned()) };
+    let failure = match observed.dns.get(zone) {
+        Some(Reading::Present(state)) if !state.authoritative.is_empty() => return Some(state),
+        Some(Reading::Present(_)) => sentence(
+            format!("no authoritative name server of {zone} is known"),
+            "Name them in dns.zones, or correct the NS records of the zone.",
+        ),
+        Some(Reading::Absent) => sentence(
+            format!("the zone {zone} does not exist"),
+            "Register or delegate the zone, or remove it from the migration plan.",
+        ),
+        Some(Reading::Unreadable(failure)) => failure.clone(),
+        None => sentence(
+            format!("the zone {zone} was not looked at"),
+            "Plan again without leaving it out.",
+        ),
+    };
+    drafts.unknown(object::zone(zone), failure, wanted.position.as_ref());
+    None
+}
+
+#[allow(clippy::too_many_arguments, reason = "one call; each is a different thing")]
+fn compare(
+    zone: &Domain,
+    what: &str,
+    wanted: &Wanted<'_>,
+    position: &Position,
+    state: &ZoneState,
+    read: (u32, u32),
+    drafts: &mut Drafts,
+    for_person: &mut Vec<PersonStep>,
+) -> bool {
+    let mut differ: Vec<(String, Records)> = Vec::new();
+    let mut answered = 0;
+    for (server, view) in &state.authoritative {
+        let Some(view) = view.present() else { continue };
+        match answer(wanted, view) {
+            Answer::AsWanted => answered += 1,
+            Answer::Other(records) => {
+                answered += 1;
+                differ.push((server.clone(), records));
+            }
+            Answer::Unread(failure) => {
+                drafts.unknown(object::records(what, zone, server), failure, Some(position));
+            }
+        }
+    }
+    resolvers(zone, what, wanted, position, state, differ.is_empty(), drafts);
+    let everywhere = read.0 == read.1 && answered == state.authoritative.len();
+    let Some((_, records)) = differ.first().cloned() else { return everywhere };
+    let servers = if differ.len() == state.authoritative.len() {
+        Vec::new()
+    } else {
+        differ.into_iter().map(|(server, _)| server).collect()
+    };
+    for_person.push(PersonStep {
+        id: ActionId(format!("{what}/{zone}")),
+        zone: zone.clone(),
+        instruction: instruction(zone, wanted, &records, !servers.is_empty()),
+        records,
+        servers,
+        position: Some(position.clone()),
+    });
+    false
+}
+
+/// A resolver may give old records until their time to live is over, so that it blocks nothing.
+fn resolvers(
+    zone: &Domain,
+    what: &str,
+    wanted: &Wanted<'_>,
+    position: &Position,
+    state: &ZoneState,
+    in_place: bool,
+    drafts: &mut Drafts,
+) {
+    for (resolver, reading) in &state.resolvers {
+        let silent = |about: &str, why: &str| {
+            let message = format!("resolver {resolver} told nothing about {about}: {why}");
+            Some((codes::RESOLVER_SILENT, message))
+        };
+        let remark = match reading {
+            Reading::Unreadable(failure) => silent("the zone", &failure.message),
+            Reading::Absent => silent("the zone", "it says that it does not exist"),
+            Reading::Present(view) => match answer(wanted, view) {
+                Answer::Unread(failure) => silent(what, &failure.message),
+                Answer::Other(_) if in_place => Some((
+                    codes::RESOLVER_BEHIND,
+                    format!("resolver {resolver} still answers with other {what} records"),
+                )),
+                Answer::Other(_) | Answer::AsWanted => None,
+            },
+        };
+        let Some((code, message)) = remark else { continue };
+        drafts.finding(code, zone.as_str(), message, Some(position));
+    }
+}
+
+fn answer(wanted: &Wanted<'_>, view: &ZoneView) -> Answer {
+    match wanted {
+        Wanted::Mx(set) => match known(&view.mx) {
+            Err(failure) => Answer::Unread(failure),
+            Ok(Some(now)) if now.records == **set => Answer::AsWanted,
+            Ok(now) => Answer::Other(Records::Mx { now, wanted: (*set).clone() }),
+        },
+        Wanted::Spf(record) => match known(&view.txt) {
+            Err(failure) => Answer::Unread(failure),
+            Ok(texts) => {
+                let texts = texts.map(|set| set.records).unwrap_or_default();
+                let now: BTreeSet<String> = texts.into_iter().filter(|text| is_spf(text)).collect();
+                if now.len() == 1 && now.contains(*record) {
+                    Answer::AsWanted
+                } else {
+                    Answer::Other(Records::Spf { now, wanted: (*record).to_owned() })
+                }
+            }
+        },
+        Wanted::Cname { name, target } => {
+            let Some(reading) = view.cname.get(name) else {
+                return Answer::Unread(Failure {
+                    message: format!("{name} was not asked for"),
+                    words: None,
+                    hint: None,
+                });
+            };
+            match known(reading) {
+                Err(failure) => Answer::Unread(failure),
+                Ok(Some(now)) if now.records.iter().eq([*target]) => Answer::AsWanted,
+                Ok(now) => Answer::Other(Records::Cname {
+                    name: name.clone(),
+                    now,
+                    wanted: (*target).to_owned(),
+                }),
+            }
+        }
+    }
+}
+
+fn known<T: Ord + Clone>(reading: &Reading<RecordSet<T>>) -> Result<Option<RecordSet<T>>, Failure> {
+    match reading {
+        Reading::Present(set) => Ok(Some(set.clone())),
+        Reading::Absent => Ok(None),
+        Reading::Unreadable(failure) => Err(failure.clone()),
+    }
+}
+
+/// Tells whether a text is an SPF record: the version, then a blank or the end, RFC 7208
+/// section 4.5.
+fn is_spf(text: &str) -> bool {
+    let mut words = text.split(' ');
+    words.next().is_some_and(|version| version.eq_ignore_ascii_case("v=spf1"))
+}
+
+fn instruction(zone: &Domain, wanted: &Wanted<'_>, now: &Records, partly: bool) -> String {
+    let entered = match (wanted, now) {
+        (Wanted::Mx(set), Records::Mx { now, .. }) => {
+            let records: Vec<String> = set.iter().map(|mx| format!("`{mx}`")).collect();
+            let verb = if now.is_some() { "replace all MX records by" } else { "enter the MX" };
+            format!("{verb} {}, once `mailferry verify` holds", records.join(" and "))
+        }
+        (Wanted::Spf(record), Records::Spf { now, .. }) => match now.len() {
+            0 => format!("enter the TXT record `{record}`"),
+            1 => format!("replace the TXT record that starts with `v=spf1` by `{record}`"),
+            _ => format!(
+                "replace all {} TXT records that start with `v=spf1` by the one `{record}`",
+                now.len()
+            ),
+        },
+        (Wanted::Cname { name, target }, _) => {
+            format!("let `{name}` be one CNAME to `{target}.` and nothing else")
+        }
+        _ => String::new(),
+    };
+    let also = if partly {
+        "; if it is entered already, wait until the servers agree, or ask the DNS host why they \
+         do not"
+    } else {
+        ""
+    };
+    format!("At the DNS host of {zone}: {entered}{also}.")
+}

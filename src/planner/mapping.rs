@@ -1,0 +1,77 @@
+//! Where each source folder of a mailbox goes.
+
+use super::drafts::Drafts;
+use super::mailbox::Scope;
+use super::{codes, object};
+use crate::desired::Mapped;
+use crate::model::folder::FolderPath;
+use crate::model::position::Position;
+use crate::model::reading::{Failure, Reading};
+use crate::observed::{FolderContents, FolderState};
+use std::collections::BTreeMap;
+
+/// A source folder with its place at the destination.
+#[derive(Debug)]
+pub(super) struct Pair<'a> {
+    pub(super) source: &'a FolderPath,
+    /// `None` when the folder could not be read.
+    pub(super) folder: Option<(&'a FolderState, &'a FolderContents)>,
+    pub(super) destination: FolderPath,
+    /// The rule that gave the place, when it was not the folder's own name.
+    pub(super) position: Option<Position>,
+}
+
+/// Maps the folders that can be selected and those that could not be read; the latter keep their
+/// place, so that nothing else is planned there as if they were absent.
+pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>> {
+    let mut pairs = Vec::new();
+    let mut excluded: BTreeMap<Position, (u64, u64)> = BTreeMap::new();
+    for (path, reading) in &scope.source.folders {
+        let folder = match reading {
+            Reading::Absent => continue,
+            Reading::Unreadable(_) => None,
+            Reading::Present(state) => match &state.contents {
+                None => continue,
+                Some(contents) => Some((state, contents)),
+            },
+        };
+        let special_use = folder.and_then(|(state, _)| state.special_use);
+        let policy = &scope.desired.folders;
+        match policy.map(path, special_use, &scope.wanted.exclude) {
+            Mapped::To { path: destination, position } => {
+                if let Reading::Unreadable(failure) = reading {
+                    drafts.unknown(
+                        object::source_folder(scope.address, path),
+                        failure.clone(),
+                        Some(&scope.wanted.position),
+                    );
+                }
+                pairs.push(Pair { source: path, folder, destination, position });
+            }
+            Mapped::Excluded { position } => {
+                let count = excluded.entry(position).or_default();
+                count.0 += 1;
+                count.1 += folder.map_or(0, |(_, contents)| u64::from(contents.messages));
+            }
+            Mapped::Invalid { reason, position } => drafts.unknown(
+                object::source_folder(scope.address, path),
+                Failure {
+                    message: format!("{path} of {} has no place: {reason}", scope.address),
+                    words: None,
+                    hint: Some("Correct the folder rule, or exclude the folder.".to_owned()),
+                },
+                Some(position.as_ref().unwrap_or(&scope.wanted.position)),
+            ),
+        }
+    }
+    for (position, (folders, messages)) in excluded {
+        let message = format!(
+            "{folders} {} with {messages} {}: excluded by the migration plan",
+            if folders == 1 { "folder" } else { "folders" },
+            if messages == 1 { "message" } else { "messages" },
+        );
+        drafts.finding(codes::EXCLUDED, scope.address.as_str(), message, Some(&position));
+    }
+    pairs.sort_by_cached_key(|pair| super::order::folder_key(pair.source));
+    pairs
+}

@@ -1,0 +1,103 @@
+//! Remarks about a mailbox that a reviewer should read; they block nothing.
+
+use super::codes;
+use super::drafts::Drafts;
+use super::mailbox::{Scope, Standing};
+use super::mapping::Pair;
+use crate::model::reading::Reading;
+use crate::model::size::Size;
+use std::collections::BTreeMap;
+
+/// Finds what is worth a remark.
+pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    lost_flags(scope, pairs, drafts);
+    settled_without_copy(scope, pairs, drafts);
+    quota(scope, pairs, drafts);
+    if let Reading::Unreadable(failure) = &scope.source.namespace {
+        let message = format!("the namespace at the source could not be read: {}", failure.message);
+        remark(scope, codes::NOT_TOLD, message, drafts);
+    }
+}
+
+fn remark(scope: &Scope<'_>, code: &str, message: String, drafts: &mut Drafts) {
+    drafts.finding(code, scope.address.as_str(), message, Some(&scope.wanted.position));
+}
+
+fn lost_flags(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    let mut folders: BTreeMap<String, u64> = BTreeMap::new();
+    for pair in pairs {
+        let Some((_, contents)) = pair.folder else { continue };
+        let there = match scope.standing(&pair.destination) {
+            Standing::Selectable(_, there) => Some(there),
+            _ => None,
+        };
+        let lost = super::copy_folder::lost_flags(scope, contents, there);
+        if !lost.is_empty() {
+            *folders.entry(lost.to_string()).or_default() += 1;
+        }
+    }
+    for (flags, count) in folders {
+        let message = format!(
+            "the destination cannot store {flags}; in use in {count} {}",
+            if count == 1 { "folder" } else { "folders" }
+        );
+        remark(scope, codes::LOST_FLAGS, message, drafts);
+    }
+}
+
+fn settled_without_copy(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    let mut excepted: BTreeMap<String, u64> = BTreeMap::new();
+    let mut vanished = 0;
+    for pair in pairs {
+        let Some((_, contents)) = pair.folder else { continue };
+        let Some(census) = scope.census(pair.source, contents.messages) else { continue };
+        vanished += census.vanished;
+        for (reason, count) in census.excepted {
+            *excepted.entry(reason).or_default() += count;
+        }
+    }
+    for (reason, count) in excepted {
+        let message = format!("{} behind: {reason}", messages(count, "stays", "stay"));
+        remark(scope, codes::EXCEPTED, message, drafts);
+    }
+    if vanished > 0 {
+        let message = format!("{} not at the source any more", messages(vanished, "is", "are"));
+        remark(scope, codes::VANISHED, message, drafts);
+    }
+}
+
+fn messages(count: u64, one: &str, many: &str) -> String {
+    if count == 1 { format!("1 message {one}") } else { format!("{count} messages {many}") }
+}
+
+fn quota(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    let mailbox = &scope.wanted.destination;
+    let quota = match &scope.destination.quota {
+        Reading::Absent => return,
+        Reading::Present(quota) => quota,
+        Reading::Unreadable(failure) => {
+            let message = format!(
+                "the quota of {mailbox} could not be read, so nobody knows whether the mail fits: {}",
+                failure.message
+            );
+            return remark(scope, codes::NOT_TOLD, message, drafts);
+        }
+    };
+    let Some(limit) = quota.limit else { return };
+    let bytes: u64 = pairs
+        .iter()
+        .filter_map(|pair| scope.census(pair.source, pair.folder?.1.messages))
+        .map(|census| census.to_copy_bytes)
+        .sum();
+    let room = limit.saturating_sub(quota.used);
+    if bytes > room {
+        let message = format!(
+            "{} are to be copied and {mailbox} has room for {} of {}; give it a larger quota or \
+             exclude folders",
+            Size(bytes),
+            Size(room),
+            Size(limit)
+        );
+        remark(scope, codes::OVER_QUOTA, message, drafts);
+    }
+}
