@@ -7,6 +7,7 @@
 
 pub mod desired;
 pub mod error;
+pub mod imap;
 pub mod message;
 pub mod model;
 pub mod observed;

@@ -1,0 +1,39 @@
+//! The IMAP layer: frames, values, one task that reads, typed commands. Nothing here ever turns a
+//! lost line, a NO or an unreadable record into a shorter list.
+
+pub mod append;
+pub mod connection;
+pub mod error;
+pub mod fetch;
+pub mod frame;
+pub mod list;
+pub mod mailbox_name;
+pub mod select;
+pub mod sequence_set;
+pub mod sign_in;
+pub mod source;
+pub mod status;
+pub mod store;
+pub mod timeouts;
+pub mod value;
+
+mod fetch_item;
+mod pending;
+mod quote;
+mod reader;
+mod response;
+mod send;
+mod shared;
+mod tls;
+mod transport;
+mod turn;
+
+pub use append::{AppendBody, PendingAppend};
+pub use connection::{Connection, Credential};
+pub use error::ImapError;
+pub use fetch::{Bodies, BodyEvent, FetchRow, RowQuery, Rows};
+pub use list::ListEntry;
+pub use select::Selected;
+pub use sequence_set::SequenceSet;
+pub use source::SourceConnection;
+pub use timeouts::Timeouts;

@@ -1,0 +1,109 @@
+//! Commands that were sent and not yet answered.
+
+use crate::imap::error::ImapError;
+use crate::imap::fetch::{BodyEvent, FetchRow, RowQuery};
+use crate::imap::response::Untagged;
+use crate::imap::sequence_set::SequenceSet;
+use crate::imap::turn::Turn;
+use crate::model::uid::Uid;
+use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a tagged OK brought.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The text after OK.
+    pub text: Bytes,
+    /// The untagged responses that belong to the command.
+    pub data: Vec<Untagged>,
+}
+
+/// A command without its tagged answer.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub tag: String,
+    pub command: &'static str,
+    /// How long the server may be silent.
+    pub limit: Duration,
+    pub sink: Sink,
+    pub done: oneshot::Sender<Result<Answer, ImapError>>,
+    /// A record that could not be read: the command ends with this, whatever its tagged line says.
+    pub failure: Option<ImapError>,
+    /// Waits for `+`.
+    pub plus: Option<oneshot::Sender<()>>,
+    /// Octets of a literal that the server did not agree to are still to be sent.
+    pub literal_open: bool,
+}
+
+/// Where the untagged data of a command goes.
+#[derive(Debug)]
+pub(crate) enum Sink {
+    Nothing,
+    /// Kept until the tagged answer.
+    Collect(&'static [&'static str], Vec<Untagged>),
+    Rows(RowSink),
+    Bodies(BodySink),
+}
+
+#[derive(Debug)]
+pub(crate) struct RowSink {
+    /// Held until the tagged answer.
+    pub _turn: Turn,
+    pub to: Option<mpsc::Sender<FetchRow>>,
+    pub set: SequenceSet,
+    pub query: RowQuery,
+    /// UIDs of rows that were handed on.
+    pub complete: BTreeSet<Uid>,
+    /// UIDs that came with a part of what was asked for.
+    pub partial: BTreeSet<Uid>,
+}
+
+#[derive(Debug)]
+pub(crate) struct BodySink {
+    /// Held until the tagged answer.
+    pub _turn: Turn,
+    pub to: Option<mpsc::Sender<BodyEvent>>,
+    pub set: SequenceSet,
+}
+
+impl Pending {
+    /// Makes the command end in an error when its tagged line comes; the first error stays.
+    pub(crate) fn spoil(&mut self, error: ImapError) {
+        self.failure.get_or_insert(error);
+        match &mut self.sink {
+            Sink::Rows(rows) => rows.to = None,
+            Sink::Bodies(bodies) => bodies.to = None,
+            Sink::Collect(_, data) => data.clear(),
+            Sink::Nothing => {}
+        }
+    }
+
+    /// Ends the command with its tagged answer.
+    pub(crate) fn finish(mut self, result: Result<Bytes, ImapError>) {
+        if let Sink::Rows(rows) = &self.sink
+            && result.is_ok()
+            && let Some(uid) = rows.partial.difference(&rows.complete).next().copied()
+        {
+            self.spoil(ImapError::Unreadable {
+                command: self.command,
+                what: format!("a part of what was asked about UID {uid} is missing"),
+                words: None,
+            });
+        }
+        let result = match (result, self.failure) {
+            // A NO or BAD says more than the record before it.
+            (Err(error), _) | (Ok(_), Some(error)) => Err(error),
+            (Ok(text), None) => {
+                let data = match self.sink {
+                    Sink::Collect(_, data) => data,
+                    _ => Vec::new(),
+                };
+                Ok(Answer { text, data })
+            }
+        };
+        // Nobody may wait any more.
+        let _ = self.done.send(result);
+    }
+}

@@ -1,0 +1,148 @@
+//! What the reader and the writers of one connection share.
+
+use crate::imap::error::{ImapError, Words};
+use crate::imap::pending::Pending;
+use crate::imap::timeouts::Timeouts;
+use crate::imap::transport::BoxStream;
+use crate::imap::turn::Turns;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::{BufWriter, WriteHalf};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+/// Why a connection ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Cause {
+    /// End of stream, or an error of the socket.
+    Lost(Option<String>),
+    /// The server was silent for too long.
+    Silent(Duration),
+    /// The stream is out of step.
+    Protocol(String, Option<Words>),
+    /// This side closed it.
+    Dropped,
+}
+
+pub(crate) struct Shared {
+    state: Mutex<State>,
+    pub timeouts: Timeouts,
+    /// Set when nothing more will be read or written.
+    pub closed: CancellationToken,
+    /// The time limit may have changed.
+    pub changed: Notify,
+    pub round_trips: AtomicU64,
+    /// One streamed FETCH at a time.
+    pub turns: Turns,
+    pub writer: tokio::sync::Mutex<Option<BufWriter<WriteHalf<BoxStream>>>>,
+}
+
+pub(crate) struct State {
+    pub pending: VecDeque<Pending>,
+    pub cause: Option<Cause>,
+    pub bye: Option<Words>,
+    next_tag: u64,
+    progress: Instant,
+}
+
+impl Cause {
+    fn error(&self, command: &'static str, bye: Option<Words>) -> ImapError {
+        let reason = match self {
+            Self::Silent(limit) => {
+                return ImapError::Timeout { what: command, seconds: limit.as_secs() };
+            }
+            Self::Protocol(what, words) => {
+                return ImapError::Protocol { what: what.clone(), words: words.clone() };
+            }
+            Self::Lost(reason) => reason.clone(),
+            Self::Dropped => Some("this side closed it".to_owned()),
+        };
+        ImapError::Closed { command, bye, reason }
+    }
+}
+
+impl Shared {
+    pub(crate) fn new(writer: WriteHalf<BoxStream>, timeouts: Timeouts, round_trips: u64) -> Self {
+        Self {
+            state: Mutex::new(State {
+                pending: VecDeque::new(),
+                cause: None,
+                bye: None,
+                next_tag: 0,
+                progress: Instant::now(),
+            }),
+            timeouts,
+            closed: CancellationToken::new(),
+            changed: Notify::new(),
+            round_trips: AtomicU64::new(round_trips),
+            turns: Turns::default(),
+            writer: tokio::sync::Mutex::new(Some(BufWriter::with_capacity(32 << 10, writer))),
+        }
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection: every unfinished command ends in an error. The first cause stays.
+    pub(crate) fn close(&self, cause: Cause) {
+        let mut state = self.state();
+        let cause = state.cause.get_or_insert(cause).clone();
+        let bye = state.bye.clone();
+        let pending = std::mem::take(&mut state.pending);
+        drop(state);
+        self.closed.cancel();
+        for command in pending {
+            let error = cause.error(command.command, bye.clone());
+            command.finish(Err(error));
+        }
+    }
+
+    /// Returns the error of a command that a closed connection cannot take.
+    pub(crate) fn closed_error(&self, command: &'static str) -> ImapError {
+        let state = self.state();
+        let cause = state.cause.clone().unwrap_or(Cause::Lost(None));
+        cause.error(command, state.bye.clone())
+    }
+
+    /// Gives a command its tag and its place in the queue; `None` when the connection is closed.
+    pub(crate) fn register(&self, make: impl FnOnce(String) -> Pending) -> Option<String> {
+        let mut state = self.state();
+        state.next_tag += 1;
+        let tag = format!("M{}", state.next_tag);
+        let pending = make(tag.clone());
+        if state.cause.is_some() {
+            return None;
+        }
+        if state.pending.is_empty() {
+            self.round_trips.fetch_add(1, Ordering::Relaxed);
+        }
+        state.progress = Instant::now();
+        state.pending.push_back(pending);
+        drop(state);
+        self.changed.notify_one();
+        Some(tag)
+    }
+
+    /// Octets moved, in either direction.
+    pub(crate) fn touch(&self) {
+        self.state().progress = Instant::now();
+    }
+
+    /// Returns when silence has lasted too long, and the limit; `None` while nothing is asked.
+    pub(crate) fn deadline(&self, in_literal: bool) -> Option<(Instant, Duration)> {
+        let state = self.state();
+        let limit = state.pending.iter().map(|command| command.limit).max()?;
+        let limit = if in_literal { limit.max(self.timeouts.literal) } else { limit };
+        Some((state.progress + limit, limit))
+    }
+}
+
+impl State {
+    pub(crate) fn find(&mut self, tag: &str) -> Option<&mut Pending> {
+        self.pending.iter_mut().find(|command| command.tag == tag)
+    }
+}

@@ -1,0 +1,270 @@
+//! The stream before the sign-in: connects, reads the greeting line by line, switches to TLS.
+
+use crate::imap::error::{ImapError, Words};
+use crate::imap::response::{self, Response, Status, Untagged};
+use crate::imap::timeouts::Timeouts;
+use crate::imap::tls;
+use crate::imap::value::Piece;
+use crate::model::server::{Endpoint, TlsMode};
+use bytes::{Buf, BytesMut};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// Longer lines than this do not come before the sign-in.
+const LINE_LIMIT: usize = 64 << 10;
+
+/// A stream with or without TLS.
+pub(crate) trait Transport:
+    AsyncRead + AsyncWrite + Unpin + Send + Sync + std::fmt::Debug
+{
+}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + std::fmt::Debug> Transport for T {}
+
+/// The stream that a connection is built on.
+pub(crate) struct BoxStream(pub Box<dyn Transport>);
+
+/// A stream that is read by lines, with what was read beyond the last one.
+#[derive(Debug)]
+pub(crate) struct LineStream {
+    pub stream: BoxStream,
+    pub begun: BytesMut,
+}
+
+impl std::fmt::Debug for BoxStream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("BoxStream")
+    }
+}
+
+impl AsyncRead for BoxStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut tokio::io::ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_read(cx, to)
+    }
+}
+
+impl AsyncWrite for BoxStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.0).poll_write(cx, octets)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_flush(cx)
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.0).poll_shutdown(cx)
+    }
+}
+
+impl LineStream {
+    pub(crate) fn new(stream: BoxStream) -> Self {
+        Self { stream, begun: BytesMut::new() }
+    }
+
+    /// Takes a line, its end included, out of what was read; `None` when there is none yet.
+    pub(crate) fn take_line(&mut self) -> Option<BytesMut> {
+        let end = self.begun.iter().position(|&octet| octet == b'\n')?;
+        Some(self.begun.split_to(end + 1))
+    }
+
+    /// Tells whether so much came without a line end that none will come.
+    pub(crate) fn overflows(&self) -> bool {
+        self.begun.len() > LINE_LIMIT
+    }
+
+    async fn response(&mut self, command: &'static str) -> Result<Response, ImapError> {
+        loop {
+            if let Some(line) = self.take_line() {
+                let line = line.freeze();
+                let text = line.slice(..line.trim_ascii_end().len());
+                return Ok(response::read(vec![Piece::Text(text)]));
+            }
+            let read = match self.stream.read_buf(&mut self.begun).await {
+                Ok(read) => read,
+                Err(error) => return Err(lost(command, Some(&error))),
+            };
+            if read == 0 {
+                return Err(lost(command, None));
+            }
+            if self.overflows() {
+                return Err(protocol("a line before the sign-in has no end"));
+            }
+        }
+    }
+
+    async fn command(
+        &mut self,
+        command: &'static str,
+        keyword: &'static str,
+    ) -> Result<Vec<Untagged>, ImapError> {
+        let line = format!("P1 {command}\r\n");
+        if let Err(error) = self.stream.write_all(line.as_bytes()).await {
+            return Err(lost(command, Some(&error)));
+        }
+        if let Err(error) = self.stream.flush().await {
+            return Err(lost(command, Some(&error)));
+        }
+        let mut kept = Vec::new();
+        loop {
+            match self.response(command).await? {
+                Response::Untagged(data) if data.keyword == "BYE" => {
+                    return Err(ImapError::Bye { words: Words::new(&data.text) });
+                }
+                Response::Untagged(data) if data.keyword == keyword => kept.push(data),
+                Response::Untagged(_) | Response::Blank => {}
+                Response::Tagged { tag, status, text } if tag == "P1" => {
+                    let words = Words::new(&text);
+                    return match status {
+                        Status::Ok => Ok(kept),
+                        Status::No => Err(ImapError::No { command, words }),
+                        Status::Bad => Err(ImapError::Bad { command, words }),
+                        Status::Unknown => Err(protocol("the answer has no status")),
+                    };
+                }
+                Response::Tagged { .. } | Response::Continue => {
+                    return Err(protocol("the server answered what was not asked"));
+                }
+            }
+        }
+    }
+}
+
+fn lost(command: &'static str, error: Option<&io::Error>) -> ImapError {
+    let reason = error.map(|error| error.kind().to_string());
+    ImapError::Closed { command, bye: None, reason }
+}
+
+fn protocol(what: &str) -> ImapError {
+    ImapError::Protocol { what: what.to_owned(), words: None }
+}
+
+/// Returns the capabilities in upper case from the values of CAPABILITY.
+pub(crate) fn capabilities(data: &[Untagged]) -> Result<BTreeSet<String>, ImapError> {
+    let words: BTreeSet<String> = data
+        .iter()
+        .flat_map(|line| &line.values)
+        .filter_map(crate::imap::value::Value::upper)
+        .collect();
+    if words.is_empty() {
+        return Err(protocol("the server told no capabilities"));
+    }
+    Ok(words)
+}
+
+/// Connects, reads the greeting, protects the stream, asks for the capabilities.
+pub(crate) async fn open(
+    endpoint: &Endpoint,
+    timeouts: &Timeouts,
+) -> Result<(LineStream, BTreeSet<String>), ImapError> {
+    let connected = within(timeouts.connect, "the connection", async {
+        let tcp = dial(endpoint, timeouts.connect).await?;
+        match endpoint.tls {
+            TlsMode::Implicit => tls::wrap(endpoint, BoxStream(Box::new(tcp))).await,
+            TlsMode::Starttls | TlsMode::None => Ok(BoxStream(Box::new(tcp))),
+        }
+    });
+    let mut lines = LineStream::new(connected.await?);
+    within(timeouts.greeting, "the greeting", greeting(&mut lines)).await?;
+    within(timeouts.command, "CAPABILITY", async {
+        let mut known = capabilities(&lines.command("CAPABILITY", "CAPABILITY").await?)?;
+        if endpoint.tls == TlsMode::Starttls {
+            lines = starttls(endpoint, lines, &known).await?;
+            // What was told in the clear may have been told by anybody.
+            known = capabilities(&lines.command("CAPABILITY", "CAPABILITY").await?)?;
+        }
+        Ok((lines, known))
+    })
+    .await
+}
+
+async fn within<T>(
+    limit: Duration,
+    what: &'static str,
+    work: impl Future<Output = Result<T, ImapError>>,
+) -> Result<T, ImapError> {
+    tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or(Err(ImapError::Timeout { what, seconds: limit.as_secs() }))
+}
+
+async fn dial(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream, ImapError> {
+    let unresolved = |source| ImapError::Resolve { endpoint: endpoint.clone(), source };
+    let addresses: Vec<SocketAddr> =
+        tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
+            .await
+            .map_err(|error| unresolved(Some(Arc::new(error))))?
+            .collect();
+    if endpoint.tls == TlsMode::None && !addresses.iter().all(|address| address.ip().is_loopback())
+    {
+        return Err(ImapError::Plaintext { endpoint: endpoint.clone() });
+    }
+    // An address that swallows packets must leave time for the others.
+    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+    let mut last = None;
+    for address in addresses {
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                // Commands are small, and each is waited for.
+                let _ = stream.set_nodelay(true);
+                return Ok(stream);
+            }
+            Ok(Err(error)) => last = Some(error),
+            Err(_) => last = Some(io::ErrorKind::TimedOut.into()),
+        }
+    }
+    match last {
+        Some(error) => {
+            Err(ImapError::Connect { endpoint: endpoint.clone(), source: Arc::new(error) })
+        }
+        None => Err(unresolved(None)),
+    }
+}
+
+async fn greeting(lines: &mut LineStream) -> Result<(), ImapError> {
+    match lines.response("the greeting").await? {
+        Response::Untagged(data) => match data.keyword.as_str() {
+            "OK" => Ok(()),
+            "BYE" => Err(ImapError::Bye { words: Words::new(&data.text) }),
+            // Whose mailbox it is was decided before anybody signed in.
+            "PREAUTH" => Err(ImapError::Protocol {
+                what: "the server is signed in before a log-in was sent (PREAUTH), so whose \
+                       mailbox it shows is unknown; use a port that asks for a log-in"
+                    .to_owned(),
+                words: Some(Words::new(&data.text)),
+            }),
+            _ => Err(protocol("the server does not greet as an IMAP server does")),
+        },
+        _ => Err(protocol(
+            "the server does not greet as an IMAP server does; check the port and the TLS mode",
+        )),
+    }
+}
+
+async fn starttls(
+    endpoint: &Endpoint,
+    mut lines: LineStream,
+    known: &BTreeSet<String>,
+) -> Result<LineStream, ImapError> {
+    if !known.contains("STARTTLS") {
+        return Err(ImapError::Unsupported { command: "tls: starttls", capability: "STARTTLS" });
+    }
+    lines.command("STARTTLS", "").await?;
+    if lines.begun.has_remaining() {
+        return Err(protocol("the server sent more in the clear after it agreed to STARTTLS"));
+    }
+    Ok(LineStream::new(tls::wrap(endpoint, lines.stream).await?))
+}
