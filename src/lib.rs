@@ -5,11 +5,17 @@
 //! summary) → planner → Plan → render | saved plan → executor (observe again → intent → do →
 //! outcome → event) → verify → Evidence`, again until nothing is ready.
 
+pub mod clock;
 pub mod desired;
 pub mod error;
+pub mod executor;
 pub mod imap;
+pub mod ledger;
 pub mod message;
 pub mod model;
 pub mod observed;
 pub mod planner;
 pub mod ports;
+pub mod progress;
+pub mod render;
+pub mod secrets;

@@ -1,0 +1,3 @@
+//! The executor: does exactly what was approved, and tells what happens.
+
+pub mod event;

@@ -1,0 +1,218 @@
+//! Folders in the ledger: bindings, checkpoints, passes and numbers.
+
+use super::fault::Fault;
+use super::rows::{key, signed, state_of, timestamp, unsigned};
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{Checkpoint, FolderKey, FolderTally, MessageState, Pass};
+use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::BTreeMap;
+
+/// One of the two tables of folders.
+#[derive(Clone, Copy)]
+pub(super) enum Side {
+    Source,
+    Destination,
+}
+
+/// Returns the number of a folder, when the ledger knows it.
+pub(super) fn find(tx: &Transaction<'_>, side: Side, at: &FolderKey) -> Result<Option<i64>, Fault> {
+    let sql = match side {
+        Side::Source => "SELECT id FROM source_folder WHERE mailbox = ?1 AND path = ?2",
+        Side::Destination => "SELECT id FROM destination_folder WHERE mailbox = ?1 AND path = ?2",
+    };
+    let mut statement = tx.prepare_cached(sql)?;
+    let path = at.folder.to_string();
+    Ok(statement.query_row(params![at.mailbox.as_str(), path], |row| row.get(0)).optional()?)
+}
+
+/// Returns the number of a folder, a new one when the ledger did not know it.
+pub(super) fn ensure(tx: &Transaction<'_>, side: Side, at: &FolderKey) -> Result<i64, Fault> {
+    if let Some(id) = find(tx, side, at)? {
+        return Ok(id);
+    }
+    let sql = match side {
+        Side::Source => "INSERT INTO source_folder (mailbox, path) VALUES (?1, ?2)",
+        Side::Destination => "INSERT INTO destination_folder (mailbox, path) VALUES (?1, ?2)",
+    };
+    tx.prepare_cached(sql)?.execute(params![at.mailbox.as_str(), at.folder.to_string()])?;
+    Ok(tx.last_insert_rowid())
+}
+
+/// Returns the last complete pass over a source folder.
+pub(super) fn last_pass(tx: &Transaction<'_>, source: &FolderKey) -> Result<Option<Pass>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT pass_uid_validity, pass_uid_next, pass_messages, pass_highest_modseq
+         FROM source_folder
+         WHERE mailbox = ?1 AND path = ?2 AND pass_uid_validity IS NOT NULL",
+    )?;
+    let mut rows = statement.query(params![source.mailbox.as_str(), source.folder.to_string()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Pass {
+        uid_validity: UidValidity(row.get(0)?),
+        uid_next: Uid(row.get(1)?),
+        messages: row.get(2)?,
+        highest_modseq: row.get::<_, Option<i64>>(3)?.map(unsigned).transpose()?,
+    }))
+}
+
+/// Returns the UIDVALIDITY of the newest listing of a source folder, complete or not.
+pub(super) fn listed_under(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+) -> Result<Option<UidValidity>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT uid_validity FROM source_folder
+         WHERE mailbox = ?1 AND path = ?2 AND uid_validity IS NOT NULL",
+    )?;
+    let path = source.folder.to_string();
+    let found = statement.query_row(params![source.mailbox.as_str(), path], |row| row.get(0));
+    Ok(found.optional()?.map(UidValidity))
+}
+
+/// Records a complete pass.
+pub(super) fn end_pass(tx: &Transaction<'_>, source: &FolderKey, pass: Pass) -> Result<(), Fault> {
+    let id = ensure(tx, Side::Source, source)?;
+    let modseq = pass.highest_modseq.map(|value| signed("HIGHESTMODSEQ", value)).transpose()?;
+    tx.prepare_cached(
+        "UPDATE source_folder SET pass_uid_validity = ?2, pass_uid_next = ?3,
+             pass_messages = ?4, pass_highest_modseq = ?5
+         WHERE id = ?1",
+    )?
+    .execute(params![id, pass.uid_validity.0, pass.uid_next.0, pass.messages, modseq])?;
+    Ok(())
+}
+
+/// Returns the checkpoint of a destination folder.
+pub(super) fn checkpoint(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+) -> Result<Option<Checkpoint>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT checkpoint_uid_validity, checkpoint_uid_next, checkpoint_at, checkpoint_open
+         FROM destination_folder
+         WHERE mailbox = ?1 AND path = ?2 AND checkpoint_uid_validity IS NOT NULL",
+    )?;
+    let path = destination.folder.to_string();
+    let mut rows = statement.query(params![destination.mailbox.as_str(), path])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Checkpoint {
+        uid_validity: UidValidity(row.get(0)?),
+        uid_next: Uid(row.get(1)?),
+        at: timestamp(row.get(2)?)?,
+        open: row.get(3)?,
+    }))
+}
+
+/// Writes the checkpoint of a destination folder.
+pub(super) fn set_checkpoint(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+    checkpoint: &Checkpoint,
+) -> Result<(), Fault> {
+    let id = ensure(tx, Side::Destination, destination)?;
+    tx.prepare_cached(
+        "UPDATE destination_folder SET checkpoint_uid_validity = ?2, checkpoint_uid_next = ?3,
+             checkpoint_at = ?4, checkpoint_open = ?5
+         WHERE id = ?1",
+    )?
+    .execute(params![
+        id,
+        checkpoint.uid_validity.0,
+        checkpoint.uid_next.0,
+        checkpoint.at.to_string(),
+        checkpoint.open,
+    ])?;
+    Ok(())
+}
+
+/// Binds a source folder to a destination folder, and to no other one.
+pub(super) fn bind(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    destination: &FolderKey,
+) -> Result<(), Fault> {
+    let source = ensure(tx, Side::Source, source)?;
+    let destination = ensure(tx, Side::Destination, destination)?;
+    tx.prepare_cached("UPDATE source_folder SET destination = ?2 WHERE id = ?1")?
+        .execute([source, destination])?;
+    Ok(())
+}
+
+/// Returns the destination folder that a source folder is bound to.
+pub(super) fn binding(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+) -> Result<Option<FolderKey>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT d.mailbox, d.path FROM source_folder s
+         JOIN destination_folder d ON d.id = s.destination
+         WHERE s.mailbox = ?1 AND s.path = ?2",
+    )?;
+    let mut rows = statement.query(params![source.mailbox.as_str(), source.folder.to_string()])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    key(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?).map(Some)
+}
+
+/// Returns the source folders bound to a destination folder, in order.
+pub(super) fn bound_to(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+) -> Result<Vec<FolderKey>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT s.mailbox, s.path FROM source_folder s
+         JOIN destination_folder d ON d.id = s.destination
+         WHERE d.mailbox = ?1 AND d.path = ?2",
+    )?;
+    let path = destination.folder.to_string();
+    let mut rows = statement.query(params![destination.mailbox.as_str(), path])?;
+    let mut folders = Vec::new();
+    while let Some(row) = rows.next()? {
+        folders.push(key(&row.get::<_, String>(0)?, &row.get::<_, String>(1)?)?);
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// Returns the numbers of every source folder under its present UIDVALIDITY.
+pub(super) fn tallies(tx: &Transaction<'_>) -> Result<BTreeMap<FolderKey, FolderTally>, Fault> {
+    let mut tallies: BTreeMap<i64, (FolderKey, FolderTally)> = BTreeMap::new();
+    let mut folders = tx.prepare_cached("SELECT id, mailbox, path FROM source_folder")?;
+    let mut rows = folders.query([])?;
+    while let Some(row) = rows.next()? {
+        let folder = key(&row.get::<_, String>(1)?, &row.get::<_, String>(2)?)?;
+        tallies.insert(row.get(0)?, (folder, FolderTally::default()));
+    }
+    let mut statement = tx.prepare_cached(
+        "SELECT m.folder, m.vanished, m.state, m.reason, count(*),
+             sum(coalesce(m.sent_size, m.size))
+         FROM source_folder f
+         JOIN message m ON m.folder = f.id AND m.uid_validity = f.uid_validity
+         GROUP BY m.folder, m.vanished, m.state, m.reason",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Some((_, tally)) = tallies.get_mut(&row.get(0)?) else { continue };
+        let state = state_of(row.get(2)?, row.get(3)?)?;
+        add(tally, row.get(1)?, state, unsigned(row.get(4)?)?, unsigned(row.get(5)?)?);
+    }
+    Ok(tallies.into_values().collect())
+}
+
+fn add(tally: &mut FolderTally, vanished: bool, state: MessageState, count: u64, bytes: u64) {
+    if vanished {
+        tally.vanished += count;
+        return;
+    }
+    match state {
+        MessageState::Pending => tally.pending += count,
+        MessageState::Acknowledged | MessageState::Verified => {
+            tally.copied += count;
+            tally.copied_bytes += bytes;
+            if state == MessageState::Verified {
+                tally.verified += count;
+            }
+        }
+        MessageState::Excepted(reason) => *tally.excepted.entry(reason).or_default() += count,
+        MessageState::Unclear(_) => tally.unclear += count,
+    }
+}

@@ -1,0 +1,209 @@
+//! Messages in the ledger: listings and results.
+
+use super::fault::Fault;
+use super::folders::{Side, ensure, find};
+use super::rows::{MESSAGE_COLUMNS, message, signed, state_columns, words};
+use crate::model::internal_date::InternalDate;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
+use rusqlite::{OptionalExtension, Transaction, params};
+use std::collections::BTreeSet;
+
+/// Starts a listing: a new generation.
+pub(super) fn begin_listing(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+) -> Result<(), Fault> {
+    let id = ensure(tx, Side::Source, source)?;
+    tx.prepare_cached(
+        "UPDATE source_folder SET generation = generation + 1, uid_validity = ?2, listing = ?2
+         WHERE id = ?1",
+    )?
+    .execute(params![id, uid_validity.0])?;
+    Ok(())
+}
+
+/// Adds rows of a listing.
+pub(super) fn list(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    rows: &[Listed],
+) -> Result<(), Fault> {
+    let id = ensure(tx, Side::Source, source)?;
+    let generation: i64 = tx
+        .prepare_cached(
+            "UPDATE source_folder SET uid_validity = ?2 WHERE id = ?1 RETURNING generation",
+        )?
+        .query_row(params![id, uid_validity.0], |row| row.get(0))?;
+    // A later listing may ask for less; what an earlier one told is kept.
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO message (folder, uid_validity, uid, size, flags, internal_date, modseq,
+             headers, generation)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (folder, uid_validity, uid) DO UPDATE SET
+             size = excluded.size,
+             flags = excluded.flags,
+             internal_date = coalesce(excluded.internal_date, internal_date),
+             modseq = excluded.modseq,
+             headers = coalesce(excluded.headers, headers),
+             generation = excluded.generation,
+             vanished = 0",
+    )?;
+    for row in rows {
+        statement.execute(params![
+            id,
+            uid_validity.0,
+            row.uid.0,
+            signed("RFC822.SIZE", row.size)?,
+            words(&row.flags)?,
+            row.internal_date.as_ref().map(InternalDate::as_str),
+            row.modseq.map(|value| signed("MODSEQ", value)).transpose()?,
+            row.headers.as_ref().map(|digest| digest.0.as_slice()),
+            generation,
+        ])?;
+    }
+    Ok(())
+}
+
+/// Ends a complete listing and marks what it lacked.
+pub(super) fn end_listing(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+) -> Result<(), Fault> {
+    let not_listing = || Fault::NotListing { folder: source.folder.clone(), uid_validity };
+    let id = find(tx, Side::Source, source)?.ok_or_else(not_listing)?;
+    let generation: Option<i64> = tx
+        .prepare_cached(
+            "UPDATE source_folder SET listing = NULL WHERE id = ?1 AND listing = ?2
+             RETURNING generation",
+        )?
+        .query_row(params![id, uid_validity.0], |row| row.get(0))
+        .optional()?;
+    let generation = generation.ok_or_else(not_listing)?;
+    tx.prepare_cached(
+        "UPDATE message SET vanished = 1
+         WHERE folder = ?1 AND uid_validity = ?2 AND generation <> ?3 AND vanished = 0",
+    )?
+    .execute(params![id, uid_validity.0, generation])?;
+    Ok(())
+}
+
+/// Returns rows in order of UID.
+pub(super) fn rows(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    from: Uid,
+    limit: usize,
+) -> Result<Vec<MessageRow>, Fault> {
+    let Some(id) = find(tx, Side::Source, source)? else { return Ok(Vec::new()) };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT {MESSAGE_COLUMNS} FROM message
+         WHERE folder = ?1 AND uid_validity = ?2 AND uid >= ?3 ORDER BY uid LIMIT ?4"
+    ))?;
+    let mut found = statement.query(params![id, uid_validity.0, from.0, limit])?;
+    let mut rows = Vec::new();
+    while let Some(row) = found.next()? {
+        rows.push(message(row)?);
+    }
+    Ok(rows)
+}
+
+const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5, destination = ?6,
+         destination_uid_validity = ?7, destination_uid = ?8, source_digest = ?9,
+         sent_digest = ?10, sent_size = ?11, stored_flags = ?12, source_flags = ?13,
+         sent_date = ?14, transforms = ?15, adopted = ?16
+     WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3";
+
+/// Records results; all of them or none.
+pub(super) fn settle(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    results: &[(Uid, MessageState, Option<Copied>)],
+) -> Result<(), Fault> {
+    let unlisted = |uid| Fault::Unlisted { folder: source.folder.clone(), uid_validity, uid };
+    let Some((first, _, _)) = results.first() else { return Ok(()) };
+    let found: Option<(i64, Option<i64>)> = tx
+        .prepare_cached(
+            "SELECT id, destination FROM source_folder WHERE mailbox = ?1 AND path = ?2",
+        )?
+        .query_row(params![source.mailbox.as_str(), source.folder.to_string()], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .optional()?;
+    let (id, destination) = found.ok_or_else(|| unlisted(*first))?;
+    let mut statement = tx.prepare_cached(SETTLE)?;
+    for (uid, state, copied) in results {
+        let (number, reason) = state_columns(state);
+        let changed = match copied {
+            None => {
+                let nothing = rusqlite::types::Null;
+                statement.execute(params![
+                    id,
+                    uid_validity.0,
+                    uid.0,
+                    number,
+                    reason,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                    nothing,
+                ])?
+            }
+            Some(copied) => statement.execute(params![
+                id,
+                uid_validity.0,
+                uid.0,
+                number,
+                reason,
+                destination.ok_or_else(|| Fault::Unbound(source.folder.clone()))?,
+                copied.destination.map(|(validity, _)| validity.0),
+                copied.destination.map(|(_, uid)| uid.0),
+                copied.source_digest.0.as_slice(),
+                copied.sent_digest.0.as_slice(),
+                signed("a message", copied.size)?,
+                words(&copied.stored_flags)?,
+                words(&copied.source_flags)?,
+                copied.internal_date.as_ref().map(InternalDate::as_str),
+                words(&copied.transforms)?,
+                copied.adopted,
+            ])?,
+        };
+        if changed != 1 {
+            return Err(unlisted(*uid));
+        }
+    }
+    Ok(())
+}
+
+/// Returns which UIDs of a destination folder are known as ours.
+pub(super) fn known_destination_uids(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+    uid_validity: UidValidity,
+    from: Uid,
+) -> Result<BTreeSet<Uid>, Fault> {
+    let Some(id) = find(tx, Side::Destination, destination)? else { return Ok(BTreeSet::new()) };
+    let mut statement = tx.prepare_cached(
+        "SELECT destination_uid FROM message
+         WHERE destination = ?1 AND destination_uid_validity = ?2 AND destination_uid >= ?3",
+    )?;
+    let mut found = statement.query(params![id, uid_validity.0, from.0])?;
+    let mut uids = BTreeSet::new();
+    while let Some(row) = found.next()? {
+        uids.insert(Uid(row.get(0)?));
+    }
+    Ok(uids)
+}
