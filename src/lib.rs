@@ -7,6 +7,7 @@
 
 pub mod clock;
 pub mod desired;
+pub mod dns;
 pub mod document;
 pub mod error;
 pub mod executor;
