@@ -5,7 +5,10 @@
 //! summary) → planner → Plan → render | saved plan → executor (observe again → intent → do →
 //! outcome → event) → verify → Evidence`, again until nothing is ready.
 
+pub mod accounts;
+pub mod catalogue;
 pub mod clock;
+pub mod copy;
 pub mod desired;
 pub mod dns;
 pub mod document;
@@ -15,6 +18,7 @@ pub mod imap;
 pub mod ledger;
 pub mod message;
 pub mod model;
+pub mod observe;
 pub mod observed;
 pub mod planner;
 pub mod ports;

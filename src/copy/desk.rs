@@ -1,0 +1,75 @@
+//! What every step of a copy needs at hand: the ledger, the listener, the signals.
+
+use crate::copy::progress::MailboxProgress;
+use crate::copy::stop::Stop;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::event::{Event, Listener};
+use crate::ports::clock::Clock;
+use crate::ports::ledger::Ledger;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Shared by all folders of a run.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// What was done.
+    pub ledger: Arc<dyn Ledger>,
+    /// Who wants to know.
+    pub listener: Arc<dyn Listener>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ends the run after what is in flight.
+    pub cancel: CancellationToken,
+    /// What the destination and the migration plan allow.
+    pub policy: Policy,
+    /// Numbers of the mailbox in this run.
+    pub progress: Arc<MailboxProgress>,
+}
+
+/// What may be sent, and how.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Octets of the largest message that the destination takes.
+    pub message_size: Option<u64>,
+    /// Names of the transforms that may be applied.
+    pub transforms: BTreeSet<String>,
+    /// How long a destination folder must stand still before an unanswered APPEND counts as not
+    /// done. A server goes on executing what was in its socket buffer when we died: without
+    /// a wait, 39 kills left 220 doubles, with it none.
+    pub quiet: Duration,
+}
+
+impl Desk {
+    /// Runs a ledger call where it may block.
+    pub async fn ledger<T, F>(&self, call: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&dyn Ledger) -> Result<T> + Send + 'static,
+    {
+        let ledger = Arc::clone(&self.ledger);
+        tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
+            Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
+                .source(error)
+        })?
+    }
+
+    /// Tells the listener.
+    pub fn tell(&self, event: &Event) {
+        self.listener.event(event);
+    }
+
+    /// Returns an error when the run shall end.
+    pub fn go_on(&self) -> Result<(), Stop> {
+        if self.cancel.is_cancelled() { Err(Stop::Interrupted) } else { Ok(()) }
+    }
+
+    /// Waits, unless the run shall end.
+    pub async fn rest(&self, time: Duration) -> Result<(), Stop> {
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(Stop::Interrupted),
+            () = tokio::time::sleep(time) => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! Copies one folder: list, find out what is unclear, send what is missing, bring flags in line.
+
+use crate::accounts::Accounts;
+use crate::catalogue::{self, Object};
+use crate::copy::bodies::Read;
+use crate::copy::desk::Desk;
+use crate::copy::lines::{Line, Lines};
+use crate::copy::stop::Stop;
+use crate::copy::tally::Tally;
+use crate::copy::{flags, inventory};
+use crate::desired::DesiredMailbox;
+use crate::error::{Error, ErrorKind, Retry};
+use crate::executor::event::Event;
+use crate::imap::{Connection, Selected, SourceConnection};
+use crate::model::folder::{FolderPath, RawName};
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{FolderKey, Pass};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Rounds in a row that may fail without a single message moving on.
+const FRUITLESS: u32 = 5;
+
+/// What to copy, as it was approved.
+#[derive(Debug)]
+pub struct FolderCopy<'a> {
+    /// What every step needs.
+    pub desk: &'a Desk,
+    /// Opens connections.
+    pub accounts: &'a Accounts,
+    /// The mailbox.
+    pub mailbox: &'a DesiredMailbox,
+    /// The folder at the source.
+    pub source: &'a FolderPath,
+    /// The folder at the destination.
+    pub destination: &'a FolderPath,
+    /// UIDVALIDITY at the source, as approved.
+    pub source_validity: UidValidity,
+    /// UIDVALIDITY at the destination, as approved; `None` when the folder was still to be made.
+    pub destination_validity: Option<UidValidity>,
+}
+
+/// Both folders, opened.
+pub(super) struct Open<'a> {
+    pub(super) source: &'a Line<SourceConnection>,
+    pub(super) destination: &'a Line<Connection>,
+    pub(super) source_name: &'a RawName,
+    pub(super) destination_name: &'a RawName,
+    pub(super) from: Selected,
+    pub(super) to: Selected,
+}
+
+impl FolderCopy<'_> {
+    pub(super) fn source_key(&self) -> FolderKey {
+        FolderKey { mailbox: self.mailbox.source.clone(), folder: self.source.clone() }
+    }
+
+    pub(super) fn destination_key(&self) -> FolderKey {
+        FolderKey { mailbox: self.mailbox.destination.clone(), folder: self.destination.clone() }
+    }
+
+    pub(super) fn source_object(&self) -> Object {
+        Object::folder("source", &self.mailbox.source, self.source)
+    }
+
+    pub(super) fn destination_object(&self) -> Object {
+        Object::folder("destination", &self.mailbox.destination, self.destination)
+    }
+
+    /// Copies until nothing is left to do, over as many connections as it takes.
+    pub async fn run(&self, lines: &mut Lines) -> Result<Tally, Stop> {
+        let mut tally = Tally::default();
+        let mut first = BTreeMap::new();
+        let mut fruitless = 0;
+        loop {
+            let before = tally;
+            match self.pass(lines, &mut tally, &mut first).await {
+                Ok(()) => return Ok(tally),
+                Err(Stop::Again(error)) => {
+                    lines.drop_both();
+                    fruitless = if tally == before { fruitless + 1 } else { 1 };
+                    if fruitless > FRUITLESS {
+                        return Err(Stop::Failed(error.hint(format!(
+                            "Tried {FRUITLESS} times in a row without a message moving on."
+                        ))));
+                    }
+                    self.hold(&error, fruitless).await?;
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+    }
+
+    /// Waits before the next try: exactly as long as the server says, else 1, 2, 4 … seconds.
+    async fn hold(&self, error: &Error, attempt: u32) -> Result<(), Stop> {
+        let wait = match error.retry {
+            Retry::After(milliseconds) => Duration::from_millis(milliseconds),
+            Retry::Transient | Retry::Never => Duration::from_secs(1 << attempt.saturating_sub(1)),
+        };
+        self.desk.tell(&Event::Holding {
+            side: "server",
+            object: error.message.clone(),
+            seconds: wait.as_secs(),
+            words: error.words.clone().unwrap_or_default(),
+        });
+        self.desk.rest(wait).await
+    }
+
+    async fn pass(
+        &self,
+        lines: &mut Lines,
+        tally: &mut Tally,
+        first: &mut BTreeMap<Uid, Read>,
+    ) -> Result<(), Stop> {
+        self.desk.go_on()?;
+        lines.open(self.accounts, self.mailbox).await?;
+        let open = self.open(lines).await?;
+        let pass = inventory::record(
+            self.desk,
+            &open.source.connection,
+            open.source_name,
+            &open.from,
+            &self.source_key(),
+            &self.source_object(),
+        )
+        .await?;
+        tally.found += self.settle_unclear(&open).await?;
+        self.send_pending(&open, tally, first).await?;
+        tally.flags += flags::bring_up_to_date(
+            self.desk,
+            &open.destination.connection,
+            &open.to.permanent_flags,
+            &self.source_key(),
+            open.from.uid_validity,
+            open.to.uid_validity,
+            &self.destination_object(),
+        )
+        .await?;
+        self.end(pass).await?;
+        self.desk.progress.add(self.source, 0, 0, true);
+        Ok(())
+    }
+
+    async fn end(&self, pass: Pass) -> Result<(), Stop> {
+        let key = self.source_key();
+        Ok(self.desk.ledger(move |ledger| ledger.end_pass(&key, pass)).await?)
+    }
+
+    /// Opens both folders and checks that they are those that were approved.
+    async fn open<'l>(&self, lines: &'l Lines) -> Result<Open<'l>, Stop> {
+        let Some((source, destination)) = lines.both() else {
+            return Err(Stop::Failed(Error::new(
+                ErrorKind::Failed,
+                "E396",
+                "no connection is open",
+            )));
+        };
+        let (from_object, to_object) = (self.source_object(), self.destination_object());
+        let source_name = source.name(self.source).ok_or_else(|| gone(&from_object))?;
+        let destination_name =
+            destination.name(self.destination).ok_or_else(|| gone(&to_object))?;
+        let from = source
+            .connection
+            .examine(source_name)
+            .await
+            .map_err(|error| Stop::from_imap(&error, &from_object))?;
+        let to = destination
+            .connection
+            .select(destination_name)
+            .await
+            .map_err(|error| Stop::from_imap(&error, &to_object))?;
+        same_validity(&from_object, self.source_validity, from.uid_validity)?;
+        if let Some(approved) = self.destination_validity {
+            same_validity(&to_object, approved, to.uid_validity)?;
+        }
+        if to.read_only {
+            return Err(Stop::Failed(
+                Error::new(
+                    ErrorKind::Failed,
+                    "E203",
+                    format!("{to_object}: it cannot be written to"),
+                )
+                .hint("Give the destination user the right to insert messages, then apply again."),
+            ));
+        }
+        Ok(Open { source, destination, source_name, destination_name, from, to })
+    }
+}
+
+pub(super) fn same_validity(
+    object: &Object,
+    known: UidValidity,
+    now: UidValidity,
+) -> Result<(), Stop> {
+    if known == now {
+        return Ok(());
+    }
+    Err(Stop::Failed(catalogue::new_validity(object, known, now)))
+}
+
+fn gone(object: &Object) -> Stop {
+    Stop::Failed(
+        Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
+            .hint("Plan again: the world changed since the plan was made."),
+    )
+}

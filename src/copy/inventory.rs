@@ -1,0 +1,129 @@
+//! Lists a source folder, completely or not at all.
+
+use crate::catalogue::Object;
+use crate::copy::desk::Desk;
+use crate::copy::stop::Stop;
+use crate::error::{Error, ErrorKind, Retry};
+use crate::imap::{FetchRow, ImapError, RowQuery, Selected, SequenceSet, SourceConnection};
+use crate::model::folder::RawName;
+use crate::model::uid::Uid;
+use crate::ports::ledger::{FolderKey, Listed, Pass};
+
+/// Rows that go to the ledger in one transaction.
+const PAGE: usize = 2_000;
+
+/// What a complete listing of a folder needs to ask for.
+pub fn query(connection: &SourceConnection) -> RowQuery {
+    RowQuery {
+        flags: true,
+        internal_date: true,
+        size: true,
+        modseq: connection.has("CONDSTORE"),
+        header_fields: Vec::new(),
+    }
+}
+
+/// Turns a row of FETCH into a row of the listing; a row without size or flags is unreadable.
+pub fn listed(row: FetchRow) -> Result<Listed, ImapError> {
+    let (Some(flags), Some(size)) = (row.flags, row.size) else {
+        return Err(ImapError::Protocol {
+            what: format!("the listing gave message UID {} without FLAGS or RFC822.SIZE", row.uid),
+            words: None,
+        });
+    };
+    Ok(Listed {
+        uid: row.uid,
+        size,
+        flags,
+        internal_date: row.internal_date,
+        modseq: row.modseq,
+        headers: None,
+    })
+}
+
+/// Lists every message of the folder that is examined, page by page.
+///
+/// The rows must be as many as EXISTS said; fewer are accepted only when a second EXAMINE says
+/// that messages went away meanwhile, for a listing that is short for any other reason would
+/// look like a smaller mailbox.
+pub async fn walk<F, Fut>(
+    connection: &SourceConnection,
+    name: &RawName,
+    selected: &Selected,
+    object: &Object,
+    mut page_done: F,
+) -> Result<Pass, Stop>
+where
+    F: FnMut(Vec<Listed>) -> Fut,
+    Fut: Future<Output = Result<(), Stop>>,
+{
+    let failed = |error: ImapError| Stop::from_imap(&error, object);
+    let mut messages: u32 = 0;
+    let mut last = Uid(0);
+    if selected.exists > 0 {
+        let mut rows =
+            connection.fetch_rows(&SequenceSet::all(), query(connection)).await.map_err(failed)?;
+        let mut page = Vec::with_capacity(PAGE);
+        while let Some(row) = rows.next().await.map_err(failed)? {
+            let row = listed(row).map_err(failed)?;
+            // A server may repeat a row (a flag changed meanwhile); UIDs ascend otherwise.
+            if row.uid > last {
+                last = row.uid;
+                messages += 1;
+            }
+            page.push(row);
+            if page.len() == PAGE {
+                page_done(std::mem::take(&mut page)).await?;
+            }
+        }
+        if !page.is_empty() {
+            page_done(page).await?;
+        }
+    }
+    if messages < selected.exists {
+        let now = connection.examine(name).await.map_err(failed)?;
+        if messages < now.exists {
+            return Err(Stop::Again(
+                Error::new(
+                    ErrorKind::Failed,
+                    "E155",
+                    format!("{object}: {} messages are there, the listing gave {messages}", now.exists),
+                )
+                .hint("Nothing is concluded from a listing that is not complete; run the same command again.")
+                .retry(Retry::Transient),
+            ));
+        }
+    }
+    Ok(Pass {
+        uid_validity: selected.uid_validity,
+        uid_next: Uid(selected.uid_next.0.max(last.0.saturating_add(1))),
+        messages,
+        highest_modseq: selected.highest_modseq,
+    })
+}
+
+/// Writes a complete listing into the ledger.
+pub async fn record(
+    desk: &Desk,
+    connection: &SourceConnection,
+    name: &RawName,
+    selected: &Selected,
+    key: &FolderKey,
+    object: &Object,
+) -> Result<Pass, Stop> {
+    let validity = selected.uid_validity;
+    let begun = key.clone();
+    desk.ledger(move |ledger| ledger.begin_listing(&begun, validity)).await?;
+    let pass = walk(connection, name, selected, object, |page| {
+        let (desk, key) = (desk.clone(), key.clone());
+        async move {
+            desk.go_on()?;
+            desk.ledger(move |ledger| ledger.list(&key, validity, &page)).await?;
+            Ok(())
+        }
+    })
+    .await?;
+    let ended = key.clone();
+    desk.ledger(move |ledger| ledger.end_listing(&ended, validity)).await?;
+    Ok(pass)
+}

@@ -1,0 +1,140 @@
+//! The two connections of one mailbox, with the folder names that they showed.
+
+use crate::accounts::{Accounts, Held};
+use crate::catalogue::{self, Object};
+use crate::desired::DesiredMailbox;
+use crate::error::{Error, ErrorKind, Result};
+use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
+use crate::model::folder::{FolderPath, RawName};
+use crate::observed::Namespace;
+use std::collections::BTreeMap;
+
+/// A signed-in connection and the folders that LIST named on it.
+///
+/// A log-in that says OK is proven by a LIST (`User is authenticated but not connected` comes
+/// only then).
+#[derive(Debug)]
+pub struct Line<C> {
+    /// The connection.
+    pub connection: Held<C>,
+    /// By decoded path.
+    pub folders: BTreeMap<FolderPath, ListEntry>,
+    /// Prefix and separator for new names.
+    pub namespace: Namespace,
+}
+
+impl<C> Line<C> {
+    /// Returns the wire name of a folder that LIST named.
+    pub fn name(&self, path: &FolderPath) -> Option<&RawName> {
+        self.folders.get(path).map(|entry| &entry.name)
+    }
+}
+
+/// The two connections of a mailbox, opened when they are needed.
+#[derive(Debug, Default)]
+pub struct Lines {
+    source: Option<Line<SourceConnection>>,
+    destination: Option<Line<Connection>>,
+}
+
+impl Lines {
+    /// Closes both.
+    pub fn drop_both(&mut self) {
+        self.source = None;
+        self.destination = None;
+    }
+
+    /// Opens what is not open.
+    ///
+    /// The destination always comes first: when places are few, two mailboxes that took them in
+    /// different orders would wait for each other for ever.
+    pub async fn open(&mut self, accounts: &Accounts, mailbox: &DesiredMailbox) -> Result<()> {
+        self.destination(accounts, mailbox).await?;
+        if self.source.is_none() {
+            self.source = Some(source(accounts, mailbox).await?);
+        }
+        Ok(())
+    }
+
+    /// Opens the destination alone when it is not open, and returns it.
+    pub async fn destination(
+        &mut self,
+        accounts: &Accounts,
+        mailbox: &DesiredMailbox,
+    ) -> Result<&mut Line<Connection>> {
+        if self.destination.is_none() {
+            self.destination = Some(destination(accounts, mailbox).await?);
+        }
+        self.destination.as_mut().ok_or_else(|| {
+            Error::new(ErrorKind::Failed, "E396", "the destination's connection is not there")
+        })
+    }
+
+    pub(super) fn both(&self) -> Option<(&Line<SourceConnection>, &Line<Connection>)> {
+        self.source.as_ref().zip(self.destination.as_ref())
+    }
+}
+
+/// Tells whether a folder can hold messages.
+pub fn selectable(entry: &ListEntry) -> bool {
+    !entry.has("\\Noselect") && !entry.has("\\NonExistent")
+}
+
+/// Decodes the names of a LIST. A name that gives no path, or two names that give one, make the
+/// listing unreadable: a folder must not stand for another.
+fn by_path(
+    entries: Vec<ListEntry>,
+    namespace: &Namespace,
+    object: &Object,
+) -> Result<BTreeMap<FolderPath, ListEntry>> {
+    let unreadable = |reason: String| {
+        Error::new(ErrorKind::Failed, "E156", format!("{object}: {reason}"))
+            .hint("Rename the folder at the server, then run the same command again.")
+    };
+    let mut folders: BTreeMap<FolderPath, ListEntry> = BTreeMap::new();
+    for entry in entries {
+        let path = mailbox_name::decode(&entry.name, entry.separator, &namespace.prefix)
+            .map_err(unreadable)?;
+        if let Some(other) = folders.get(&path) {
+            return Err(unreadable(format!(
+                "the folders {} and {} both read as `{path}`",
+                other.name, entry.name
+            )));
+        }
+        folders.insert(path, entry);
+    }
+    Ok(folders)
+}
+
+/// Opens the source of a mailbox and lists its folders.
+pub async fn source(
+    accounts: &Accounts,
+    mailbox: &DesiredMailbox,
+) -> Result<Line<SourceConnection>> {
+    let connection = accounts.source(mailbox).await?;
+    let object = Object::mailbox("source", &mailbox.source);
+    let failed = |error| catalogue::imap(&error, &object);
+    let entries = connection.list().await.map_err(failed)?;
+    let namespace = connection.namespace().await.map_err(failed)?;
+    let namespace = namespace.unwrap_or_else(|| implied(&entries));
+    Ok(Line { folders: by_path(entries, &namespace, &object)?, connection, namespace })
+}
+
+/// Opens the destination of a mailbox and lists its folders.
+pub async fn destination(
+    accounts: &Accounts,
+    mailbox: &DesiredMailbox,
+) -> Result<Line<Connection>> {
+    let connection = accounts.destination(mailbox).await?;
+    let object = Object::mailbox("destination", &mailbox.destination);
+    let failed = |error| catalogue::imap(&error, &object);
+    let entries = connection.list().await.map_err(failed)?;
+    let namespace = connection.namespace().await.map_err(failed)?;
+    let namespace = namespace.unwrap_or_else(|| implied(&entries));
+    Ok(Line { folders: by_path(entries, &namespace, &object)?, connection, namespace })
+}
+
+/// The namespace of a server that does not tell one: no prefix, and LIST's separator.
+fn implied(entries: &[ListEntry]) -> Namespace {
+    Namespace { prefix: String::new(), separator: entries.iter().find_map(|entry| entry.separator) }
+}

@@ -1,0 +1,25 @@
+//! The copy engine: inventory, batches of bodies, a window of appends, recovery.
+//!
+//! It names no product: what a server can take comes in a [`desk::Policy`].
+
+pub mod acks;
+pub mod batches;
+pub mod bodies;
+mod checkpoint;
+pub mod desk;
+pub mod flags;
+pub mod folder;
+pub mod inventory;
+mod leftover;
+pub mod lines;
+pub mod matching;
+mod pending;
+pub mod progress;
+pub mod reasons;
+pub mod recovery;
+pub mod send;
+pub mod stop;
+pub mod stream;
+pub mod tally;
+mod unclear;
+pub mod window;

@@ -1,0 +1,386 @@
+//! Finds out what became of messages whose APPEND was never answered, and adopts what another
+//! tool copied before us. Both are the same search, by digest and as a multiset.
+
+use crate::catalogue::{self, Object};
+use crate::copy::bodies::{Digester, Read};
+use crate::copy::desk::Desk;
+use crate::copy::lines::Line;
+use crate::copy::matching::{self, Candidate, Keys, Mark, Unsettled};
+use crate::copy::stop::Stop;
+use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
+use crate::message::transform::{self, Transform};
+use crate::model::digest::Digest;
+use crate::model::flags::{Flags, PermanentFlags};
+use crate::model::folder::RawName;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Rows read from the ledger at once.
+const PAGE: usize = 2_000;
+
+/// Time between two looks at a folder that should stand still.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// A folder into which others deliver look-alikes all the time never shows nothing new. After
+/// this many times [`Search::quiet`], two minutes, an APPEND would have timed out on a connection
+/// that lives, so one whose connection is dead is over too.
+const PATIENCE: u32 = 24;
+
+/// Which messages of which source folder are unsettled.
+type Key = (usize, Uid);
+
+/// A search in one destination folder.
+#[derive(Debug)]
+pub struct Search<'a> {
+    /// What every step needs.
+    pub desk: &'a Desk,
+    /// The source.
+    pub source: &'a Line<SourceConnection>,
+    /// The destination, with the folder selected.
+    pub destination: &'a Connection,
+    /// The destination folder.
+    pub folder: &'a FolderKey,
+    /// Its UIDVALIDITY.
+    pub validity: UidValidity,
+    /// What it can store.
+    pub permanent: &'a PermanentFlags,
+    /// Source folders whose pending messages may be there, with their present UIDVALIDITY.
+    pub sources: Vec<(FolderKey, RawName, UidValidity)>,
+    /// UIDs below are not looked at.
+    pub from: Uid,
+    /// How long the folder must show nothing new of ours; `None` when nothing can be under way.
+    pub quiet: Option<Duration>,
+    /// What is found was there before we came.
+    pub adopt: bool,
+}
+
+/// What may be at the destination, by what the ledger knows of it.
+#[derive(Debug, Default)]
+struct Sent {
+    /// Pending, so that it may be there or not.
+    unsettled: Vec<Unsettled<Key>>,
+    /// The rows of those.
+    rows: BTreeMap<Key, MessageRow>,
+    /// Surely taken, by a server that did not say under which UID (no UIDPLUS).
+    unplaced: BTreeMap<Key, (MessageState, Copied)>,
+}
+
+impl Search<'_> {
+    /// Searches, records what was found, and returns how many messages that were.
+    pub async fn run(&self) -> Result<u64, Stop> {
+        let Sent { unsettled, rows, unplaced } = self.sent().await?;
+        if unsettled.is_empty() {
+            return Ok(0);
+        }
+        let (candidates, flags) = self.candidates(&unsettled, &unplaced).await?;
+        if candidates.is_empty() {
+            return Ok(0);
+        }
+        let digests = self.destination_digests(&candidates).await?;
+        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
+        let mut theirs = their_marks(&digests, &dates, &flags);
+        self.place(unplaced, &mut theirs).await?;
+        let ours = self.source_digests(&unsettled, &candidates).await?;
+        let pairs = matching::pair(&self.our_marks(&ours, &rows), &theirs);
+        let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
+            BTreeMap::new();
+        for (key @ (folder, uid), found) in &pairs {
+            let (Some(row), Some(read), Some(candidate)) =
+                (rows.get(key), ours.get(key), dates.get(&found.uid))
+            else {
+                continue;
+            };
+            // A message with our octets and another date was delivered by somebody else.
+            let adopted = self.adopt || !found.same_date;
+            let there = flags.get(&found.uid).cloned().unwrap_or_default();
+            let stored =
+                if adopted { self.flags_in_line(row, found.uid, there).await? } else { there };
+            let copied = Copied {
+                destination: Some((self.validity, found.uid)),
+                source_digest: read.digest,
+                sent_digest: read.sent_digest,
+                size: read.sent_size,
+                stored_flags: stored,
+                source_flags: row.listed.flags.clone(),
+                internal_date: candidate.date.clone(),
+                transforms: applied(read, &self.transforms()),
+                adopted,
+            };
+            results.entry(*folder).or_default().push((
+                *uid,
+                MessageState::Acknowledged,
+                Some(copied),
+            ));
+        }
+        let mut count = 0;
+        for (index, group) in results {
+            let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
+            count += group.len() as u64;
+            let bytes = group.iter().filter_map(|(_, _, c)| c.as_ref()).map(|c| c.size).sum();
+            let (messages, folder) = (group.len() as u64, key.folder.clone());
+            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
+            self.desk.progress.add(&folder, messages, bytes, false);
+        }
+        Ok(count)
+    }
+
+    fn our_marks(
+        &self,
+        reads: &BTreeMap<Key, Read>,
+        rows: &BTreeMap<Key, MessageRow>,
+    ) -> BTreeMap<Key, Mark> {
+        let mark = |(key, read): (&Key, &Read)| {
+            let listed = &rows.get(key)?.listed;
+            let second = listed.internal_date.as_ref().map(|date| date.instant().as_second());
+            let (flags, _) = listed.flags.storable(self.permanent);
+            Some((*key, Mark { digest: read.sent_digest, second, flags }))
+        };
+        reads.iter().filter_map(mark).collect()
+    }
+
+    fn transforms(&self) -> Vec<Transform> {
+        Transform::ALL
+            .into_iter()
+            .filter(|transform| self.desk.policy.transforms.contains(transform.name()))
+            .collect()
+    }
+
+    /// An adopted message may lack flags that the source has; it never loses any.
+    async fn flags_in_line(&self, row: &MessageRow, uid: Uid, there: Flags) -> Result<Flags, Stop> {
+        let (wanted, _) = row.listed.flags.storable(self.permanent);
+        let lacking = wanted.minus(&there);
+        if lacking.is_empty() {
+            return Ok(there);
+        }
+        self.destination
+            .uid_store(&SequenceSet::from_uids([uid]), true, &lacking)
+            .await
+            .map_err(|error| Stop::from_imap(&error, &self.object()))?;
+        Ok(there.plus(&lacking))
+    }
+
+    fn object(&self) -> Object {
+        Object::folder("destination", &self.folder.mailbox, &self.folder.folder)
+    }
+
+    /// Reads from the ledger which messages of the source folders may have been sent.
+    async fn sent(&self) -> Result<Sent, Stop> {
+        let mut sent = Sent::default();
+        for (index, (key, _, validity)) in self.sources.iter().enumerate() {
+            let mut from = Uid(1);
+            loop {
+                let (asked, validity) = (key.clone(), *validity);
+                let rows = self
+                    .desk
+                    .ledger(move |ledger| ledger.rows(&asked, validity, from, PAGE))
+                    .await?;
+                let Some(last) = rows.last() else { break };
+                from = Uid(last.listed.uid.0.saturating_add(1));
+                for row in rows {
+                    let key = (index, row.listed.uid);
+                    if row.state == MessageState::Pending && !row.vanished {
+                        sent.unsettled.push(Unsettled {
+                            key,
+                            size: row.listed.size,
+                            date: row.listed.internal_date.clone(),
+                        });
+                        sent.rows.insert(key, row);
+                    } else if let Some(copied) = row.copied
+                        && copied.destination.is_none()
+                    {
+                        sent.unplaced.insert(key, (row.state, copied));
+                    }
+                }
+            }
+        }
+        Ok(sent)
+    }
+
+    /// Gives messages that were taken without a word about their UID theirs, before anything else
+    /// is paired: a copy that stands for one of them cannot stand for its twin as well.
+    async fn place(
+        &self,
+        unplaced: BTreeMap<Key, (MessageState, Copied)>,
+        theirs: &mut BTreeMap<Uid, Mark>,
+    ) -> Result<(), Stop> {
+        let mark = |(key, (_, copied)): (&Key, &(MessageState, Copied))| {
+            let second = copied.internal_date.as_ref().map(|date| date.instant().as_second());
+            let flags = copied.stored_flags.clone();
+            (*key, Mark { digest: copied.sent_digest, second, flags })
+        };
+        let pairs = matching::pair(&unplaced.iter().map(mark).collect(), theirs);
+        for taken in pairs.values() {
+            theirs.remove(&taken.uid);
+        }
+        let mut results: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+        for ((index, uid), (state, mut copied)) in unplaced {
+            let Some(found) = pairs.get(&(index, uid)) else { continue };
+            copied.destination = Some((self.validity, found.uid));
+            results.entry(index).or_default().push((uid, state, Some(copied)));
+        }
+        for (index, group) in results {
+            let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
+            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
+        }
+        Ok(())
+    }
+
+    /// Lists what the ledger does not know and what may be ours, until nothing new of that kind
+    /// came for the time of [`Search::quiet`].
+    async fn candidates(
+        &self,
+        unsettled: &[Unsettled<Key>],
+        unplaced: &BTreeMap<Key, (MessageState, Copied)>,
+    ) -> Result<(Vec<Candidate>, BTreeMap<Uid, Flags>), Stop> {
+        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
+        let known = self
+            .desk
+            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
+            .await?;
+        let taken = unplaced.iter().map(|(key, (_, copied))| Unsettled {
+            key: *key,
+            size: copied.size,
+            date: copied.internal_date.clone(),
+        });
+        let keys = Keys::of(&unsettled.iter().cloned().chain(taken).collect::<Vec<_>>());
+        let mut candidates = Vec::new();
+        let mut flags = BTreeMap::new();
+        let mut next = self.from;
+        let begun = Instant::now();
+        let mut still_since = begun;
+        loop {
+            let rows = self.above(next).await?;
+            for row in rows {
+                next = Uid(next.0.max(row.uid.0.saturating_add(1)));
+                let candidate = Candidate {
+                    uid: row.uid,
+                    size: row.size.unwrap_or_default(),
+                    date: row.internal_date,
+                };
+                if !known.contains(&candidate.uid) && keys.may_hold(&candidate) {
+                    flags.insert(candidate.uid, row.flags.unwrap_or_default());
+                    candidates.push(candidate);
+                    still_since = Instant::now();
+                }
+            }
+            match self.quiet {
+                Some(quiet)
+                    if still_since.elapsed() < quiet && begun.elapsed() < quiet * PATIENCE =>
+                {
+                    self.desk.rest(LOOK_EVERY.min(quiet)).await?;
+                }
+                _ => return Ok((candidates, flags)),
+            }
+        }
+    }
+
+    async fn above(&self, from: Uid) -> Result<Vec<FetchRow>, Stop> {
+        let failed = |error| Stop::from_imap(&error, &self.object());
+        // New messages become visible to a session between commands.
+        self.destination.noop().await.map_err(failed)?;
+        let query = RowQuery {
+            flags: true,
+            internal_date: true,
+            size: true,
+            modseq: false,
+            header_fields: Vec::new(),
+        };
+        let mut rows = self
+            .destination
+            .fetch_rows(&SequenceSet::starting_at(from), query)
+            .await
+            .map_err(failed)?;
+        let mut above = Vec::new();
+        while let Some(row) = rows.next().await.map_err(failed)? {
+            // `n:*` always names the last message, even one below n: RFC 3501 section 6.4.8.
+            if row.uid >= from {
+                above.push(row);
+            }
+        }
+        Ok(above)
+    }
+
+    async fn destination_digests(
+        &self,
+        candidates: &[Candidate],
+    ) -> Result<BTreeMap<Uid, Digest>, Stop> {
+        let uids: Vec<Uid> = candidates.iter().map(|candidate| candidate.uid).collect();
+        let mut digests = BTreeMap::new();
+        let failed = |error| Stop::from_imap(&error, &self.object());
+        for batch in uids.chunks(200) {
+            self.desk.go_on()?;
+            let bodies = self
+                .destination
+                .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
+                .await
+                .map_err(failed)?;
+            let mut digester = Digester::new(bodies, &[]);
+            while let Some(read) = digester.next().await.map_err(failed)? {
+                digests.insert(read.uid, read.digest);
+            }
+        }
+        Ok(digests)
+    }
+
+    async fn source_digests(
+        &self,
+        unsettled: &[Unsettled<Key>],
+        candidates: &[Candidate],
+    ) -> Result<BTreeMap<Key, Read>, Stop> {
+        let mut by_folder: BTreeMap<usize, BTreeSet<Uid>> = BTreeMap::new();
+        for message in matching::worth_reading(unsettled, candidates) {
+            by_folder.entry(message.key.0).or_default().insert(message.key.1);
+        }
+        let mut reads = BTreeMap::new();
+        for (index, uids) in by_folder {
+            let Some((key, name, validity)) = self.sources.get(index) else { continue };
+            let object = Object::folder("source", &key.mailbox, &key.folder);
+            let failed = |error| Stop::from_imap(&error, &object);
+            let selected = self.source.connection.examine(name).await.map_err(failed)?;
+            if selected.uid_validity != *validity {
+                let (was, now) = (*validity, selected.uid_validity);
+                return Err(Stop::Failed(catalogue::new_validity(&object, was, now)));
+            }
+            let uids: Vec<Uid> = uids.into_iter().collect();
+            for batch in uids.chunks(200) {
+                self.desk.go_on()?;
+                let bodies = self
+                    .source
+                    .connection
+                    .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
+                    .await
+                    .map_err(failed)?;
+                let mut digester = Digester::new(bodies, &self.transforms());
+                while let Some(read) = digester.next().await.map_err(failed)? {
+                    reads.insert((index, read.uid), read);
+                }
+            }
+        }
+        Ok(reads)
+    }
+}
+
+fn their_marks(
+    digests: &BTreeMap<Uid, Digest>,
+    dates: &BTreeMap<Uid, &Candidate>,
+    flags: &BTreeMap<Uid, Flags>,
+) -> BTreeMap<Uid, Mark> {
+    let mark = |(&uid, &digest): (&Uid, &Digest)| {
+        let date = dates.get(&uid).and_then(|candidate| candidate.date.as_ref());
+        let second = date.map(|date| date.instant().as_second());
+        (uid, Mark { digest, second, flags: flags.get(&uid).cloned().unwrap_or_default() })
+    };
+    digests.iter().map(mark).collect()
+}
+
+/// The transforms among `allowed` that changed something.
+fn applied(read: &Read, allowed: &[Transform]) -> Vec<String> {
+    let names = allowed.iter().map(|transform| transform.name().to_owned()).collect();
+    transform::needed(&read.traits, &names)
+        .unwrap_or_default()
+        .iter()
+        .map(|transform| transform.name().to_owned())
+        .collect()
+}

@@ -1,0 +1,368 @@
+//! Streams pending messages from the source to the destination.
+
+use crate::catalogue::{self, Object};
+use crate::copy::acks::{self, Answers, InFlight};
+use crate::copy::batches;
+use crate::copy::bodies::Read;
+use crate::copy::desk::Desk;
+use crate::copy::stop::Stop;
+use crate::copy::window::Window;
+use crate::executor::event::Event;
+use crate::imap::{
+    AppendBody, Bodies, BodyEvent, Connection, ImapError, SequenceSet, SourceConnection,
+};
+use crate::message::date;
+use crate::message::scan::{Scanner, Traits};
+use crate::message::transform::{self, Transform, Transformer};
+use crate::model::digest::Digest;
+use crate::model::flags::PermanentFlags;
+use crate::model::folder::RawName;
+use crate::model::internal_date::InternalDate;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Instant;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Messages up to this size are buffered whole and checked before the first octet is sent.
+pub const BUFFERED: u64 = 1 << 20;
+
+/// One direction of a folder copy: everything that stays the same from message to message.
+#[derive(Debug)]
+pub struct Way<'a> {
+    /// What every step needs.
+    pub desk: &'a Desk,
+    /// The source, with its folder examined.
+    pub source: &'a SourceConnection,
+    /// The destination, with its folder selected.
+    pub destination: &'a Connection,
+    /// The destination folder on the wire.
+    pub name: &'a RawName,
+    /// What the destination folder can store.
+    pub permanent: &'a PermanentFlags,
+    /// The source folder.
+    pub key: &'a FolderKey,
+    /// Its UIDVALIDITY.
+    pub validity: UidValidity,
+    /// For sentences.
+    pub source_object: &'a Object,
+    /// For sentences.
+    pub destination_object: &'a Object,
+}
+
+/// What one round of sending gave.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// The answers.
+    pub answers: Answers,
+    /// Messages for which the source gave no body.
+    pub missing: BTreeSet<Uid>,
+    /// Messages that the source would not give even when asked for alone, in its own words.
+    pub unreadable: Vec<(Uid, ImapError)>,
+    /// Large messages that hold what the destination cannot take: they need a first reading.
+    pub to_read_first: BTreeSet<Uid>,
+    /// Messages that stay behind because a transform that they need is not allowed.
+    pub excepted: u64,
+    /// Why it ended early.
+    pub stop: Option<Stop>,
+    /// An APPEND was begun and its answer will never come: its message is unclear.
+    pub owed: bool,
+    /// Cancelled when the server wants nothing more now.
+    pub halt: CancellationToken,
+}
+
+impl Way<'_> {
+    /// Sends messages in order of UID. `first` holds the first readings of large messages.
+    pub async fn send(
+        &self,
+        rows: &[MessageRow],
+        first: &BTreeMap<Uid, Read>,
+    ) -> Result<Round, Stop> {
+        let halt = CancellationToken::new();
+        let (flights, task) =
+            acks::start(self.desk.clone(), self.key.clone(), self.validity, halt.clone());
+        let mut round = Round { halt, ..Round::default() };
+        let ended = self.pump(rows, first, &flights, &mut round).await;
+        drop(flights);
+        // What was refused before its literal went out never was in flight.
+        let refused = std::mem::take(&mut round.answers.refused);
+        round.answers = acks::join(task).await?;
+        round.answers.refused.extend(refused);
+        round.owed |= round.answers.lost.is_some();
+        if let Err(stop) = ended {
+            round.stop = Some(stop);
+        }
+        if let (None, Some(lost)) = (&round.stop, &round.answers.lost) {
+            round.stop = Some(Stop::from_imap(lost, self.destination_object));
+        }
+        let busy = round.answers.refused.iter().map(|(_, error)| error);
+        let busy = busy.filter(|error| catalogue::is_transient(error)).max_by_key(|e| e.backoff());
+        // A line that was lost as well must not shorten the time that the server wants.
+        if let (None | Some(Stop::Again(_)), Some(error)) = (&round.stop, busy) {
+            round.stop = Some(Stop::from_imap(error, self.destination_object));
+        }
+        Ok(round)
+    }
+
+    /// Keeps a refusal of a message whose octets were not asked for.
+    pub(super) fn refused(round: &mut Round, uid: Uid, error: ImapError) {
+        if acks::halts(&error) {
+            round.halt.cancel();
+        }
+        round.answers.refused.push((uid, error));
+    }
+
+    async fn pump(
+        &self,
+        rows: &[MessageRow],
+        first: &BTreeMap<Uid, Read>,
+        flights: &mpsc::UnboundedSender<InFlight>,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
+        let by_uid: BTreeMap<Uid, &MessageRow> =
+            rows.iter().map(|row| (row.listed.uid, row)).collect();
+        let window = Window::new();
+        let mut batches = batches::batches(rows);
+        let mut running: VecDeque<(Vec<Uid>, Bodies)> = VecDeque::new();
+        loop {
+            // The next FETCH goes out before the present one ends.
+            while running.len() < 2 {
+                let Some(uids) = batches.pop_front() else { break };
+                let bodies = self
+                    .source
+                    .fetch_bodies(&SequenceSet::from_uids(uids.iter().copied()))
+                    .await
+                    .map_err(|error| Stop::from_imap(&error, self.source_object))?;
+                running.push_back((uids, bodies));
+            }
+            let Some((uids, mut bodies)) = running.pop_front() else { return Ok(()) };
+            let mut seen = BTreeSet::new();
+            loop {
+                let event = match bodies.next().await {
+                    Ok(Some(event)) => event,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.apart(error, &uids, &mut seen, &mut batches, round)?;
+                        break;
+                    }
+                };
+                let BodyEvent::Start { uid, size } = event else { continue };
+                self.desk.go_on()?;
+                if round.halt.is_cancelled() {
+                    return Ok(());
+                }
+                let uid = if size <= BUFFERED {
+                    let (uid, octets) = match self.buffer(&mut bodies, size).await? {
+                        Ok(whole) => whole,
+                        Err(error) => {
+                            self.apart(error, &uids, &mut seen, &mut batches, round)?;
+                            break;
+                        }
+                    };
+                    if let Some(row) = by_uid.get(&uid).filter(|_| seen.insert(uid)) {
+                        self.send_whole(row, octets, &window, flights, round).await?;
+                    }
+                    uid
+                } else {
+                    // A server that tells the UID after the body can only be asked for one
+                    // message at a time; batches hold a large message alone.
+                    let uid = uid.or_else(|| uids.first().copied().filter(|_| uids.len() == 1));
+                    let row =
+                        uid.filter(|uid| !seen.contains(uid)).and_then(|uid| by_uid.get(&uid));
+                    let Some(row) = row else { continue };
+                    self.send_streamed(row, size, first, &mut bodies, &window, flights, round)
+                        .await?;
+                    row.listed.uid
+                };
+                seen.insert(uid);
+            }
+            round.missing.extend(uids.iter().filter(|uid| !seen.contains(uid)));
+        }
+    }
+
+    /// Deals with a FETCH that the source ended with a refusal or with a record that cannot be
+    /// read: what it did not give is asked for again, each message alone, so that one bad message
+    /// does not keep its folder back. `seen` takes what is dealt with.
+    fn apart(
+        &self,
+        error: ImapError,
+        uids: &[Uid],
+        seen: &mut BTreeSet<Uid>,
+        batches: &mut VecDeque<Vec<Uid>>,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
+        if error.loses_connection() || catalogue::is_transient(&error) {
+            return Err(Stop::from_imap(&error, self.source_object));
+        }
+        let rest: Vec<Uid> = uids.iter().copied().filter(|uid| seen.insert(*uid)).collect();
+        if let ([_], [only]) = (uids, rest.as_slice()) {
+            round.unreadable.push((*only, error));
+        } else {
+            for uid in rest.into_iter().rev() {
+                batches.push_front(vec![uid]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a body whole; the inner error is that of a record which could not be read.
+    async fn buffer(
+        &self,
+        bodies: &mut Bodies,
+        size: u64,
+    ) -> Result<Result<(Uid, Bytes), ImapError>, Stop> {
+        let mut octets = BytesMut::with_capacity(usize::try_from(size).unwrap_or_default());
+        loop {
+            match bodies.next().await {
+                Ok(Some(BodyEvent::Chunk(chunk))) => octets.extend_from_slice(&chunk),
+                Ok(Some(BodyEvent::End { uid })) => return Ok(Ok((uid, octets.freeze()))),
+                Ok(Some(BodyEvent::Start { .. } | BodyEvent::Missing { .. }) | None) => {
+                    return Err(self.broken_body());
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+    }
+
+    pub(super) fn broken_body(&self) -> Stop {
+        let error = ImapError::Protocol {
+            what: "a body ended before its announced size".to_owned(),
+            words: None,
+        };
+        Stop::Again(
+            catalogue::imap(&error, self.source_object).retry(crate::error::Retry::Transient),
+        )
+    }
+
+    async fn send_whole(
+        &self,
+        row: &MessageRow,
+        octets: Bytes,
+        window: &Window,
+        flights: &mpsc::UnboundedSender<InFlight>,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
+        let mut scanner = Scanner::new();
+        scanner.feed(&octets);
+        let Some(transforms) = self.allowed(row, &scanner.found(), round).await? else {
+            return Ok(());
+        };
+        let sent = Transformer::new(&transforms).feed(&octets);
+        let copied = self.copied(
+            row,
+            (Digest::of(&octets), Digest::of(&sent), sent.len() as u64),
+            &transforms,
+            row.listed.internal_date.clone().or_else(|| date::from_headers(&octets)),
+        );
+        let place = window.enter(copied.size).await?;
+        if round.halt.is_cancelled() {
+            return Ok(());
+        }
+        self.append(row, copied, AppendBody::Whole(sent), place, flights, round).await
+    }
+
+    async fn append(
+        &self,
+        row: &MessageRow,
+        copied: Copied,
+        body: AppendBody,
+        place: crate::copy::window::Place,
+        flights: &mpsc::UnboundedSender<InFlight>,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
+        let uid = row.listed.uid;
+        let date = copied.internal_date.clone();
+        let answer = self
+            .destination
+            .append(self.name, &copied.stored_flags, date.as_ref(), copied.size, body)
+            .await;
+        match answer {
+            Ok(answer) => {
+                self.fly(InFlight { uid, answer, copied, place, sent: Instant::now() }, flights)
+            }
+            Err(error) if error.is_answer() => {
+                Self::refused(round, uid, error);
+                Ok(())
+            }
+            Err(error) => {
+                round.owed = true;
+                Err(Stop::from_imap(&error, self.destination_object))
+            }
+        }
+    }
+
+    pub(super) fn fly(
+        &self,
+        flight: InFlight,
+        flights: &mpsc::UnboundedSender<InFlight>,
+    ) -> Result<(), Stop> {
+        flights.send(flight).map_err(|_| {
+            let error = ImapError::Closed { command: "APPEND", bye: None, reason: None };
+            Stop::from_imap(&error, self.destination_object)
+        })
+    }
+
+    pub(super) fn copied(
+        &self,
+        row: &MessageRow,
+        (source_digest, sent_digest, size): (Digest, Digest, u64),
+        transforms: &[Transform],
+        internal_date: Option<InternalDate>,
+    ) -> Copied {
+        let (stored_flags, _) = row.listed.flags.storable(self.permanent);
+        Copied {
+            destination: None,
+            source_digest,
+            sent_digest,
+            size,
+            stored_flags,
+            source_flags: row.listed.flags.clone(),
+            internal_date,
+            transforms: transforms.iter().map(|transform| transform.name().to_owned()).collect(),
+            adopted: false,
+        }
+    }
+
+    /// Returns the transforms that a message needs; excepts it when one is not allowed.
+    pub(super) async fn allowed(
+        &self,
+        row: &MessageRow,
+        traits: &Traits,
+        round: &mut Round,
+    ) -> Result<Option<Vec<Transform>>, Stop> {
+        match transform::needed(traits, &self.desk.policy.transforms) {
+            Ok(transforms) => Ok(Some(transforms)),
+            Err(transform) => {
+                let reason = format!(
+                    "{}: it holds {}, which the destination cannot take",
+                    crate::copy::reasons::needs(transform.name()),
+                    transform.mends()
+                );
+                self.except(&[(row.listed.uid, reason)]).await?;
+                round.excepted += 1;
+                Ok(None)
+            }
+        }
+    }
+
+    /// Records messages that stay behind.
+    pub async fn except(&self, messages: &[(Uid, String)]) -> Result<(), Stop> {
+        let results: Vec<_> = messages
+            .iter()
+            .map(|(uid, reason)| (*uid, MessageState::Excepted(reason.clone()), None))
+            .collect();
+        let (key, validity) = (self.key.clone(), self.validity);
+        self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+        for (uid, reason) in messages {
+            self.desk.tell(&Event::Excepted {
+                mailbox: self.key.mailbox.clone(),
+                folder: self.key.folder.clone(),
+                uid: uid.0,
+                reason: reason.clone(),
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,38 @@
+//! Why a pass over a folder ended early.
+
+use crate::catalogue::{self, Object};
+use crate::error::{Error, ErrorKind, Retry};
+use crate::imap::ImapError;
+
+/// The end of a pass that was not its normal end.
+#[derive(Debug)]
+pub enum Stop {
+    /// A connection is of no more use, or the server asked to wait: again with fresh connections.
+    Again(Error),
+    /// It failed; trying again now would not help.
+    Failed(Error),
+    /// Ctrl-C or SIGTERM; what was answered is recorded.
+    Interrupted,
+}
+
+impl Stop {
+    /// Sorts a failure of one command on a connection.
+    pub fn from_imap(error: &ImapError, object: &Object) -> Self {
+        let explained = catalogue::imap(error, object);
+        if error.loses_connection() || catalogue::is_transient(error) {
+            Self::Again(explained)
+        } else {
+            Self::Failed(explained)
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    /// Sorts a failure that is explained already: a sign-in or the ledger.
+    fn from(error: Error) -> Self {
+        match (error.kind, error.retry) {
+            (ErrorKind::Locked | ErrorKind::Declined, _) | (_, Retry::Never) => Self::Failed(error),
+            (_, Retry::Transient | Retry::After(_)) => Self::Again(error),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Streams a large message from one server to the other, a chunk at a time.
+
+use crate::catalogue;
+use crate::copy::acks::InFlight;
+use crate::copy::bodies::Read;
+use crate::copy::send::{Round, Way};
+use crate::copy::stop::Stop;
+use crate::copy::window::Window;
+use crate::imap::{AppendBody, Bodies, BodyEvent, ImapError};
+use crate::message::scan::Scanner;
+use crate::message::transform::{Transform, Transformer};
+use crate::model::digest::{Digest, Hasher};
+use crate::model::uid::Uid;
+use crate::ports::ledger::MessageRow;
+use bytes::Bytes;
+use std::collections::BTreeMap;
+use std::time::Instant;
+use tokio::sync::mpsc;
+
+impl Way<'_> {
+    /// Streams a large message. Its octets are checked on their way: before one goes out that the
+    /// destination cannot take, the connection is dropped.
+    #[allow(clippy::too_many_arguments, reason = "the state of one round, passed on whole")]
+    pub(super) async fn send_streamed(
+        &self,
+        row: &MessageRow,
+        size: u64,
+        first: &BTreeMap<Uid, Read>,
+        bodies: &mut Bodies,
+        window: &Window,
+        flights: &mpsc::UnboundedSender<InFlight>,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
+        let uid = row.listed.uid;
+        let known = first.get(&uid);
+        let transforms = match known {
+            Some(read) => match self.allowed(row, &read.traits, round).await? {
+                Some(transforms) => transforms,
+                None => return self.pass_over(bodies).await,
+            },
+            None => Vec::new(),
+        };
+        let sent_size = known.map_or(size, |read| read.sent_size);
+        let place = window.enter(sent_size).await?;
+        if round.halt.is_cancelled() {
+            return self.pass_over(bodies).await;
+        }
+        let (chunks, receiver) = mpsc::channel(4);
+        let (flags, _) = row.listed.flags.storable(self.permanent);
+        let date = row.listed.internal_date.clone();
+        let append = self.destination.append(
+            self.name,
+            &flags,
+            date.as_ref(),
+            sent_size,
+            AppendBody::Stream(receiver),
+        );
+        let feed = self.feed(bodies, &transforms, chunks);
+        let (answer, fed) = tokio::join!(append, feed);
+        // Until the literal is whole, a broken body breaks the destination's line as well.
+        round.owed |= fed.as_ref().map_or(true, Option::is_none);
+        let Some((digest, sent_digest)) = fed? else {
+            round.to_read_first.insert(uid);
+            return Err(Stop::Again(
+                catalogue::imap(
+                    &ImapError::Protocol {
+                        what: format!("message UID {uid} holds octets that need a transform"),
+                        words: None,
+                    },
+                    self.source_object,
+                )
+                .retry(crate::error::Retry::Transient),
+            ));
+        };
+        let copied = self.copied(row, (digest, sent_digest, sent_size), &transforms, date);
+        match answer {
+            Ok(answer) => {
+                self.fly(InFlight { uid, answer, copied, place, sent: Instant::now() }, flights)
+            }
+            Err(error) if error.is_answer() => {
+                Self::refused(round, uid, error);
+                Ok(())
+            }
+            Err(error) => {
+                round.owed = true;
+                Err(Stop::from_imap(&error, self.destination_object))
+            }
+        }
+    }
+
+    /// Feeds the chunks of a body; `None` when an octet came that may not be sent.
+    async fn feed(
+        &self,
+        bodies: &mut Bodies,
+        transforms: &[Transform],
+        chunks: mpsc::Sender<Bytes>,
+    ) -> Result<Option<(Digest, Digest)>, Stop> {
+        let (mut hasher, mut sent) = (Hasher::new(), Hasher::new());
+        let mut scanner = Scanner::new();
+        let mut transformer = Transformer::new(transforms);
+        loop {
+            match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
+                Some(BodyEvent::Chunk(chunk)) => {
+                    hasher.update(&chunk);
+                    let chunk = transformer.feed(&chunk);
+                    scanner.feed(&chunk);
+                    let found = scanner.found();
+                    if found.nul > 0 || found.bare_lf > 0 {
+                        return Ok(None);
+                    }
+                    sent.update(&chunk);
+                    // A destination that refused stops listening; the rest is read and dropped.
+                    let _ = chunks.send(chunk).await;
+                }
+                Some(BodyEvent::End { .. }) => return Ok(Some((hasher.finish(), sent.finish()))),
+                Some(BodyEvent::Start { .. } | BodyEvent::Missing { .. }) | None => {
+                    return Err(self.broken_body());
+                }
+            }
+        }
+    }
+
+    async fn pass_over(&self, bodies: &mut Bodies) -> Result<(), Stop> {
+        loop {
+            match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
+                Some(BodyEvent::Chunk(_)) => {}
+                Some(_) => return Ok(()),
+                None => return Err(self.broken_body()),
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! What of a destination folder is not known: unanswered APPENDs, messages of others, another
+//! folder in its place.
+
+use crate::catalogue::Object;
+use crate::copy::desk::Desk;
+use crate::copy::folder::{FolderCopy, Open, same_validity};
+use crate::copy::recovery::Search;
+use crate::copy::stop::Stop;
+use crate::executor::event::Event;
+use crate::model::folder::RawName;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
+use std::time::Duration;
+
+/// Rows read from the ledger at once.
+const PAGE: usize = 2_000;
+
+/// The UIDNEXT of a checkpoint that was taken before adopting: no folder has a UID 0, and a fresh
+/// folder has UIDNEXT 1.
+const FROM_THE_FIRST: Uid = Uid(0);
+
+impl FolderCopy<'_> {
+    /// Finds out what became of unanswered APPENDs, and adopts what was there before us.
+    pub(super) async fn settle_unclear(&self, open: &Open<'_>) -> Result<u64, Stop> {
+        let (key, source) = (self.destination_key(), self.source_key());
+        let asked = key.clone();
+        let (checkpoint, bound) = self
+            .desk
+            .ledger(move |ledger| Ok((ledger.checkpoint(&asked)?, ledger.bound_to(&asked)?)))
+            .await?;
+        let mut found = 0;
+        if let Some(checkpoint) = checkpoint {
+            let another = checkpoint.uid_validity != open.to.uid_validity;
+            if another && !bound.contains(&source) {
+                // Whoever reviewed this copy did not review what became of the others'.
+                let object = self.destination_object();
+                same_validity(&object, checkpoint.uid_validity, open.to.uid_validity)?;
+            }
+            if another || checkpoint.open {
+                let sources = self.present(open, &bound).await?;
+                if another {
+                    self.void(&sources, open.to.uid_validity).await?;
+                    self.open_checkpoint(open, FROM_THE_FIRST).await?;
+                }
+                let from = if another { FROM_THE_FIRST } else { checkpoint.uid_next };
+                let quiet = checkpoint.open.then_some(self.desk.policy.quiet);
+                if let Some(quiet) = quiet {
+                    self.desk.tell(&Event::Holding {
+                        side: "destination",
+                        object: key.mailbox.to_string(),
+                        seconds: quiet.as_secs(),
+                        words: "finding out what became of messages that an interrupted run sent"
+                            .to_owned(),
+                    });
+                }
+                let adopt = from == FROM_THE_FIRST;
+                found += self.search(open, sources, from, quiet, adopt).run().await?;
+                self.close_checkpoint().await?;
+                self.examine_again(open).await?;
+            }
+        }
+        if !bound.contains(&source) {
+            found += self.begin(open).await?;
+        }
+        Ok(found)
+    }
+
+    /// Makes everything pending that was copied into another folder than the one that is there
+    /// now: what the ledger calls copied is not in it, or under UIDs that are not known.
+    ///
+    /// That it is another one was a guard of the plan, or the copy would not run.
+    async fn void(
+        &self,
+        sources: &[(FolderKey, RawName, UidValidity)],
+        now: UidValidity,
+    ) -> Result<(), Stop> {
+        for (key, _, validity) in sources {
+            let mut from = Uid(1);
+            loop {
+                let (asked, validity) = (key.clone(), *validity);
+                let rows = self
+                    .desk
+                    .ledger(move |ledger| ledger.rows(&asked, validity, from, PAGE))
+                    .await?;
+                let Some(last) = rows.last() else { break };
+                from = Uid(last.listed.uid.0.saturating_add(1));
+                let elsewhere: Vec<_> = rows
+                    .iter()
+                    .filter(|row| !row.vanished && copied_elsewhere(row, now))
+                    .map(|row| (row.listed.uid, MessageState::Pending, None))
+                    .collect();
+                let key = key.clone();
+                self.desk.ledger(move |ledger| ledger.settle(&key, validity, &elsewhere)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Binds the source folder to its destination, and adopts what is there before us.
+    ///
+    /// The checkpoint is opened first, with an UIDNEXT below every UID: after a crash in between,
+    /// the search is made again.
+    async fn begin(&self, open: &Open<'_>) -> Result<u64, Stop> {
+        let (key, source) = (self.destination_key(), self.source_key());
+        let adopting = open.to.exists > 0;
+        let checkpoint = Checkpoint {
+            uid_validity: open.to.uid_validity,
+            uid_next: if adopting { FROM_THE_FIRST } else { open.to.uid_next },
+            at: self.desk.clock.now(),
+            open: adopting,
+        };
+        self.desk
+            .ledger({
+                let (key, source) = (key.clone(), source.clone());
+                move |ledger| {
+                    ledger.set_checkpoint(&key, &checkpoint)?;
+                    ledger.bind(&source, &key)
+                }
+            })
+            .await?;
+        if !adopting {
+            return Ok(0);
+        }
+        let ours = vec![(source, open.source_name.clone(), open.from.uid_validity)];
+        let found = self.search(open, ours, FROM_THE_FIRST, None, true).run().await?;
+        self.close_checkpoint().await?;
+        self.examine_again(open).await?;
+        Ok(found)
+    }
+
+    /// A search may have examined another source folder on this connection.
+    async fn examine_again(&self, open: &Open<'_>) -> Result<(), Stop> {
+        let object = self.source_object();
+        let selected = open
+            .source
+            .connection
+            .examine(open.source_name)
+            .await
+            .map_err(|error| Stop::from_imap(&error, &object))?;
+        same_validity(&object, open.from.uid_validity, selected.uid_validity)
+    }
+
+    /// The source folders that go into this destination folder, as they are now.
+    async fn present(
+        &self,
+        open: &Open<'_>,
+        bound: &[FolderKey],
+    ) -> Result<Vec<(FolderKey, RawName, UidValidity)>, Stop> {
+        let mut sources = Vec::new();
+        for key in bound {
+            let object = Object::folder("source", &key.mailbox, &key.folder);
+            // A source folder that is gone leaves its unanswered messages unclear for ever; the
+            // destination may hold them, so nothing is sent in their place either.
+            let Some(name) = open.source.name(&key.folder) else { continue };
+            let selected = open
+                .source
+                .connection
+                .examine(name)
+                .await
+                .map_err(|error| Stop::from_imap(&error, &object))?;
+            sources.push((key.clone(), name.clone(), selected.uid_validity));
+        }
+        Ok(sources)
+    }
+
+    fn search<'s>(
+        &'s self,
+        open: &'s Open<'_>,
+        sources: Vec<(FolderKey, RawName, UidValidity)>,
+        from: Uid,
+        quiet: Option<Duration>,
+        adopt: bool,
+    ) -> SearchOwner<'s> {
+        SearchOwner {
+            folder: self.destination_key(),
+            desk: self.desk,
+            open,
+            sources,
+            from: from.max(Uid(1)),
+            quiet,
+            adopt,
+        }
+    }
+}
+
+/// Keeps what a [`Search`] borrows.
+struct SearchOwner<'s> {
+    folder: FolderKey,
+    desk: &'s Desk,
+    open: &'s Open<'s>,
+    sources: Vec<(FolderKey, RawName, UidValidity)>,
+    from: Uid,
+    quiet: Option<Duration>,
+    adopt: bool,
+}
+
+impl SearchOwner<'_> {
+    async fn run(self) -> Result<u64, Stop> {
+        Search {
+            desk: self.desk,
+            source: self.open.source,
+            destination: &self.open.destination.connection,
+            folder: &self.folder,
+            validity: self.open.to.uid_validity,
+            permanent: &self.open.to.permanent_flags,
+            sources: self.sources,
+            from: self.from,
+            quiet: self.quiet,
+            adopt: self.adopt,
+        }
+        .run()
+        .await
+    }
+}
+
+fn copied_elsewhere(row: &MessageRow, now: UidValidity) -> bool {
+    matches!(row.state, MessageState::Acknowledged | MessageState::Verified)
+        && row
+            .copied
+            .as_ref()
+            .and_then(|copied| copied.destination)
+            .is_none_or(|(validity, _)| validity != now)
+}

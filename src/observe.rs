@@ -1,0 +1,394 @@
+//! Looks at both sides and at DNS, and compares the source with the ledger. It writes nothing.
+
+mod count;
+
+use crate::accounts::Accounts;
+use crate::catalogue::{self, Object};
+use crate::copy::inventory;
+use crate::copy::lines::{self, Line};
+use crate::copy::stop::Stop;
+use crate::desired::{Desired, DesiredMailbox, Mapped};
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::event::{Event, Listener};
+use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
+use crate::model::address::{Address, Domain};
+use crate::model::flags::PermanentFlags;
+use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::reading::{Failure, Reading};
+use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
+use crate::planner::census::{Census, LedgerSummary};
+use crate::ports::dns::{DnsView, ZoneQuestion};
+use crate::ports::ledger::{FolderKey, Ledger, Pass};
+use count::{Count, Limits};
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Mailboxes that are looked at together; each takes one connection on a side at a time.
+const MAILBOXES: usize = 4;
+
+/// Everything that looking needs.
+#[derive(Debug)]
+pub struct Eyes {
+    /// What is wanted; says where to look.
+    pub desired: Arc<Desired>,
+    /// Opens connections.
+    pub accounts: Arc<Accounts>,
+    /// What was done.
+    pub ledger: Arc<dyn Ledger>,
+    /// Zones.
+    pub dns: Arc<dyn DnsView>,
+    /// Who wants to know.
+    pub listener: Arc<dyn Listener>,
+}
+
+/// The source side of one mailbox: its state, and the comparison with the ledger.
+type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
+
+/// Looks at everything that the migration plan names.
+///
+/// What cannot be read is [`Reading::Unreadable`]; only a failure of the ledger, a declined
+/// consent or a lost lock ends the look.
+pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
+    let mailboxes = eyes.desired.mailboxes.len() as u64;
+    let zones = eyes.desired.zones.len() as u64;
+    eyes.listener
+        .event(&Event::PhaseStarted { phase: "observe", total: Some(mailboxes * 2 + zones) });
+    let empty = blocking(&eyes.ledger, |ledger| ledger.is_empty()).await?;
+    let mut observed = Observed::default();
+    let mut summary = LedgerSummary { empty, folders: BTreeMap::new() };
+    let mut looks = futures_util::stream::iter(
+        eyes.desired.mailboxes.values().cloned().map(|mailbox| look(eyes, mailbox)),
+    )
+    .buffer_unordered(MAILBOXES);
+    while let Some(look) = looks.next().await {
+        let (mailbox, (source, census), destination) = look?;
+        observed.source.insert(mailbox.source.clone(), source);
+        observed.destination.insert(mailbox.destination.clone(), destination);
+        summary.folders.extend(census);
+    }
+    drop(looks);
+    for (zone, state) in zones_of(eyes).await {
+        observed.dns.insert(zone, state);
+    }
+    Ok((observed, summary))
+}
+
+async fn zones_of(eyes: &Eyes) -> Vec<(Domain, Reading<crate::observed::ZoneState>)> {
+    let mut states = Vec::new();
+    for (zone, wanted) in &eyes.desired.zones {
+        let question = ZoneQuestion {
+            zone: zone.clone(),
+            cnames: vec![format!("autodiscover.{zone}")],
+            servers: wanted.servers.clone(),
+            resolvers: eyes.desired.resolvers.clone(),
+        };
+        let state = eyes.dns.zone(&question).await;
+        eyes.looked(&format!("zone {zone}"), &state);
+        states.push((zone.clone(), state));
+    }
+    states
+}
+
+async fn look(
+    eyes: &Eyes,
+    mailbox: DesiredMailbox,
+) -> Result<(DesiredMailbox, SourceLook, Reading<MailboxState>)> {
+    // One after the other: a consent is asked for once, and a side that hangs costs one place.
+    let destination = eyes.destination(&mailbox).await?;
+    eyes.looked(&format!("destination {}", mailbox.destination), &destination);
+    let source = eyes.source(&mailbox).await?;
+    eyes.looked(&format!("source {}", mailbox.source), &source.0);
+    Ok((mailbox, source, destination))
+}
+
+/// Runs a ledger call where it may block.
+async fn blocking<T: Send + 'static>(
+    ledger: &Arc<dyn Ledger>,
+    call: impl FnOnce(&dyn Ledger) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let ledger = Arc::clone(ledger);
+    tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
+        Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally").source(error)
+    })?
+}
+
+/// Failures that end the command rather than make one object unreadable.
+fn ends_the_look(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::Declined | ErrorKind::Locked) || catalogue::is_ledger(error)
+}
+
+fn unreadable<T>(error: Error) -> Result<Reading<T>> {
+    if ends_the_look(&error) { Err(error) } else { Ok(Reading::Unreadable(Failure::from(&error))) }
+}
+
+impl Eyes {
+    fn looked<T>(&self, object: &str, reading: &Reading<T>) {
+        let readable = reading.failure().is_none();
+        self.listener.event(&Event::Looked { object: object.to_owned(), readable });
+    }
+
+    async fn destination(&self, mailbox: &DesiredMailbox) -> Result<Reading<MailboxState>> {
+        let line = match lines::destination(&self.accounts, mailbox).await {
+            Ok(line) => line,
+            Err(error) => return unreadable(error),
+        };
+        let at = &mailbox.destination;
+        let inbox = line.name(&FolderPath::inbox()).cloned();
+        // PERMANENTFLAGS is empty after EXAMINE, so the INBOX is selected: its flags stand for
+        // the product.
+        let permanent = match inbox {
+            None => None,
+            Some(name) => match line.connection.select(&name).await {
+                Ok(selected) => Some(selected.permanent_flags),
+                Err(error) => {
+                    let object = Object::folder("destination", at, &FolderPath::inbox());
+                    return unreadable(catalogue::imap(&error, &object));
+                }
+            },
+        };
+        let mut folders = BTreeMap::new();
+        for (path, entry) in &line.folders {
+            let state = self.destination_folder(&line, at, path, entry, permanent.as_ref()).await;
+            if let Some(error) = lost(&state) {
+                return unreadable(error);
+            }
+            folders.insert(path.clone(), reading(state));
+        }
+        let quota = quota(&line.connection, &line.folders, "destination", at).await;
+        Ok(Reading::Present(MailboxState {
+            capabilities: line.connection.capabilities().clone(),
+            namespace: Reading::Present(line.namespace.clone()),
+            folders,
+            quota,
+        }))
+    }
+
+    async fn destination_folder(
+        &self,
+        line: &Line<Connection>,
+        mailbox: &Address,
+        path: &FolderPath,
+        entry: &ListEntry,
+        permanent: Option<&PermanentFlags>,
+    ) -> std::result::Result<FolderState, Error> {
+        let contents = if lines::selectable(entry) {
+            let object = Object::folder("destination", mailbox, path);
+            let status = line
+                .connection
+                .status(&entry.name)
+                .await
+                .map_err(|error| catalogue::imap(&error, &object))?;
+            Some(FolderContents {
+                uid_validity: status.uid_validity,
+                uid_next: status.uid_next,
+                messages: status.messages,
+                bytes: status.size,
+                highest_modseq: status.highest_modseq,
+                flags: crate::model::flags::Flags::default(),
+                permanent_flags: permanent.cloned(),
+            })
+        } else {
+            None
+        };
+        Ok(state(entry, contents))
+    }
+
+    async fn source(&self, mailbox: &DesiredMailbox) -> Result<SourceLook> {
+        let line = match lines::source(&self.accounts, mailbox).await {
+            Ok(line) => line,
+            Err(error) => return Ok((unreadable(error)?, Vec::new())),
+        };
+        let mut folders = BTreeMap::new();
+        let mut censuses = Vec::new();
+        for (path, entry) in &line.folders {
+            let looked = self.source_folder(&line, mailbox, path, entry).await;
+            match looked {
+                Err(error) if ends_the_look(&error) => return Err(error),
+                Err(error) if error.code == "E106" || error.code == "E107" => {
+                    return Ok((unreadable(error)?, Vec::new()));
+                }
+                Err(error) => {
+                    folders.insert(path.clone(), Reading::Unreadable(Failure::from(&error)));
+                }
+                Ok((state, census)) => {
+                    folders.insert(path.clone(), Reading::Present(state));
+                    censuses.extend(census.map(|census| {
+                        let (mailbox, folder) = (mailbox.source.clone(), path.clone());
+                        (FolderKey { mailbox, folder }, census)
+                    }));
+                }
+            }
+        }
+        let quota = source_quota(&line, &mailbox.source).await;
+        let state = MailboxState {
+            capabilities: line.connection.capabilities().clone(),
+            namespace: Reading::Present(line.namespace.clone()),
+            folders,
+            quota,
+        };
+        Ok((Reading::Present(state), censuses))
+    }
+
+    async fn source_folder(
+        &self,
+        line: &Line<SourceConnection>,
+        mailbox: &DesiredMailbox,
+        path: &FolderPath,
+        entry: &ListEntry,
+    ) -> Result<(FolderState, Option<Census>)> {
+        if !lines::selectable(entry) {
+            return Ok((state(entry, None), None));
+        }
+        let object = Object::folder("source", &mailbox.source, path);
+        let selected = line
+            .connection
+            .examine(&entry.name)
+            .await
+            .map_err(|error| catalogue::imap(&error, &object))?;
+        let special_use = special_use(entry);
+        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude);
+        let Mapped::To { path: destination, .. } = mapped else {
+            return Ok((state(entry, Some(contents(&selected, None))), None));
+        };
+        let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
+        let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
+        let mut census = self.census(line, entry, &selected, &key, &object).await?;
+        let (checkpoint, bound) = blocking(&self.ledger, {
+            let (key, target) = (key.clone(), target.clone());
+            move |ledger| {
+                Ok((ledger.checkpoint(&target)?, ledger.bound_to(&target)?.contains(&key)))
+            }
+        })
+        .await?;
+        if let Some(checkpoint) = checkpoint.filter(|_| bound) {
+            census.destination_uid_validity = Some(checkpoint.uid_validity);
+            census.interrupted = checkpoint.open;
+        }
+        let bytes = Some(census.bytes);
+        Ok((state(entry, Some(contents(&selected, bytes))), Some(census)))
+    }
+
+    /// Compares a source folder with the ledger. Where the server keeps mod-sequences and
+    /// nothing changed since the last complete pass, the ledger alone tells.
+    async fn census(
+        &self,
+        line: &Line<SourceConnection>,
+        entry: &ListEntry,
+        selected: &Selected,
+        key: &FolderKey,
+        object: &Object,
+    ) -> Result<Census> {
+        let mut count = Count::new(
+            Arc::clone(&self.ledger),
+            key.clone(),
+            selected.uid_validity,
+            Limits {
+                size: self.accounts.destination_side().message_size.map(|size| size.0),
+                transforms: self.desired.folders.transforms.clone(),
+            },
+        );
+        let asked = key.clone();
+        let (last, listed) = blocking(&self.ledger, move |ledger| {
+            // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.
+            let bound = ledger.binding(&asked)?.is_some();
+            Ok((ledger.last_pass(&asked)?, ledger.listed_under(&asked)?.filter(|_| bound)))
+        })
+        .await?;
+        let known = listed.or(last.map(|pass| pass.uid_validity));
+        if let Some(known) = known.filter(|&known| known != selected.uid_validity) {
+            // Every known UID is void: counting from nothing would plan to copy all of it again.
+            return Err(catalogue::new_validity(object, known, selected.uid_validity));
+        }
+        if last.is_some_and(|pass| unchanged(&pass, selected)) {
+            return count.known_only().await;
+        }
+        let walked = inventory::walk(&line.connection, &entry.name, selected, object, |page| {
+            let count = count.clone();
+            async move { count.page(page).await.map_err(Stop::from) }
+        })
+        .await;
+        match walked {
+            Ok(_) => count.finish().await,
+            Err(Stop::Again(error) | Stop::Failed(error)) => Err(error),
+            Err(Stop::Interrupted) => {
+                Err(Error::new(ErrorKind::Interrupted, "E130", "interrupted while looking"))
+            }
+        }
+    }
+}
+
+fn unchanged(pass: &Pass, selected: &Selected) -> bool {
+    pass.highest_modseq.is_some()
+        && pass.highest_modseq == selected.highest_modseq
+        && pass.uid_validity == selected.uid_validity
+        && pass.uid_next == selected.uid_next
+        && pass.messages == selected.exists
+}
+
+fn reading(state: std::result::Result<FolderState, Error>) -> Reading<FolderState> {
+    match state {
+        Ok(state) => Reading::Present(state),
+        Err(error) => Reading::Unreadable(Failure::from(&error)),
+    }
+}
+
+/// A lost line makes the mailbox unreadable, not the folder that was asked for just then.
+fn lost(state: &std::result::Result<FolderState, Error>) -> Option<Error> {
+    let error = state.as_ref().err().filter(|e| e.code == "E106" || e.code == "E107")?;
+    let mut copy = Error::new(error.kind, error.code, error.message.clone());
+    copy.words.clone_from(&error.words);
+    copy.hints.clone_from(&error.hints);
+    Some(copy)
+}
+
+fn special_use(entry: &ListEntry) -> Option<SpecialUse> {
+    entry.attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
+}
+
+fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
+    FolderState {
+        name: entry.name.to_string(),
+        special_use: special_use(entry),
+        subscribed: entry.subscribed,
+        contents,
+    }
+}
+
+fn contents(selected: &Selected, bytes: Option<u64>) -> FolderContents {
+    FolderContents {
+        uid_validity: selected.uid_validity,
+        uid_next: selected.uid_next,
+        messages: selected.exists,
+        bytes,
+        highest_modseq: selected.highest_modseq,
+        flags: selected.flags.clone(),
+        permanent_flags: None,
+    }
+}
+
+fn quota_reading(
+    answer: std::result::Result<Option<Quota>, ImapError>,
+    object: &Object,
+) -> Reading<Quota> {
+    match answer {
+        Ok(Some(quota)) => Reading::Present(quota),
+        Ok(None) => Reading::Absent,
+        Err(error) => Reading::Unreadable(Failure::from(&catalogue::imap(&error, object))),
+    }
+}
+
+async fn quota(
+    connection: &Connection,
+    folders: &BTreeMap<FolderPath, ListEntry>,
+    side: &'static str,
+    mailbox: &Address,
+) -> Reading<Quota> {
+    let Some(inbox) = folders.get(&FolderPath::inbox()) else { return Reading::Absent };
+    quota_reading(connection.quota_root(&inbox.name).await, &Object::mailbox(side, mailbox))
+}
+
+async fn source_quota(line: &Line<SourceConnection>, mailbox: &Address) -> Reading<Quota> {
+    let Some(inbox) = line.name(&FolderPath::inbox()) else { return Reading::Absent };
+    quota_reading(line.connection.quota_root(inbox).await, &Object::mailbox("source", mailbox))
+}
