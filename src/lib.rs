@@ -25,3 +25,4 @@ pub mod ports;
 pub mod progress;
 pub mod render;
 pub mod secrets;
+pub mod verify;

@@ -1,3 +1,13 @@
 //! The executor: does exactly what was approved, and tells what happens.
+//!
+//! Each kind of action has its acting half here and its pure half under the same name in
+//! `planner`.
 
+mod copy_folder;
+mod create_folder;
 pub mod event;
+pub mod mailbox;
+pub mod owner;
+pub mod report;
+pub mod run;
+mod set_subscription;

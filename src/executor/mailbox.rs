@@ -1,0 +1,148 @@
+//! Runs the actions of one mailbox, one after the other, on one connection a side.
+
+use crate::accounts::Accounts;
+use crate::copy::desk::Desk;
+use crate::copy::lines::Lines;
+use crate::copy::stop::Stop;
+use crate::desired::DesiredMailbox;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::event::{Event, Outcome};
+use crate::planner::plan::{Action, ActionId, Kind};
+use crate::ports::ledger::JournalEntry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// The actions of one mailbox.
+#[derive(Debug)]
+pub struct MailboxRun {
+    pub(super) desk: Desk,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) mailbox: DesiredMailbox,
+    actions: Vec<Action>,
+    ended: MailboxEnd,
+    /// An action whose failure stops the mailbox: no log-in, no room.
+    stopped_by: Option<ActionId>,
+}
+
+/// What came of the actions of one mailbox.
+#[derive(Debug, Default)]
+pub struct MailboxEnd {
+    /// By action.
+    pub outcomes: BTreeMap<ActionId, Outcome>,
+    /// The failure that gives the exit code.
+    pub worst: Option<ErrorKind>,
+    /// Something changed at the destination.
+    pub moved: bool,
+}
+
+impl MailboxRun {
+    /// Prepares the run of one mailbox.
+    pub fn new(
+        desk: Desk,
+        accounts: Arc<Accounts>,
+        mailbox: DesiredMailbox,
+        actions: Vec<Action>,
+    ) -> Self {
+        let ended = MailboxEnd::default();
+        Self { desk, accounts, mailbox, actions, ended, stopped_by: None }
+    }
+
+    /// Runs the actions.
+    pub async fn run(mut self) -> MailboxEnd {
+        let mut lines = Lines::default();
+        for action in std::mem::take(&mut self.actions) {
+            let outcome = self.one(&action, &mut lines).await;
+            if let Err(error) = self.journal(&action.id, outcome.step(), &outcome.note()).await {
+                // What was done is in the ledger's rows; the next intent fails in the same way.
+                self.desk.tell(&Event::Notice { message: format!("the journal: {error}") });
+            }
+            self.desk.tell(&Event::ActionEnded { id: action.id.clone(), outcome: outcome.clone() });
+            self.ended.outcomes.insert(action.id, outcome);
+        }
+        self.ended.moved |= self.desk.progress.messages() > 0;
+        self.ended
+    }
+
+    async fn one(&mut self, action: &Action, lines: &mut Lines) -> Outcome {
+        if self.desk.cancel.is_cancelled() {
+            return Outcome::Interrupted;
+        }
+        if let Some(by) = &self.stopped_by {
+            return Outcome::Blocked { by: by.clone() };
+        }
+        if let Some(by) = self.blocker(&action.needs) {
+            return Outcome::Blocked { by };
+        }
+        self.desk.tell(&Event::ActionStarted { id: action.id.clone() });
+        // An owner that lost the lock must not reach the servers: the ledger knows.
+        if let Err(error) = self.journal(&action.id, "intent", &action.reason).await {
+            return self.failed(&action.id, error);
+        }
+        let result = match &action.kind {
+            Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
+            Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
+            Kind::CopyFolder(params) => self.copy(params, &action.before, lines).await,
+        };
+        match result {
+            Ok(outcome) => {
+                self.ended.moved |= matches!(outcome, Outcome::Done { .. });
+                outcome
+            }
+            Err(Stop::Interrupted) => Outcome::Interrupted,
+            Err(Stop::Again(error)) => {
+                // What comes next starts with connections that work.
+                lines.drop_both();
+                self.failed(&action.id, error)
+            }
+            Err(Stop::Failed(error)) => self.failed(&action.id, error),
+        }
+    }
+
+    fn failed(&mut self, id: &ActionId, error: Error) -> Outcome {
+        let whole_mailbox = matches!(error.code, "E201" | "E104" | "E108" | "E109" | "E110")
+            || error.kind == ErrorKind::Unobservable
+            || error.kind == ErrorKind::Locked;
+        if whole_mailbox {
+            self.stopped_by = Some(id.clone());
+        }
+        if error.kind == ErrorKind::Stale {
+            return Outcome::Stale { difference: sentence(&error) };
+        }
+        let worst = self.ended.worst.map_or(error.kind, |worst| worst.or_before(error.kind));
+        self.ended.worst = Some(worst);
+        Outcome::Failed {
+            message: error.message,
+            words: error.words,
+            hints: error.hints,
+            code: error.code,
+        }
+    }
+
+    fn blocker(&self, needs: &BTreeSet<ActionId>) -> Option<ActionId> {
+        needs
+            .iter()
+            .find(|needed| {
+                self.ended.outcomes.get(*needed).is_some_and(|outcome| {
+                    !matches!(outcome, Outcome::Done { .. } | Outcome::AlreadyDone)
+                })
+            })
+            .cloned()
+    }
+
+    async fn journal(&self, id: &ActionId, step: &str, note: &str) -> Result<()> {
+        let entry = JournalEntry {
+            at: self.desk.clock.now(),
+            action: id.0.clone(),
+            step: step.to_owned(),
+            note: crate::model::words::shown(note.as_bytes()),
+        };
+        self.desk.ledger(move |ledger| ledger.journal(&entry)).await
+    }
+}
+
+fn sentence(error: &Error) -> String {
+    match &error.words {
+        Some(words) => format!("{error} ({words})"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs approved actions: mailboxes side by side, the actions of one mailbox in order.
+
+use crate::accounts::Accounts;
+use crate::copy::desk::{Desk, Policy};
+use crate::copy::progress::MailboxProgress;
+use crate::desired::Desired;
+use crate::executor::event::{Event, Listener};
+use crate::executor::mailbox::MailboxRun;
+use crate::executor::report::RunReport;
+use crate::model::address::Address;
+use crate::planner::plan::{Action, Kind};
+use crate::ports::clock::Clock;
+use crate::ports::ledger::Ledger;
+use futures_util::StreamExt;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Mailboxes that are copied together. Memory is bounded by this times the window.
+const MAILBOXES: usize = 4;
+
+/// How long a destination folder must stand still before an unanswered APPEND counts as not done.
+const QUIET: Duration = Duration::from_secs(5);
+
+/// Everything that a run needs.
+#[derive(Debug)]
+pub struct Run {
+    /// What is wanted; says how to sign in and what may be sent.
+    pub desired: Arc<Desired>,
+    /// Opens connections.
+    pub accounts: Arc<Accounts>,
+    /// What was done. The caller holds its lock.
+    pub ledger: Arc<dyn Ledger>,
+    /// Who wants to know.
+    pub listener: Arc<dyn Listener>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Ends the run after what is in flight.
+    pub cancel: CancellationToken,
+}
+
+impl Run {
+    /// Runs the actions, in their order within each mailbox.
+    pub async fn run(&self, actions: &[Action]) -> RunReport {
+        self.listener.event(&Event::PhaseStarted { phase: "apply", total: None });
+        let mut groups: BTreeMap<Address, Vec<Action>> = BTreeMap::new();
+        for action in actions {
+            groups.entry(mailbox_of(&action.kind).clone()).or_default().push(action.clone());
+        }
+        let mut runs = futures_util::stream::iter(
+            groups.into_iter().filter_map(|(address, actions)| self.mailbox(&address, actions)),
+        )
+        .map(MailboxRun::run)
+        .buffer_unordered(MAILBOXES);
+        let mut report = RunReport::default();
+        while let Some(ended) = runs.next().await {
+            report.outcomes.extend(ended.outcomes);
+            report.moved |= ended.moved;
+            report.worst = match (report.worst, ended.worst) {
+                (Some(one), Some(other)) => Some(one.or_before(other)),
+                (one, other) => one.or(other),
+            };
+        }
+        report.interrupted = self.cancel.is_cancelled();
+        report
+    }
+
+    fn mailbox(&self, address: &Address, actions: Vec<Action>) -> Option<MailboxRun> {
+        let mailbox = self.desired.mailboxes.get(address)?.clone();
+        let (messages, bytes) =
+            actions.iter().fold((0, 0), |(messages, bytes), action| match &action.kind {
+                Kind::CopyFolder(copy) => {
+                    (messages + copy.estimate.messages, bytes + copy.estimate.bytes)
+                }
+                Kind::CreateFolder(_) | Kind::SetSubscription(_) => (messages, bytes),
+            });
+        let progress =
+            MailboxProgress::new(address.clone(), Arc::clone(&self.listener), messages, bytes);
+        let desk = Desk {
+            ledger: Arc::clone(&self.ledger),
+            listener: Arc::clone(&self.listener),
+            clock: Arc::clone(&self.clock),
+            cancel: self.cancel.clone(),
+            policy: Policy {
+                message_size: self.desired.destination.message_size.map(|size| size.0),
+                transforms: self.desired.folders.transforms.clone(),
+                quiet: QUIET,
+            },
+            progress: Arc::new(progress),
+        };
+        Some(MailboxRun::new(desk, Arc::clone(&self.accounts), mailbox, actions))
+    }
+}
+
+/// The mailbox that an action belongs to, by its address in the migration plan.
+fn mailbox_of(kind: &Kind) -> &Address {
+    match kind {
+        Kind::CreateFolder(params) => &params.mailbox,
+        Kind::CopyFolder(params) => &params.mailbox,
+        Kind::SetSubscription(params) => &params.mailbox,
+    }
+}
