@@ -1,3 +1,14 @@
 //! Plans as people and programs read them. Values in, text out: no I/O, no clock.
+//!
+//! Text, Markdown and HTML show the same sections and nothing that the JSON lacks.
 
+pub mod diff;
+pub mod evidence;
+mod fold;
+pub mod html;
+pub mod json;
+pub mod markdown;
+pub mod outcome;
+mod sections;
 pub mod style;
+pub mod text;

@@ -1,0 +1,184 @@
+//! The end of an apply: what was done, what was not and why, what is left, the next command.
+
+use crate::executor::event::Outcome;
+use crate::executor::report::RunReport;
+use crate::model::size::Size;
+use crate::planner::approval::Approval;
+use crate::planner::plan::Plan;
+use crate::render::style::{clean, count, shell};
+use std::fmt::Write as _;
+
+/// Renders what a run came to. `path` is the migration plan's.
+pub fn text(report: &RunReport, fresh: &Plan, approval: &Approval, path: &str) -> String {
+    let mut text = String::new();
+    for (id, outcome) in &report.outcomes {
+        match outcome {
+            Outcome::Failed { message, words, hints, code } => {
+                let _ = writeln!(text, "error[{code}]: {}", clean(message));
+                if let Some(words) = words {
+                    let _ = writeln!(text, "  the server said: {}", clean(words));
+                }
+                for hint in hints {
+                    let _ = writeln!(text, "  Next: {}", clean(hint));
+                }
+            }
+            Outcome::Stale { difference } => {
+                let _ = writeln!(text, "stale: {}: {}", clean(&id.0), clean(difference));
+            }
+            Outcome::Blocked { by } => {
+                let _ = writeln!(text, "not run: {} needs {}", clean(&id.0), clean(&by.0));
+            }
+            Outcome::Skipped { reason } => {
+                let _ = writeln!(text, "not run: {}: {}", clean(&id.0), clean(reason));
+            }
+            Outcome::Done { .. } | Outcome::AlreadyDone | Outcome::Interrupted => {}
+        }
+    }
+    for (id, difference) in &approval.stale {
+        let _ = writeln!(text, "stale: {}: {}", clean(&id.0), clean(difference));
+    }
+    unknown(&mut text, fresh);
+    done(&mut text, report, approval);
+    left(&mut text, report, fresh, approval, path);
+    text
+}
+
+fn unknown(text: &mut String, fresh: &Plan) {
+    for unknown in &fresh.unknown {
+        let failure = &unknown.failure;
+        let _ = writeln!(text, "unknown: {}: {}", clean(&unknown.object), clean(&failure.message));
+        if let Some(words) = &failure.words {
+            let _ = writeln!(text, "  the server said: {}", clean(words));
+        }
+        if let Some(hint) = &failure.hint {
+            let _ = writeln!(text, "  Next: {}", clean(hint));
+        }
+    }
+}
+
+fn done(text: &mut String, report: &RunReport, approval: &Approval) {
+    let sum = |name: &str| report.sum(name);
+    if sum("copied") > 0 {
+        let _ = writeln!(
+            text,
+            "Copied {}, {}.",
+            count(sum("copied"), "message", "messages"),
+            Size(sum("bytes"))
+        );
+    }
+    if sum("found") > 0 {
+        let _ = writeln!(
+            text,
+            "Found {} at the destination by digest and sent nothing twice.",
+            count(sum("found"), "message", "messages")
+        );
+    }
+    if sum("flags") > 0 {
+        let _ = writeln!(
+            text,
+            "Brought the flags of {} up to date.",
+            count(sum("flags"), "message", "messages")
+        );
+    }
+    if sum("folders") > 0 {
+        let _ = writeln!(text, "Created {}.", count(sum("folders"), "folder", "folders"));
+    }
+    if sum("subscriptions") > 0 {
+        let _ =
+            writeln!(text, "Subscribed to {}.", count(sum("subscriptions"), "folder", "folders"));
+    }
+    if sum("excepted") > 0 {
+        let _ = writeln!(
+            text,
+            "{} behind, as the plan said.",
+            count(sum("excepted"), "message stays", "messages stay")
+        );
+    }
+    if sum("refused") > 0 {
+        let _ = writeln!(
+            text,
+            "{} behind that the plan did not name; `mailferry verify` says why of each.",
+            count(sum("refused"), "message stays", "messages stay")
+        );
+    }
+    let already = approval.done.len()
+        + report.outcomes.values().filter(|o| matches!(o, Outcome::AlreadyDone)).count();
+    if already > 0 {
+        let _ =
+            writeln!(text, "{} done already.", count(already as u64, "action was", "actions were"));
+    }
+}
+
+fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval, path: &str) {
+    let path = shell(path);
+    if report.interrupted {
+        let _ = writeln!(
+            text,
+            "Interrupted; what was answered is recorded. Run the same command again to go on."
+        );
+        return;
+    }
+    if !approval.waiting.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} not run yet; `mailferry plan {path}` says what they wait for.",
+            count(approval.waiting.len() as u64, "action may", "actions may")
+        );
+    }
+    if !approval.unread.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} not run, because something of the mailbox could not be read.",
+            count(approval.unread.len() as u64, "action was", "actions were")
+        );
+    }
+    if !approval.not_approved.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} new since the plan was reviewed and did not run; plan again to review {}.",
+            count(approval.not_approved.len() as u64, "action is", "actions are"),
+            if approval.not_approved.len() == 1 { "it" } else { "them" }
+        );
+    }
+    if !fresh.for_person.is_empty() {
+        let _ = writeln!(
+            text,
+            "{} left for a person; `mailferry plan {path}` says exactly what.",
+            count(fresh.for_person.len() as u64, "step is", "steps are")
+        );
+    }
+    let failed = report.worst.is_some()
+        || !approval.stale.is_empty()
+        || !approval.unread.is_empty()
+        || report
+            .outcomes
+            .values()
+            .any(|outcome| matches!(outcome, Outcome::Stale { .. } | Outcome::Blocked { .. }));
+    if failed {
+        let _ = writeln!(
+            text,
+            "Not everything was done. Mend what is named above, then run the same command again: it goes on where it stopped."
+        );
+    } else {
+        let _ = writeln!(text, "Next: mailferry verify {path}");
+    }
+}
+
+/// Renders what would run.
+pub fn dry_run(approval: &Approval) -> String {
+    let mut text = String::new();
+    for action in &approval.run {
+        let _ = writeln!(text, "would run: {}", clean(&action.id.0));
+    }
+    for (id, difference) in &approval.stale {
+        let _ = writeln!(text, "stale: {}: {}", clean(&id.0), clean(difference));
+    }
+    for id in &approval.unread {
+        let _ = writeln!(text, "could not be compared: {}", clean(&id.0));
+    }
+    for id in &approval.waiting {
+        let _ = writeln!(text, "waits: {}", clean(&id.0));
+    }
+    let _ = writeln!(text, "Dry run: nothing was written.");
+    text
+}

@@ -1,0 +1,470 @@
+//! Each rule of the planner as one small world and the plan that it must give, word for word.
+//!
+//! A directory of `tests/scenarios` holds what was observed (`observed.json`) and what the ledger
+//! says (`ledger.json`), and beside them the plan as text, Markdown and JSON.
+//! `SNAPSHOTS=overwrite cargo test --test scenarios` writes them anew; read the difference.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+mod planning;
+
+use mailferry::desired::Desired;
+use mailferry::model::digest::Digest;
+use mailferry::model::reading::{Failure, Reading};
+use mailferry::observed::Observed;
+use mailferry::planner::census::LedgerSummary;
+use mailferry::planner::plan::{ActionId, Kind, Plan, WaitingOn};
+use mailferry::planner::saved::SavedPlan;
+use mailferry::render::{html, json, markdown, text};
+use planning::{acknowledge, add_mailbox, add_zone, desired, path};
+use std::path::PathBuf;
+
+const ADA: &str = "ada@acme.example";
+
+fn directory(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios").join(name)
+}
+
+fn read<T: serde::de::DeserializeOwned>(name: &str, file: &str) -> T {
+    let path = directory(name).join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn with_ada() -> Desired {
+    let mut desired = desired();
+    add_mailbox(&mut desired, ADA, ADA, 34);
+    desired
+}
+
+fn with_zone() -> Desired {
+    let mut desired = desired();
+    add_zone(&mut desired);
+    desired
+}
+
+fn plan(name: &str, desired: &Desired) -> Plan {
+    let observed: Observed = read(name, "observed.json");
+    let ledger: LedgerSummary = read(name, "ledger.json");
+    mailferry::planner::plan(desired, &observed, &ledger)
+}
+
+fn save(plan: Plan) -> SavedPlan {
+    let version = "0.0.0".to_owned();
+    SavedPlan::new(plan, "acme.yaml".to_owned(), version, jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// Plans a scenario and compares every output with its file.
+fn golden(name: &str, desired: &Desired) -> SavedPlan {
+    let saved = save(plan(name, desired));
+    let options = text::Options { color: false, saved_to: Some("acme.plan.json") };
+    let outputs = [
+        ("plan.txt", text::render(&saved, options)),
+        ("plan.md", markdown::render(&saved, Some("acme.plan.json"))),
+        ("plan.json", json::render(&saved).unwrap()),
+    ];
+    for (file, output) in outputs {
+        let path = directory(name).join(file);
+        let expected = snapbox::Data::read_from(&path, Some(snapbox::data::DataFormat::Text));
+        let assert = snapbox::Assert::new().action_env("SNAPSHOTS");
+        assert.eq(output, expected.raw());
+    }
+    schema_holds(&saved);
+    let again = SavedPlan::from_json(&saved.to_json().unwrap()).unwrap();
+    assert_eq!(again.plan.digest(), saved.digest, "{name}: the digest survives the file");
+    saved
+}
+
+fn schema_holds(saved: &SavedPlan) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("schema/saved-plan.schema.json");
+    let schema: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let written: serde_json::Value = serde_json::from_str(&saved.to_json().unwrap()).unwrap();
+    for schema in [schema.clone(), closed(schema)] {
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&written)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "the schema is out of date: {errors:#?}");
+    }
+}
+
+/// Forbids what the schema does not name, so that a new field without a description shows.
+fn closed(mut schema: serde_json::Value) -> serde_json::Value {
+    match &mut schema {
+        serde_json::Value::Object(fields) => {
+            if fields.contains_key("properties") && !fields.contains_key("additionalProperties") {
+                fields.insert("additionalProperties".to_owned(), false.into());
+            }
+            for value in fields.values_mut() {
+                *value = closed(value.take());
+            }
+        }
+        serde_json::Value::Array(items) => {
+            for item in items {
+                *item = closed(item.take());
+            }
+        }
+        _ => {}
+    }
+    schema
+}
+
+fn ids(plan: &Plan) -> Vec<&str> {
+    plan.ready.iter().map(|action| action.id.0.as_str()).collect()
+}
+
+fn waits<'a>(plan: &'a Plan, id: &str) -> &'a [WaitingOn] {
+    let found = plan.waiting.iter().find(|waiting| waiting.action.id.0 == id);
+    found.map_or(&[], |waiting| waiting.on.as_slice())
+}
+
+#[test]
+fn first_plan() {
+    let mut desired = with_ada();
+    add_mailbox(&mut desired, "bob@acme.example", "robert@acme.example", 36);
+    add_zone(&mut desired);
+    let saved = golden("first_plan", &desired);
+    assert_eq!(
+        ids(&saved.plan),
+        [
+            "create_folder/ada@acme.example/Projects",
+            "create_folder/ada@acme.example/Projects/2",
+            "create_folder/ada@acme.example/Projects/10",
+            "copy_folder/ada@acme.example/INBOX",
+            "copy_folder/ada@acme.example/Projects/2",
+            "copy_folder/ada@acme.example/Sent",
+            "set_subscription/ada@acme.example/Projects/2",
+            "create_folder/robert@acme.example/Sent Items",
+            "copy_folder/bob@acme.example/INBOX",
+            "copy_folder/bob@acme.example/Sent",
+        ]
+    );
+    assert_eq!(saved.plan.for_person.len(), 3);
+}
+
+#[test]
+fn second_plan_empty() {
+    let mut desired = with_ada();
+    add_zone(&mut desired);
+    let saved = golden("second_plan_empty", &desired);
+    assert!(!saved.plan.changes());
+}
+
+#[test]
+fn one_new_message() {
+    let saved = golden("one_new_message", &with_ada());
+    assert_eq!(ids(&saved.plan), ["copy_folder/ada@acme.example/INBOX"]);
+}
+
+#[test]
+fn unknown_source_folder() {
+    let saved = golden("unknown_source_folder", &with_ada());
+    assert_eq!(ids(&saved.plan), ["copy_folder/ada@acme.example/INBOX"]);
+    assert_eq!(
+        waits(&saved.plan, "copy_folder/ada@acme.example/Projects/2024"),
+        [WaitingOn::Readable("source folder ada@acme.example/Projects".to_owned())]
+    );
+}
+
+#[test]
+fn unreachable_mailbox() {
+    let mut desired = with_ada();
+    add_mailbox(&mut desired, "bob@acme.example", "robert@acme.example", 36);
+    let saved = golden("unreachable_mailbox", &desired);
+    assert_eq!(saved.plan.unknown.len(), 2, "an absent destination mailbox is not created");
+    assert!(saved.plan.actions().all(|action| action.id.0.contains("ada@")));
+}
+
+#[test]
+fn collision() {
+    let saved = golden("collision", &with_ada());
+    assert_eq!(ids(&saved.plan), ["copy_folder/ada@acme.example/INBOX"]);
+    assert!(saved.plan.needs_acknowledgement());
+}
+
+#[test]
+fn merge() {
+    let mut desired = with_ada();
+    desired.folders.merge.insert(path("Junk Email"));
+    let saved = golden("merge", &desired);
+    let spam = saved.plan.ready.iter().find(|action| action.id.0.ends_with("/Spam")).unwrap();
+    assert!(
+        spam.needs.contains(&ActionId("copy_folder/ada@acme.example/Junk".to_owned())),
+        "two copies into one folder never run side by side"
+    );
+}
+
+#[test]
+fn guard_unacknowledged() {
+    let saved = golden("guard_unacknowledged", &with_ada());
+    assert!(saved.plan.ready.is_empty(), "all copying of the mailbox waits");
+}
+
+#[test]
+fn guard_acknowledged() {
+    let mut desired = with_ada();
+    let digest = plan("guard_acknowledged", &desired).guards[0].digest.clone();
+    acknowledge(&mut desired, "G301", ADA, &digest);
+    let saved = golden("guard_acknowledged", &desired);
+    assert!(saved.plan.waiting.is_empty());
+}
+
+#[test]
+fn guard_stale_acknowledgement() {
+    let mut desired = with_ada();
+    acknowledge(&mut desired, "G301", ADA, "0123456789ab");
+    acknowledge(&mut desired, "G303", "ada@acme.example/Sent", "0123456789ab");
+    let saved = golden("guard_stale_acknowledgement", &desired);
+    assert!(saved.plan.ready.is_empty());
+    assert_eq!(saved.plan.findings.len(), 2);
+}
+
+#[test]
+fn uid_validity_changed() {
+    let saved = golden("uid_validity_changed", &with_ada());
+    assert!(saved.plan.ready.is_empty(), "neither the new folder nor the lost one is touched");
+    assert_eq!(saved.plan.guards.len(), 2);
+}
+
+#[test]
+fn over_limit() {
+    let saved = golden("over_limit", &with_ada());
+    let Kind::CopyFolder(copy) = &saved.plan.ready[0].kind else { panic!("a copy") };
+    let reason = "larger than the destination's limit of 35 MB";
+    assert_eq!(copy.estimate.excepted.get(reason), Some(&2));
+}
+
+#[test]
+fn lost_keywords() {
+    let saved = golden("lost_keywords", &with_ada());
+    let Kind::CopyFolder(copy) = &saved.plan.ready[1].kind else { panic!("a copy") };
+    assert_eq!(copy.estimate.lost_flags.to_string(), "$label1 projekt");
+}
+
+#[test]
+fn dns_differs_on_one_server() {
+    let saved = golden("dns_differs_on_one_server", &with_zone());
+    let steps: Vec<&str> = saved.plan.for_person.iter().map(|step| step.id.0.as_str()).collect();
+    assert_eq!(steps, ["mx/acme.example", "spf/acme.example"]);
+    assert_eq!(saved.plan.for_person[0].servers, ["ns2.acme.example"]);
+}
+
+#[test]
+fn dns_unreadable() {
+    let saved = golden("dns_unreadable", &with_zone());
+    assert_eq!(saved.plan.unknown.len(), 2);
+    assert!(saved.plan.settled.values().all(|settled| settled.settled == 0));
+}
+
+#[test]
+fn hostile_names_stay_inside_their_line() {
+    let saved = golden("hostile_names", &with_ada());
+    let page = html::render(&saved);
+    assert!(!page.contains("<script"), "markup of a folder name is escaped");
+    let text = text::render(&saved, text::Options::default());
+    assert!(!text.contains('\u{1b}') && !text.contains("\n+ x"));
+    let markdown = markdown::render(&saved, None);
+    assert!(markdown.contains("`````diff"), "the fence is longer than the name's backticks");
+}
+
+#[test]
+fn a_mailbox_is_never_copied_into_itself() {
+    let mut desired = with_ada();
+    desired.destination.endpoint = desired.source.endpoint.clone();
+    let plan = plan("first_plan", &desired);
+    assert_eq!(plan.actions().count(), 0);
+    assert!(plan.unknown[0].failure.message.contains("the same mailbox"));
+}
+
+#[test]
+fn two_mailboxes_into_one_wait_for_an_acknowledgement_and_then_run_one_after_the_other() {
+    let mut desired = with_ada();
+    add_mailbox(&mut desired, "bob@acme.example", ADA, 36);
+    let guarded = plan("first_plan", &desired);
+    assert!(guarded.ready.is_empty());
+    let digest = &guarded.guards.iter().find(|guard| guard.code == "G304").unwrap().digest;
+    acknowledge(&mut desired, "G304", ADA, digest);
+    let plan = plan("first_plan", &desired);
+    let inbox = |id| plan.ready.iter().find(|action| action.id.0 == id).unwrap();
+    let earlier = inbox("copy_folder/ada@acme.example/INBOX").id.clone();
+    assert!(inbox("copy_folder/bob@acme.example/INBOX").needs.contains(&earlier));
+}
+
+#[test]
+fn two_mailboxes_into_one_that_cannot_be_read_are_both_unsettled() {
+    let mut desired = with_ada();
+    add_mailbox(&mut desired, "bob@acme.example", ADA, 36);
+    let mut observed: Observed = read("first_plan", "observed.json");
+    let failure = Failure { message: "time-out".to_owned(), words: None, hint: None };
+    observed.destination.insert(ADA.parse().unwrap(), Reading::Unreadable(failure));
+    let plan = mailferry::planner::plan(&desired, &observed, &read("first_plan", "ledger.json"));
+    assert_eq!((plan.settled["mailboxes"].settled, plan.settled["mailboxes"].all), (0, 2));
+}
+
+#[test]
+fn a_folder_that_was_not_listed_is_unknown_and_not_settled() {
+    let desired = with_ada();
+    let observed: Observed = read("second_plan_empty", "observed.json");
+    let mut ledger: LedgerSummary = read("second_plan_empty", "ledger.json");
+    ledger.folders.retain(|key, _| key.folder != path("Sent"));
+    let plan = mailferry::planner::plan(&desired, &observed, &ledger);
+    assert!(!plan.changes());
+    assert_eq!(plan.unknown[0].object, "source folder ada@acme.example/Sent");
+    assert!(!plan.as_wanted.contains(&ActionId("copy_folder/ada@acme.example/Sent".to_owned())));
+    let shown = text::render(&save(plan), text::Options::default());
+    assert!(shown.contains("Nothing can be done"), "{shown}");
+}
+
+#[test]
+fn what_was_not_looked_at_is_unknown_and_not_absent() {
+    let plan = mailferry::planner::plan(
+        &{
+            let mut desired = with_ada();
+            add_zone(&mut desired);
+            desired
+        },
+        &Observed::default(),
+        &LedgerSummary::default(),
+    );
+    assert!(!plan.changes());
+    assert_eq!(plan.unknown.len(), 3, "both sides and the zone");
+    assert_eq!(plan.looked_at.source, (0, 1));
+}
+
+#[test]
+fn an_unreadable_namespace_at_the_destination_lets_nothing_be_created() {
+    let mut desired = with_ada();
+    desired.folders.exclude.clear();
+    let mut observed: Observed = read("first_plan", "observed.json");
+    let ada = observed.destination.get_mut(&ADA.parse().unwrap());
+    let Some(Reading::Present(state)) = ada else { panic!("ada is there") };
+    let failure = Failure { message: "time-out".to_owned(), words: None, hint: None };
+    state.namespace = Reading::Unreadable(failure);
+    let plan = mailferry::planner::plan(&desired, &observed, &read("first_plan", "ledger.json"));
+    let creates = |kind: &Kind| matches!(kind, Kind::CreateFolder(_));
+    assert!(plan.actions().all(|action| !creates(&action.kind)));
+    assert_eq!(
+        waits(&plan, "copy_folder/ada@acme.example/Projects/2"),
+        [WaitingOn::Readable("destination namespace ada@acme.example".to_owned())]
+    );
+}
+
+#[test]
+fn markdown_stays_in_its_budget_and_keeps_what_a_reviewer_must_see() {
+    let mut desired = with_zone();
+    let seen: Observed = read("guard_unacknowledged", "observed.json");
+    let dns: Observed = read("first_plan", "observed.json");
+    let mut observed = Observed { dns: dns.dns, ..Observed::default() };
+    let mut ledger = LedgerSummary { empty: true, ..LedgerSummary::default() };
+    let census: LedgerSummary = read("guard_unacknowledged", "ledger.json");
+    let old: mailferry::model::address::Address = ADA.parse().unwrap();
+    for number in 0..1_500 {
+        let name = format!("user{number}@acme.example");
+        add_mailbox(&mut desired, &name, &name, 34);
+        let address: mailferry::model::address::Address = name.parse().unwrap();
+        observed.source.insert(address.clone(), seen.source[&old].clone());
+        let mut there = seen.destination[&old].clone();
+        // One mailbox is not empty; it alone is guarded.
+        if let (Reading::Present(state), true) = (&mut there, number > 0) {
+            let inbox = state.folders.get_mut(&path("INBOX")).unwrap();
+            if let Reading::Present(folder) = inbox {
+                folder.contents.as_mut().unwrap().messages = 0;
+            }
+        }
+        observed.destination.insert(address.clone(), there);
+        for (key, census) in &census.folders {
+            let key =
+                mailferry::ports::ledger::FolderKey { mailbox: address.clone(), ..key.clone() };
+            ledger.folders.insert(key, census.clone());
+        }
+    }
+    let saved = save(mailferry::planner::plan(&desired, &observed, &ledger));
+    let markdown = markdown::render(&saved, Some("acme.plan.json"));
+    assert!(markdown.len() <= markdown::BUDGET, "{}", markdown.len());
+    assert!(markdown.len() > markdown::BUDGET - 1_000, "the budget is used");
+    assert!(markdown.contains("more lines"));
+    for kept in ["code: G301, object: user0@acme.example", "! mx acme.example", "**Plan: "] {
+        assert!(markdown.contains(kept), "{kept}");
+    }
+    assert_eq!(markdown.matches("```").count() % 2, 0, "every fence is closed");
+}
+
+#[test]
+fn colours_change_no_word_of_the_text() {
+    let saved = save(plan("first_plan", &with_ada()));
+    let plain = text::render(&saved, text::Options::default());
+    let mut colored = text::render(&saved, text::Options { color: true, saved_to: None });
+    assert_ne!(plain, colored);
+    for code in ["1", "31", "32", "33", "36", "0"] {
+        colored = colored.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    assert_eq!(plain, colored);
+}
+
+#[test]
+fn html_shows_what_the_text_shows() {
+    let saved = save(plan("guard_unacknowledged", &with_ada()));
+    let page = html::render(&saved);
+    for shown in ["G301", "acknowledge: [", &saved.plan.summary_line(), &saved.digest.short()] {
+        assert!(page.contains(shown), "{shown}");
+    }
+    assert!(!page.contains("<script") && !page.contains("http://") && !page.contains("https://"));
+}
+
+#[test]
+fn a_saved_plan_that_was_edited_is_stale() {
+    let saved = save(plan("first_plan", &with_ada()));
+    let text = saved.to_json().unwrap();
+    assert!(text.ends_with("}\n"));
+    for (from, to) in [
+        ("\"messages\": 120", "\"messages\": 12"),
+        ("\"Projects/10\"", "\"Projects/11\""),
+        ("\"name\": \"acme\"", "\"name\": \"acme\", \"extra\": 1"),
+        ("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\""),
+        ("\"format_version\": \"1.0\"", "\"format\": \"1.0\""),
+        ("\"ready\"", "\"redy\""),
+        (&saved.digest.to_string(), &Digest::of(b"x").to_string()),
+    ] {
+        let edited = text.replacen(from, to, 1);
+        assert_ne!(edited, text, "{from}");
+        let error = SavedPlan::from_json(&edited).unwrap_err();
+        assert_eq!(error.kind.exit_code(), 3, "{from}: {error}");
+        assert!(!error.hints.is_empty(), "{from}");
+    }
+    assert_eq!(SavedPlan::from_json("not json").unwrap_err().kind.exit_code(), 3);
+}
+
+#[test]
+fn the_digest_tells_neither_when_nor_where_a_plan_was_made() {
+    let plan = plan("first_plan", &with_ada());
+    let later = SavedPlan::new(
+        plan.clone(),
+        "plans/acme.yaml".to_owned(),
+        "9.9.9".to_owned(),
+        jiff::Timestamp::MAX,
+    );
+    assert_eq!(save(plan).digest, later.digest);
+}
+
+#[test]
+fn a_field_of_a_later_minor_version_is_accepted() {
+    let saved = save(plan("first_plan", &with_ada()));
+    let mut value: serde_json::Value = serde_json::from_str(&saved.to_json().unwrap()).unwrap();
+    value["format_version"] = "1.7".into();
+    value["plan"]["later"] = true.into();
+    let mut covered = value.clone();
+    for field in ["digest", "made_at", "tool_version"] {
+        covered.as_object_mut().unwrap().remove(field);
+    }
+    covered["migration_plan"].as_object_mut().unwrap().remove("path");
+    value["digest"] = Digest::of(covered.to_string().as_bytes()).to_string().into();
+    let read = SavedPlan::from_json(&value.to_string()).unwrap();
+    assert_eq!(read.plan.ready, saved.plan.ready);
+}
