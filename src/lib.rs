@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod catalogue;
+pub mod cli;
 pub mod clock;
 pub mod copy;
 pub mod desired;

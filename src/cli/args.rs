@@ -1,0 +1,235 @@
+//! The arguments; the doc comments are the help texts.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Moves an organisation's mail between IMAP servers: plan, review, apply, verify.
+///
+/// A migration plan in YAML says what is wanted. `plan` shows what would be done, `apply` does
+/// exactly that, `verify` proves that nothing was lost. The source is only ever read.
+#[derive(Debug, Parser)]
+#[command(name = "mailferry", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0 done · 1 error · 2 changes (with --detailed-exitcode) · 3 stale or expired plan, nothing done
+  4 a guard needs acknowledgement · 5 partly applied, run again to resume · 6 a check failed
+  7 locked · 8 something could not be observed · 9 declined · 64 usage · 65 invalid migration plan
+  130/143 interrupted, ledger consistent";
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// Where the ledger is [default: .mailferry/NAME.sqlite beside the migration plan]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub state: Option<PathBuf>,
+    /// Consent to send the plan's secrets to this server; remembered in your user configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST[:PORT]",
+        env = "MAILFERRY_TRUST",
+        value_delimiter = ','
+    )]
+    pub trust: Vec<String>,
+    /// Allow the migration plan to run its `command` secrets
+    #[arg(long, global = true)]
+    pub allow_commands: bool,
+    /// Allow the migration plan to name files outside its own folder
+    #[arg(long, global = true)]
+    pub allow_outside: bool,
+    /// Never ask; what would be asked is declined
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// No colours, whatever the terminal can do
+    #[arg(long, global = true)]
+    pub no_color: bool,
+    /// Show the causes of errors too
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check a migration plan without talking to any server
+    Validate(ValidateArgs),
+    /// Look at both sides and at DNS, and show what would be done
+    Plan(PlanArgs),
+    /// Show a saved plan in any format, also when it is stale
+    Show(ShowArgs),
+    /// Do what was planned: a saved plan, or a migration plan after showing it and asking
+    Apply(ApplyArgs),
+    /// Prove that everything arrived: both sides are listed and read again
+    Verify(VerifyArgs),
+    /// Show what the ledger knows, also while an apply runs
+    Status(StatusArgs),
+    /// Print the JSON schema of a file format
+    Schema(SchemaArgs),
+    /// Print the completions of a shell
+    Completions(CompletionsArgs),
+    /// Print the manual page
+    Man(ManArgs),
+}
+
+/// Formats of a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// For a terminal
+    Text,
+    /// For a pull request, at most 60,000 bytes
+    Markdown,
+    /// Everything, for programs
+    Json,
+    /// A page of its own
+    Html,
+}
+
+/// Formats of a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ResultFormat {
+    /// For a terminal
+    Text,
+    /// For programs
+    Json,
+}
+
+/// Formats of a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EvidenceFormat {
+    /// For a terminal
+    Text,
+    /// The evidence itself
+    Json,
+    /// A page of its own
+    Html,
+}
+
+/// Arguments of `validate`.
+#[derive(Debug, Args)]
+pub struct ValidateArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// Write the saved plan here, for review and `apply`
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: PlanFormat,
+    /// Exit 2 when there is anything to do, also for a person
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// The saved plan
+    pub file: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: PlanFormat,
+}
+
+/// Arguments of `apply`.
+#[derive(Debug, Args)]
+pub struct ApplyArgs {
+    /// A saved plan (JSON) or a migration plan (YAML)
+    pub file: PathBuf,
+    /// Refuse unless the saved plan has this digest (at least its first 12 digits)
+    #[arg(long, value_name = "DIGEST")]
+    pub expect: Option<String>,
+    /// Refuse a saved plan that is older, such as 90m, 24h or 7d
+    #[arg(long, value_name = "TIME", default_value = "24h")]
+    pub max_age: String,
+    /// The migration plan, when it is not where the saved plan says
+    #[arg(long, value_name = "FILE")]
+    pub plan: Option<PathBuf>,
+    /// Only actions of this mailbox, or this action; may be repeated
+    #[arg(long, value_name = "MAILBOX|ACTION")]
+    pub only: Vec<String>,
+    /// No actions of this mailbox, or not this action; may be repeated
+    #[arg(long, value_name = "MAILBOX|ACTION")]
+    pub skip: Vec<String>,
+    /// Do not ask; never runs what users would notice or what cannot be undone
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Check everything and show what would run, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How to print: text with progress, or one JSON event a line
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// Only this mailbox
+    #[arg(long, value_name = "MAILBOX")]
+    pub only: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: EvidenceFormat,
+    /// Write the HTML report here as well
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// Arguments of `status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// File formats that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// The migration plan in YAML
+    MigrationPlan,
+    /// The saved plan in JSON
+    SavedPlan,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Which format
+    #[arg(value_enum, default_value = "migration-plan")]
+    pub of: SchemaOf,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {}

@@ -1,0 +1,83 @@
+//! The command line: one file for each command, and the exit code.
+
+mod apply;
+pub mod args;
+mod document;
+mod generate;
+mod output;
+mod plan;
+mod show;
+mod signals;
+mod status;
+mod validate;
+mod verify;
+mod wiring;
+
+use crate::cli::args::{Arguments, Command};
+use crate::error::{Error, ErrorKind, Result};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// What a command that did not fail has to say to its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// Exit 0.
+    Done,
+    /// Exit 2: something differs, with `--detailed-exitcode` only.
+    Changes,
+    /// The output says why already; the exit code is that of the kind.
+    As(ErrorKind),
+}
+
+/// Runs `mailferry` with the arguments of the process.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap's own exit code for usage is 2, which means "changes" here.
+            let code = if error.use_stderr() { ErrorKind::Usage.exit_code() } else { 0 };
+            // A reader that went away (`| head`) is no error.
+            let failed = error.print().is_err_and(|e| e.kind() != std::io::ErrorKind::BrokenPipe);
+            return ExitCode::from(if failed { 1 } else { code });
+        }
+    };
+    let output = output::Output::new(&arguments.global);
+    let ended = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Error::new(ErrorKind::Failed, "E001", "the runtime could not start").source(error)
+        })
+        .and_then(|runtime| {
+            let ended = runtime.block_on(run(&arguments, &output));
+            // A listing or a DNS question that still waits must not hold the process.
+            runtime.shutdown_background();
+            ended
+        });
+    match ended {
+        Ok(Ended::Done) => ExitCode::SUCCESS,
+        Ok(Ended::Changes) => ExitCode::from(2),
+        Ok(Ended::As(kind)) => ExitCode::from(kind.exit_code()),
+        Err(error) => {
+            output.error(&error);
+            ExitCode::from(error.kind.exit_code())
+        }
+    }
+}
+
+async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
+    let global = &arguments.global;
+    // A wrong command line comes before everything that is wrong in files.
+    wiring::trusted(global)?;
+    match &arguments.command {
+        Command::Validate(args) => validate::run(args, global, output),
+        Command::Plan(args) => plan::run(args, global, output).await,
+        Command::Show(args) => show::run(args, output),
+        Command::Apply(args) => apply::run(args, global, output).await,
+        Command::Verify(args) => verify::run(args, global, output).await,
+        Command::Status(args) => status::run(args, global, output),
+        Command::Schema(args) => generate::schema(args),
+        Command::Completions(args) => generate::completions(args),
+        Command::Man(args) => generate::man(args),
+    }
+}

@@ -1,0 +1,157 @@
+//! `mailferry verify`.
+
+use crate::cli::Ended;
+use crate::cli::args::{EvidenceFormat, Global, VerifyArgs};
+use crate::cli::output::Output;
+use crate::cli::plan::write;
+use crate::cli::signals::Signals;
+use crate::cli::wiring::{Mode, World};
+use crate::copy::desk::{Desk, Policy};
+use crate::copy::progress::MailboxProgress;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::event::Listener;
+use crate::executor::owner::Held;
+use crate::ledger::current_owner;
+use crate::model::address::Address;
+use crate::model::digest::Digest;
+use crate::render;
+use crate::verify::evidence::Evidence;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> Result<Ended> {
+    let only = only(args)?;
+    let world = World::open(&args.plan, global, output, Mode::Write)?;
+    if let Some(only) = &only
+        && !world.desired.mailboxes.contains_key(only)
+    {
+        return Err(Error::new(
+            ErrorKind::Usage,
+            "E006",
+            format!("{only} is not in {}", args.plan.display()),
+        ));
+    }
+    let signals = Signals::listen();
+    let owner = current_owner(world.clock.as_ref(), "verify");
+    let held = Held::take(
+        Arc::clone(&world.ledger),
+        &owner,
+        Arc::clone(&world.clock),
+        signals.cancel.clone(),
+    )?;
+    world.consents().await?;
+    let telling = world.doing(output, false);
+    let tallies = world.ledger.tallies()?;
+    let desk_of = |mailbox: &Address| {
+        let copied = tallies
+            .iter()
+            .filter(|(key, _)| key.mailbox == *mailbox)
+            .map(|(_, tally)| tally.copied)
+            .sum();
+        desk(&world, &telling.listener, &signals, mailbox, copied)
+    };
+    let evidence =
+        crate::verify::verify(&world.desired, &world.accounts, desk_of, only.as_ref()).await;
+    telling.finish();
+    if let Some(error) = held.lost() {
+        return Err(error);
+    }
+    if let Some(kind) = signals.came() {
+        return Err(Error::new(kind, "E130", "interrupted before everything was verified")
+            .hint("Nothing was changed at either side; run `mailferry verify` again."));
+    }
+    let evidence = evidence?;
+    let (path, digest) = keep(&world, &evidence)?;
+    let report = render::evidence::html(&evidence);
+    if let Some(report_path) = &args.report {
+        write(report_path, &report)?;
+    }
+    let text = match args.format {
+        EvidenceFormat::Text => {
+            render::evidence::text(&evidence, &path.to_string_lossy(), &digest.short())
+        }
+        EvidenceFormat::Json => json(&evidence)?,
+        EvidenceFormat::Html => report,
+    };
+    Output::result(&text)?;
+    Ok(if evidence.totals.broken > 0 {
+        Ended::As(ErrorKind::CheckFailed)
+    } else if evidence.totals.unknown > 0 {
+        Ended::As(ErrorKind::Unobservable)
+    } else {
+        Ended::Done
+    })
+}
+
+fn only(args: &VerifyArgs) -> Result<Option<Address>> {
+    args.only
+        .as_ref()
+        .map(|text| {
+            text.parse().map_err(|reason: String| Error::new(ErrorKind::Usage, "E006", reason))
+        })
+        .transpose()
+}
+
+fn desk(
+    world: &World,
+    listener: &Arc<dyn Listener>,
+    signals: &Signals,
+    mailbox: &Address,
+    messages: u64,
+) -> Desk {
+    Desk {
+        ledger: Arc::clone(&world.ledger),
+        listener: Arc::clone(listener),
+        clock: Arc::clone(&world.clock),
+        cancel: signals.cancel.clone(),
+        policy: Policy {
+            message_size: world.desired.destination.message_size.map(|size| size.0),
+            transforms: world.desired.folders.transforms.clone(),
+            quiet: Duration::ZERO,
+        },
+        progress: Arc::new(MailboxProgress::new(
+            mailbox.clone(),
+            Arc::clone(listener),
+            messages,
+            0,
+        )),
+    }
+}
+
+fn json(evidence: &Evidence) -> Result<String> {
+    let text = serde_json::to_string_pretty(evidence).map_err(|error| {
+        Error::new(ErrorKind::Failed, "E003", "the evidence could not be written as JSON")
+            .source(error)
+    })?;
+    Ok(format!("{text}\n"))
+}
+
+/// Writes the evidence beside the ledger, for the owner's eyes only.
+fn keep(world: &World, evidence: &Evidence) -> Result<(PathBuf, Digest)> {
+    let folder = world.folder.join("evidence");
+    let failed = |path: &Path, error: std::io::Error| {
+        Error::new(
+            ErrorKind::Failed,
+            "E309",
+            format!("{} could not be written: {error}", path.display()),
+        )
+        .hint("Make room or give the folder back its write permission, then verify again.")
+        .source(error)
+    };
+    std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+    let text = json(evidence)?;
+    // Two verifications within one second are two files.
+    let stamp = world.clock.now().strftime("%Y-%m-%dT%H%M%S%.3fZ").to_string();
+    let path = folder.join(format!("{stamp}.json"));
+    write(&path, &text)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        for (path, mode) in [(&folder, 0o700), (&path, 0o600)] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
+                .map_err(|error| failed(path, error))?;
+        }
+    }
+    Ok((path, Digest::of(text.as_bytes())))
+}

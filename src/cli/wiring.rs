@@ -1,0 +1,249 @@
+//! Puts a command's world together: the only place that names the concrete ledger, DNS view,
+//! secrets and clock.
+
+use crate::accounts::Accounts;
+use crate::cli::args::Global;
+use crate::cli::document;
+use crate::cli::output::Output;
+use crate::clock::SystemClock;
+use crate::desired::Desired;
+use crate::dns::HickoryView;
+use crate::error::{Error, ErrorKind, Result};
+use crate::executor::event::{Event, Listener};
+use crate::imap::Timeouts;
+use crate::ledger::SqliteLedger;
+use crate::observe::{self, Eyes};
+use crate::planner;
+use crate::planner::plan::Plan;
+use crate::ports::clock::Clock;
+use crate::ports::dns::DnsView;
+use crate::ports::ledger::Ledger;
+use crate::progress;
+use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a command may do with the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Read only; an absent ledger reads as an empty one.
+    Read,
+    /// Read and write; an absent ledger is made.
+    Write,
+}
+
+/// Everything that a command works with.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) desired: Arc<Desired>,
+    pub(crate) accounts: Arc<Accounts>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) dns: Arc<dyn DnsView>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The folder of the ledger, where evidence goes too.
+    pub(crate) folder: PathBuf,
+}
+
+/// Tells nobody.
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+impl Listener for Nobody {
+    fn event(&self, _: &Event) {}
+}
+
+impl World {
+    /// Loads the migration plan and opens what it needs.
+    pub(crate) fn open(path: &Path, global: &Global, output: &Output, mode: Mode) -> Result<Self> {
+        Self::of(document::load(path, global, output)?, path, global, output, mode)
+    }
+
+    /// Opens what a loaded migration plan needs.
+    pub(crate) fn of(
+        desired: Desired,
+        path: &Path,
+        global: &Global,
+        output: &Output,
+        mode: Mode,
+    ) -> Result<Self> {
+        let desired = Arc::new(desired);
+        let state = state_path(&desired, path, global);
+        let folder = state.parent().map(Path::to_path_buf).unwrap_or_default();
+        refuse_tracked(&state)?;
+        let ledger: Arc<dyn Ledger> = match mode {
+            Mode::Write => Arc::new(SqliteLedger::open(&state)?),
+            Mode::Read => match SqliteLedger::open_read_only(&state)? {
+                Some(ledger) => Arc::new(ledger),
+                None => Arc::new(SqliteLedger::in_memory()?),
+            },
+        };
+        let secrets = secrets_of(global, output)?;
+        let accounts = Accounts::new(&desired, Arc::new(secrets), Timeouts::default());
+        Ok(Self {
+            desired,
+            accounts: Arc::new(accounts),
+            ledger,
+            dns: Arc::new(HickoryView::default()),
+            clock: Arc::new(SystemClock),
+            folder,
+        })
+    }
+
+    /// Looks at the world and plans.
+    pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
+        let eyes = Eyes {
+            desired: Arc::clone(&self.desired),
+            accounts: Arc::clone(&self.accounts),
+            ledger: Arc::clone(&self.ledger),
+            dns: Arc::clone(&self.dns),
+            listener,
+        };
+        let (observed, summary) = observe::observe(&eyes).await?;
+        Ok(planner::plan(&self.desired, &observed, &summary))
+    }
+
+    /// Asks for every consent that signing in needs, before bars fill the terminal.
+    pub(crate) async fn consents(&self) -> Result<()> {
+        self.accounts.consents(&self.desired).await
+    }
+
+    /// Returns who is told while something is looked at: bars on a terminal, else nobody.
+    pub(crate) fn looking(&self, output: &Output) -> Telling {
+        if output.terminal {
+            Telling::to(Arc::new(progress::Bars::new(Arc::clone(&self.clock))))
+        } else {
+            Telling::to(Arc::new(Nobody))
+        }
+    }
+
+    /// Returns who is told while something is done.
+    pub(crate) fn doing(&self, output: &Output, json: bool) -> Telling {
+        let clock = Arc::clone(&self.clock);
+        Telling::to(match (json, output.terminal) {
+            (true, _) => Arc::new(progress::Ndjson::new(Box::new(std::io::stdout()), clock)),
+            (false, true) => Arc::new(progress::Bars::new(clock)),
+            (false, false) => Arc::new(progress::Lines::new(Box::new(std::io::stderr()), clock)),
+        })
+    }
+}
+
+/// A listener that is ticked once a second for as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    pub(crate) listener: Arc<dyn Listener>,
+    ticks: tokio::task::JoinHandle<()>,
+}
+
+impl Telling {
+    fn to(listener: Arc<dyn Listener>) -> Self {
+        let ticked = Arc::clone(&listener);
+        let ticks = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                ticked.tick();
+            }
+        });
+        Self { listener, ticks }
+    }
+
+    /// Ends the progress; results may follow.
+    pub(crate) fn finish(&self) {
+        self.ticks.abort();
+        self.listener.finished();
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.ticks.abort();
+    }
+}
+
+/// Reads the values of `--trust`.
+pub(crate) fn trusted(global: &Global) -> Result<Vec<TrustedHost>> {
+    global
+        .trust
+        .iter()
+        .map(|text| {
+            text.parse::<TrustedHost>().map_err(|reason| {
+                Error::new(ErrorKind::Usage, "E007", format!("--trust: {reason}"))
+            })
+        })
+        .collect()
+}
+
+fn secrets_of(global: &Global, output: &Output) -> Result<BoundSecrets> {
+    let trusted = trusted(global)?;
+    let prompt = TerminalPrompt::at_terminal()
+        .filter(|_| output.can_ask)
+        .map(|prompt| Arc::new(prompt) as Arc<dyn Prompt>);
+    Ok(BoundSecrets::new(Arc::new(Notices))
+        .trusting(trusted)
+        .allowing_commands(global.allow_commands)
+        .asking(prompt)
+        .remembering(secrets::trust_file(|name| std::env::var_os(name))))
+}
+
+/// Shows what the secrets have to say; they speak before any bar is there.
+#[derive(Debug)]
+struct Notices;
+
+impl Listener for Notices {
+    fn event(&self, event: &Event) {
+        if let Event::Notice { message } = event {
+            use std::io::Write;
+            // Nobody can be told that stderr is gone.
+            let _ = writeln!(std::io::stderr().lock(), "{message}");
+        }
+    }
+}
+
+/// Refuses a ledger that git tracks: a commit of somebody else's could say of every message that it
+/// is copied and proven.
+fn refuse_tracked(state: &Path) -> Result<()> {
+    // A ledger that is not there yet can come from nobody.
+    let Ok(path) = state.canonicalize() else { return Ok(()) };
+    let refused = |what: String| {
+        Error::new(ErrorKind::Failed, "E312", format!("the ledger {}: {what}", state.display()))
+    };
+    match crate::document::git_tracks(&path) {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(refused("git tracks it, so that a commit could say what was copied".into())
+            .hint("If it is yours: `git rm --cached` it and add `.mailferry/` to .gitignore. If it is not: move it away.")),
+        Err(reason) => Err(refused(format!("nobody can tell whether git tracks it: {reason}"))
+            .hint("Keep it outside the repository, with --state FILE.")),
+    }
+}
+
+fn state_path(desired: &Desired, plan: &Path, global: &Global) -> PathBuf {
+    if let Some(state) = &global.state {
+        return state.clone();
+    }
+    let name: String = desired
+        .name
+        .chars()
+        .map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+        .collect();
+    let beside = plan.parent().unwrap_or_else(|| Path::new(""));
+    beside.join(".mailferry").join(format!("{}.sqlite", name.trim_start_matches('.')))
+}
+
+/// Reads a duration such as `90m`, `24h` or `7d`.
+pub(crate) fn duration(text: &str) -> Result<jiff::SignedDuration> {
+    let wrong = || {
+        Error::new(ErrorKind::Usage, "E004", format!("`{text}` is not a time"))
+            .hint("Write for example `90m`, `24h` or `7d`.")
+    };
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: i64 =
+        text.strip_suffix(unit).and_then(|digits| digits.parse().ok()).ok_or_else(wrong)?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return Err(wrong()),
+    };
+    let seconds = number.checked_mul(seconds).filter(|&s| s >= 0).ok_or_else(wrong)?;
+    Ok(jiff::SignedDuration::from_secs(seconds))
+}

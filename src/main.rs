@@ -1,0 +1,7 @@
+//! The `mailferry` command; the library holds everything else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mailferry::cli::main()
+}
