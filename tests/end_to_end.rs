@@ -1,0 +1,29 @@
+//! The program itself against real servers: two Dovecots and BIND, from the migration plan to the
+//! proof, with everything in between that kills a migration. What arrived is judged by the
+//! fixture's own client, never by mailferry.
+
+// Helpers of tests are not seen as tests by these lints.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod lab;
+
+#[path = "end_to_end/adoption.rs"]
+mod adoption;
+#[path = "end_to_end/ferry.rs"]
+mod ferry;
+#[path = "end_to_end/kills.rs"]
+mod kills;
+#[path = "end_to_end/large.rs"]
+mod large;
+#[path = "end_to_end/mailbox.rs"]
+mod mailbox;
+#[path = "end_to_end/merge.rs"]
+mod merge;
+#[path = "end_to_end/outage.rs"]
+mod outage;
+#[path = "end_to_end/random.rs"]
+mod random;
+#[path = "end_to_end/signals.rs"]
+mod signals;
+#[path = "end_to_end/story.rs"]
+mod story;

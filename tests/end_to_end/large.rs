@@ -1,0 +1,123 @@
+//! Messages that are streamed, and messages that are too large.
+
+use crate::ferry::{ADA, Ferry, MAP, Wanted};
+use crate::lab::dovecot::Profile;
+use crate::lab::seeds::{self, Mail};
+use crate::lab::{Lab, LabOptions};
+use crate::mailbox::{self, mapped};
+
+/// Returns a message of exactly `size` octets.
+fn sized(name: &str, size: usize) -> Mail {
+    let mut text = format!("From: ada@acme.example\r\nSubject: {name}\r\n\r\n");
+    text.push_str(&"0123456789abcdef0123456789abcdef\r\n".repeat((size - text.len()) / 34));
+    text.push_str(&"x".repeat(size - text.len()));
+    Mail::new(name, "31-Dec-2024 23:59:59 +0000", text).flags(&["\\Seen", "$big"])
+}
+
+#[test]
+fn large_messages_arrive_octet_by_octet_and_too_large_ones_are_named_everywhere() {
+    let lab = Lab::start(LabOptions::default());
+    let mib = 1 << 20;
+    lab.source.seed(
+        ADA,
+        &[
+            (
+                "INBOX",
+                vec![
+                    seeds::plain(1),
+                    sized("one MiB less one", mib - 1),
+                    sized("one MiB", mib),
+                    sized("one MiB and one", mib + 1),
+                    sized("over the limit", 11_000_001),
+                    sized("at the limit", 11_000_000),
+                    Mail::new(
+                        "bare CR in the third MB",
+                        "31-Dec-2024 23:59:59 +0000",
+                        seeds::big(2_500_000) + "one\rtwo\r\n",
+                    ),
+                    sized("at the limit too", 11_000_000),
+                    seeds::plain(2),
+                ],
+            ),
+            ("Big", vec![sized("only too large ones", 12_000_000)]),
+        ],
+    );
+    // Behind Dovecot's back, because it mends what arrives by APPEND. It mends on the way out as
+    // well: no NUL and no bare line feed leaves it, so these only show that its sizes are right.
+    let mut odd = seeds::big(1_200_000).into_bytes();
+    odd.extend_from_slice(b"a\0b\r\n");
+    lab.source.plant(ADA, "", "1700000001.nul.lab", &odd);
+    let bare = seeds::big(1_200_000).replace("\r\n", "\n");
+    lab.source.plant(ADA, "", "1700000002.lf.lab", bare.as_bytes());
+    let before = lab.source.dump_all(ADA);
+    assert!(before["INBOX"].iter().all(|m| !m.bytes.contains(&0)), "Dovecot never sends NUL");
+
+    let ferry = Ferry::new(
+        &lab,
+        &Wanted {
+            mailboxes: &[ADA],
+            folders: MAP,
+            destination: "  limits: { message_size: 11MB }\n",
+            ..Wanted::default()
+        },
+    );
+    let planned = ferry.expect(0, &["plan", "plan.yaml", "--out", "saved.json"]);
+    assert!(
+        planned.stdout.contains("larger than the destination's limit of 11 MB"),
+        "{}",
+        planned.stdout
+    );
+    let ran = ferry.expect(0, &["apply", "saved.json"]);
+    assert!(ran.stdout.contains("2 messages stay behind, as the plan said"), "{}", ran.stdout);
+    let mut expected = before.clone();
+    for messages in expected.values_mut() {
+        messages.retain(|message| message.bytes.len() <= 11_000_000);
+    }
+    mailbox::same(&expected, &lab.destination.dump_all(ADA), |path| Some(mapped(path)));
+    let verified = ferry.verify();
+    assert!(verified.stdout.contains("2 excepted"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("excepted too-large"), "{}", verified.stdout);
+    ferry.settled();
+    assert!(lab.source.dump_all(ADA) == before);
+
+    // A higher limit frees them.
+    ferry.write_plan(
+        &lab,
+        &Wanted {
+            mailboxes: &[ADA],
+            folders: MAP,
+            destination: "  limits: { message_size: 12MB }\n",
+            ..Wanted::default()
+        },
+    );
+    let ran = ferry.plan_and_apply(0);
+    assert!(ran.stdout.contains("Copied 2 messages"), "{}", ran.stdout);
+    mailbox::same(&before, &lab.destination.dump_all(ADA), |path| Some(mapped(path)));
+    ferry.settled();
+}
+
+#[test]
+fn what_the_server_refuses_stays_behind_in_its_words_and_the_rest_arrives() {
+    let lab = Lab::start(LabOptions {
+        destination: Profile { message_size: Some("2M".to_owned()), ..Profile::exchange() },
+        ..LabOptions::default()
+    });
+    let mails = vec![
+        seeds::plain(1),
+        sized("refused while it streams", 9_000_000),
+        seeds::plain(2),
+        sized("streamed", 1_500_000),
+        sized("refused as well", 3_000_000),
+        seeds::plain(3),
+    ];
+    lab.source.seed(ADA, &[("INBOX", mails)]);
+    let ferry = Ferry::new(&lab, &Wanted { mailboxes: &[ADA], folders: MAP, ..Wanted::default() });
+    let ran = ferry.plan_and_apply(5);
+    assert!(ran.stdout.contains("2 messages stay behind that the plan did not name"), "{ran:#?}");
+    let mut expected = lab.source.dump_all(ADA);
+    expected.get_mut("INBOX").unwrap().retain(|message| message.bytes.len() < 2_000_000);
+    mailbox::same(&expected, &lab.destination.dump_all(ADA), |path| Some(mapped(path)));
+    let verified = ferry.expect(6, &["verify", "plan.yaml"]);
+    assert!(verified.stdout.contains("larger than the maximum size"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("2 excepted"), "{}", verified.stdout);
+}

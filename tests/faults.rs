@@ -1,0 +1,31 @@
+//! What goes wrong at the servers, in the files and on the wire: each time a clear message, the
+//! right exit code, nothing lost and nothing twice.
+
+// Helpers of tests are not seen as tests by these lints.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod lab;
+mod migration;
+
+#[path = "faults/answers.rs"]
+mod answers;
+#[path = "faults/copying.rs"]
+mod copying;
+#[path = "faults/damaged.rs"]
+mod damaged;
+#[path = "faults/files.rs"]
+mod files;
+#[path = "faults/mailboxes.rs"]
+mod mailboxes;
+#[path = "faults/observing.rs"]
+mod observing;
+#[path = "faults/reaching.rs"]
+mod reaching;
+#[path = "faults/relay.rs"]
+mod relay;
+#[path = "faults/saved_plans.rs"]
+mod saved_plans;
+#[path = "faults/script.rs"]
+mod script;
+#[path = "faults/secrets.rs"]
+mod secrets;

@@ -1,0 +1,259 @@
+//! What a destination may answer to an APPEND, or fail to: nothing is lost, nothing is doubled
+//! without being named, nothing is sent before the server wants it.
+
+use super::script::{Answer, Script};
+use crate::lab::{LabOptions, seeds};
+use crate::migration::run::Ended;
+use crate::migration::{ADA, Migration};
+use std::time::{Duration, Instant};
+
+/// A real source with messages in one folder, and a destination that does as told.
+struct Answers {
+    migration: Migration,
+    script: Script,
+}
+
+impl Answers {
+    fn new(
+        messages: usize,
+        uidplus: bool,
+        decide: impl FnMut(usize) -> Answer + Send + 'static,
+    ) -> Self {
+        let mut migration =
+            Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
+        let mails = (0..messages).map(seeds::plain).collect();
+        migration.lab.source.seed(ADA, &[("INBOX", mails)]);
+        let script = Script::start(uidplus, decide);
+        migration.wanted.destination =
+            format!("{{ host: localhost, port: {}, tls: none }}", script.port);
+        migration.write();
+        Self { migration, script }
+    }
+
+    fn run(&self, command: &str) -> Ended {
+        let mut args = vec![command, "plan.yaml", "--trust", "localhost"];
+        match command {
+            "apply" => args.push("--auto-approve"),
+            "plan" => args.push("--detailed-exitcode"),
+            _ => {}
+        }
+        self.migration.run(&args)
+    }
+
+    /// Returns how often each source message is at the destination.
+    #[track_caller]
+    fn copies(&self) -> Vec<usize> {
+        let there = self.script.messages("INBOX");
+        let source = self.migration.lab.source.dump(ADA, "INBOX");
+        let counts: Vec<usize> = source
+            .iter()
+            .map(|message| there.iter().filter(|copy| copy.bytes == message.bytes).count())
+            .collect();
+        assert_eq!(counts.iter().sum::<usize>(), there.len(), "something else is there");
+        counts
+    }
+
+    #[track_caller]
+    fn each_once(&self) {
+        let copies = self.copies();
+        assert!(copies.iter().all(|&count| count == 1), "{copies:?}");
+        self.run("verify").code(0);
+        self.run("plan").code(0);
+    }
+}
+
+fn first(answer: Answer) -> impl FnMut(usize) -> Answer {
+    move |number| if number == 0 { answer.clone() } else { Answer::Store }
+}
+
+#[test]
+fn an_append_that_was_stored_without_an_answer_is_not_sent_again() {
+    let answers = Answers::new(5, true, first(Answer::StoreAndDie));
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn an_append_that_is_stored_late_is_waited_for() {
+    let late = Answer::DieAndStore(Duration::from_secs(2));
+    let answers = Answers::new(5, true, first(late));
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_double_that_nobody_can_prevent_is_named() {
+    // Later than the wait for the folder to stand still.
+    let late = Answer::DieAndStore(Duration::from_secs(9));
+    let answers = Answers::new(3, true, first(late));
+    answers.run("apply").code(0);
+    assert_eq!(answers.copies(), [1, 1, 1]);
+    std::thread::sleep(Duration::from_secs(4));
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+    answers.run("verify").code(6).says(&["no extra copies", "equal to a message that is there"]);
+    // And nothing makes it worse.
+    answers.run("apply").code(0);
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+}
+
+#[test]
+fn an_answer_with_an_unknown_tag_counts_as_none() {
+    let answers = Answers::new(5, true, first(Answer::OtherTag));
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_server_that_tells_no_uids_is_proven_by_digest() {
+    let answers = Answers::new(7, false, |_| Answer::Store);
+    answers.run("apply").code(0).says(&["Copied 7 messages"]);
+    answers.each_once();
+    let late = seeds::plain(50);
+    answers.migration.lab.source.deliver(ADA, "INBOX", &[], &late.date, &late.bytes);
+    answers.script.decide(first_after(7, Answer::StoreAndDie));
+    answers.run("plan").code(2).says(&["1 message"]);
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+fn first_after(offset: usize, answer: Answer) -> impl FnMut(usize) -> Answer {
+    move |number| if number == offset { answer.clone() } else { Answer::Store }
+}
+
+#[test]
+fn a_full_mailbox_is_left_until_there_is_room() {
+    let full = "NO [OVERQUOTA] Quota exceeded (mailbox for user is full)";
+    let answers =
+        Answers::new(60, true, move |n| if n < 4 { Answer::Store } else { Answer::Say(full) });
+    answers
+        .run("apply")
+        .code(5)
+        .says(&[ADA, "the mailbox is full", full.strip_prefix("NO ").unwrap(), "Raise the quota"])
+        .says_what_is_next();
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+    let asked = answers.script.log().iter().filter(|(_, said)| said == "refused").count();
+    assert!(asked <= 16, "{asked} messages went to a mailbox that was full");
+    answers.script.decide(|_| Answer::Store);
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_message_that_is_refused_alone_stays_behind_and_is_named() {
+    for words in ["NO [TOOBIG] Message exceeds the limit", "BAD Command Argument Error. 11"] {
+        let answers = Answers::new(5, true, |_| Answer::Store);
+        answers.script.refuse(seeds::plain(2).bytes.len(), words);
+        let said = words.split_once(' ').unwrap().1;
+        answers.run("apply").code(5).says(&["1 message stays behind"]);
+        assert_eq!(answers.copies(), [1, 1, 0, 1, 1], "{words}");
+        answers.run("verify").code(6).says(&["source UID 3", said]);
+        // Still so, and nothing else twice.
+        answers.run("apply");
+        assert_eq!(answers.copies(), [1, 1, 0, 1, 1], "{words}");
+    }
+}
+
+#[test]
+fn a_message_that_is_refused_before_its_octets_stays_behind_and_is_named() {
+    let answers = Answers::new(5, true, |_| Answer::Store);
+    answers.script.without_literal_plus();
+    answers.script.refuse(seeds::plain(2).bytes.len(), "NO [TOOBIG] Message exceeds the limit");
+    answers.run("apply").code(5).says(&["1 message stays behind"]);
+    assert_eq!(answers.copies(), [1, 1, 0, 1, 1]);
+    answers.run("verify").code(6).says(&["source UID 3", "[TOOBIG]"]);
+}
+
+#[test]
+fn a_server_that_is_busy_is_asked_again() {
+    let busy = Answer::Say("NO [UNAVAILABLE] try later");
+    let answers = Answers::new(5, true, first(busy));
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+/// Checks that no new command went out earlier than the server said; `window` APPENDs were on
+/// their way already.
+fn quiet_for(script: &Script, wait: Duration, window: usize) {
+    let log = script.log();
+    let refused: Vec<Instant> =
+        log.iter().filter(|(_, said)| said == "refused").map(|(at, _)| *at).collect();
+    let first = refused[0];
+    let early: Vec<&String> = log
+        .iter()
+        .filter(|(at, said)| *at > first && *at < first + wait && said != "refused")
+        .map(|(_, said)| said)
+        .collect();
+    assert!(early.len() <= window, "{} commands came too early: {early:#?}", early.len());
+}
+
+const THROTTLED: &str = "NO Request is throttled. Suggested Backoff Time: 1500 milliseconds";
+
+#[test]
+fn nothing_goes_out_before_the_server_wants_it() {
+    let answers = Answers::new(1, true, first(Answer::Say(THROTTLED)));
+    answers.run("apply").code(0);
+    quiet_for(&answers.script, Duration::from_millis(1_500), 0);
+    answers.each_once();
+}
+
+#[test]
+fn a_throttled_stream_stops_with_what_is_in_flight() {
+    let answers = Answers::new(60, true, |number| match number {
+        0 => {
+            // The rest of the window comes meanwhile.
+            std::thread::sleep(Duration::from_millis(500));
+            Answer::Say(THROTTLED)
+        }
+        _ => Answer::Store,
+    });
+    answers.run("apply").code(0);
+    quiet_for(&answers.script, Duration::from_millis(1_500), 15);
+    answers.each_once();
+}
+
+#[test]
+fn a_refused_message_is_not_tried_alone_while_the_server_is_throttling() {
+    let answers = Answers::new(3, true, |number| match number {
+        0 => {
+            std::thread::sleep(Duration::from_millis(300));
+            Answer::Say("BAD Command Argument Error. 11")
+        }
+        1 => Answer::Say(THROTTLED),
+        _ => Answer::Store,
+    });
+    answers.run("apply").code(0);
+    answers.each_once();
+    let throttled =
+        answers.script.log().iter().filter(|(_, said)| said == "refused").nth(1).unwrap().0;
+    let early = answers
+        .script
+        .log()
+        .iter()
+        .filter(|(at, _)| *at > throttled && *at < throttled + Duration::from_millis(1_500))
+        .count();
+    assert!(early <= 1, "{early} commands came too early");
+}
+
+#[test]
+fn a_message_that_is_throttled_when_it_is_tried_alone_does_not_stay_behind() {
+    let answers = Answers::new(1, true, |number| match number {
+        0 => Answer::Say("BAD Command Argument Error. 11"),
+        1 => Answer::Say(THROTTLED),
+        _ => Answer::Store,
+    });
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_throttle_without_a_time_is_patience_and_no_refusal() {
+    for answer in
+        [Answer::SayAndClose("BAD Request is throttled"), Answer::Say("BAD Request is throttled")]
+    {
+        let answers = Answers::new(5, true, move |number| {
+            if number < 7 && number % 2 == 0 { answer.clone() } else { Answer::Store }
+        });
+        answers.run("apply").code(0);
+        answers.each_once();
+    }
+}

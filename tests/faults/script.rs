@@ -1,0 +1,365 @@
+//! A destination server that does what a test tells it to: plain IMAP on loopback, small and
+//! strict.
+
+use crate::lab::wire::{self, Token};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+/// What becomes of one APPEND.
+#[derive(Clone, Debug)]
+pub(super) enum Answer {
+    Store,
+    /// Stored, and the connection ends without an answer.
+    StoreAndDie,
+    /// The connection ends without an answer; it is stored so much later.
+    DieAndStore(Duration),
+    /// Not stored, this answer.
+    Say(&'static str),
+    /// Not stored, this answer, BYE.
+    SayAndClose(&'static str),
+    /// Stored, and answered with a tag that nobody sent.
+    OtherTag,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Message {
+    pub uid: u32,
+    pub flags: Vec<String>,
+    pub date: String,
+    pub bytes: Vec<u8>,
+}
+
+type Decide = Box<dyn FnMut(usize) -> Answer + Send>;
+
+struct State {
+    folders: BTreeMap<String, Vec<Message>>,
+    decide: Decide,
+    /// Refused always: messages of so many octets, in these words.
+    refuse: Option<(usize, &'static str)>,
+    appends: usize,
+    /// When each command came, and when each APPEND was refused.
+    log: Vec<(Instant, String)>,
+    uidplus: bool,
+    /// Literals go out without being asked for.
+    literal_plus: bool,
+}
+
+/// The server; it lives as long as the process.
+pub(super) struct Script {
+    pub port: u16,
+    state: Arc<Mutex<State>>,
+}
+
+impl Script {
+    /// Starts it with the folders of the lab's destination; `decide` is asked about APPEND 0, 1, …
+    pub(super) fn start(
+        uidplus: bool,
+        decide: impl FnMut(usize) -> Answer + Send + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let names = ["INBOX", "Sent Items", "Drafts", "Deleted Items", "Junk Email"];
+        let state = Arc::new(Mutex::new(State {
+            folders: names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+            decide: Box::new(decide),
+            refuse: None,
+            appends: 0,
+            log: Vec::new(),
+            uidplus,
+            literal_plus: true,
+        }));
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&shared);
+                std::thread::spawn(move || {
+                    // A client that goes away ends its connection, and nothing else.
+                    let _ = Client { stream: BufReader::new(stream), state, selected: None }.run();
+                });
+            }
+        });
+        Self { port, state }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Does this with every APPEND from now on.
+    pub(super) fn decide(&self, decide: impl FnMut(usize) -> Answer + Send + 'static) {
+        self.state().decide = Box::new(decide);
+    }
+
+    /// Refuses every message of so many octets, whenever it comes.
+    pub(super) fn refuse(&self, octets: usize, words: &'static str) {
+        self.state().refuse = Some((octets, words));
+    }
+
+    /// Wants to be asked before each literal.
+    pub(super) fn without_literal_plus(&self) {
+        self.state().literal_plus = false;
+    }
+
+    pub(super) fn messages(&self, folder: &str) -> Vec<Message> {
+        self.state().folders[folder].clone()
+    }
+
+    /// Commands and refusals, with their times.
+    pub(super) fn log(&self) -> Vec<(Instant, String)> {
+        self.state().log.clone()
+    }
+}
+
+struct Client {
+    stream: BufReader<TcpStream>,
+    state: Arc<Mutex<State>>,
+    selected: Option<String>,
+}
+
+impl Client {
+    fn say(&mut self, line: &str) -> io::Result<()> {
+        let stream = self.stream.get_mut();
+        stream.write_all(line.as_bytes())?;
+        stream.write_all(b"\r\n")
+    }
+
+    fn note(&self, what: &str) {
+        self.state.lock().unwrap().log.push((Instant::now(), what.to_owned()));
+    }
+
+    /// Reads a command with its literals.
+    fn command(&mut self) -> io::Result<Vec<u8>> {
+        let mut command = Vec::new();
+        loop {
+            let start = command.len();
+            if self.stream.read_until(b'\n', &mut command)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            assert!(command.ends_with(b"\r\n"), "a line without its end");
+            let open = command[start..].iter().rposition(|octet| *octet == b'{');
+            let length = open.and_then(|open| {
+                let text = std::str::from_utf8(&command[start + open + 1..]).ok()?;
+                text.strip_suffix("}\r\n").map(str::to_owned)
+            });
+            let Some(length) = length else {
+                command.truncate(command.len() - 2);
+                return Ok(command);
+            };
+            let asks = !length.ends_with('+');
+            let length: usize = length.trim_end_matches('+').parse().expect("a length");
+            let refuse = self.state.lock().unwrap().refuse.filter(|(size, _)| *size == length);
+            if let (true, Some((_, words))) = (asks, refuse) {
+                let tag = String::from_utf8_lossy(&command).split(' ').next().unwrap().to_owned();
+                self.say(&format!("{tag} {words}"))?;
+                command.clear();
+                continue;
+            }
+            if asks {
+                self.say("+ go on")?;
+            }
+            let open = start + open.expect("it was found");
+            command.truncate(open);
+            command.extend_from_slice(format!("{{{length}}}\r\n").as_bytes());
+            let body = command.len();
+            command.resize(body + length, 0);
+            self.stream.read_exact(&mut command[body..])?;
+        }
+    }
+
+    fn run(&mut self) -> io::Result<()> {
+        self.note("connect");
+        self.say("* OK ready")?;
+        loop {
+            let command = self.command()?;
+            let tokens = wire::tokens(&command);
+            let (tag, word) = (tokens[0].text(), tokens[1].text().to_uppercase());
+            let shown = String::from_utf8_lossy(&command[..command.len().min(60)]).into_owned();
+            self.note(&shown);
+            let answer = self.answer(&tag, &word, &tokens[2..])?;
+            self.say(&format!("{tag} {answer}"))?;
+        }
+    }
+
+    fn answer(&mut self, tag: &str, word: &str, rest: &[Token]) -> io::Result<String> {
+        match word {
+            "CAPABILITY" => {
+                let (uidplus, plus) = {
+                    let state = self.state.lock().unwrap();
+                    (state.uidplus, state.literal_plus)
+                };
+                let (uidplus, plus) =
+                    (if uidplus { " UIDPLUS" } else { "" }, if plus { " LITERAL+" } else { "" });
+                self.say(&format!("* CAPABILITY IMAP4rev1 UNSELECT{uidplus}{plus}"))?;
+            }
+            "LOGIN" | "NOOP" => {}
+            "SUBSCRIBE" => assert!(self.has(&rest[0].text()), "{rest:?}"),
+            "LIST" | "LSUB" => {
+                let names: Vec<String> =
+                    self.state.lock().unwrap().folders.keys().cloned().collect();
+                for name in names {
+                    self.say(&format!("* {word} () \"/\" \"{name}\""))?;
+                }
+            }
+            "CREATE" => {
+                let name = rest[0].text();
+                if self.has(&name) {
+                    return Ok("NO [ALREADYEXISTS] it exists".to_owned());
+                }
+                self.state.lock().unwrap().folders.insert(name, Vec::new());
+            }
+            "SELECT" | "EXAMINE" => return self.select(word, &rest[0].text()),
+            "UNSELECT" => self.selected = None,
+            "STATUS" => {
+                let name = rest[0].text();
+                let (count, next) = self.counts(&name);
+                self.say(&format!(
+                    "* STATUS \"{name}\" (MESSAGES {count} UIDNEXT {next} UIDVALIDITY 7)"
+                ))?;
+            }
+            "APPEND" => return self.append(tag, rest),
+            "UID" if rest[0].text() == "FETCH" => {
+                let text = format!("{:?}", rest[2]);
+                self.fetch(&rest[1].text(), text.contains("BODY.PEEK[]"))?;
+            }
+            "UID" if rest[0].text() == "STORE" => {}
+            "LOGOUT" => {
+                self.say("* BYE")?;
+            }
+            _ => return Ok(format!("BAD {word} is not known here")),
+        }
+        Ok("OK done".to_owned())
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.state.lock().unwrap().folders.contains_key(name)
+    }
+
+    fn counts(&self, name: &str) -> (usize, u32) {
+        let state = self.state.lock().unwrap();
+        let messages = &state.folders[name];
+        (messages.len(), messages.last().map_or(1, |message| message.uid + 1))
+    }
+
+    fn select(&mut self, word: &str, name: &str) -> io::Result<String> {
+        if !self.has(name) {
+            return Ok("NO [NONEXISTENT] no such folder".to_owned());
+        }
+        let (count, next) = self.counts(name);
+        self.selected = Some(name.to_owned());
+        self.say("* FLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft)")?;
+        self.say("* OK [PERMANENTFLAGS (\\Answered \\Flagged \\Deleted \\Seen \\Draft \\*)] kept")?;
+        self.say(&format!("* {count} EXISTS"))?;
+        self.say("* OK [UIDVALIDITY 7] valid")?;
+        self.say(&format!("* OK [UIDNEXT {next}] next"))?;
+        let mode = if word == "SELECT" { "READ-WRITE" } else { "READ-ONLY" };
+        Ok(format!("OK [{mode}] open"))
+    }
+
+    fn append(&mut self, tag: &str, rest: &[Token]) -> io::Result<String> {
+        let name = rest[0].text();
+        assert!(self.has(&name), "APPEND to {name}");
+        let flags = rest.iter().find_map(|token| match token {
+            Token::List(flags) => Some(flags.iter().map(Token::text).collect()),
+            _ => None,
+        });
+        let date = if rest.len() == 4 { rest[2].text() } else { String::new() };
+        let bytes = rest.last().expect("a message").octets().to_vec();
+        let message = Message { uid: 0, flags: flags.unwrap_or_default(), date, bytes };
+        let (answer, uidplus) = {
+            let mut state = self.state.lock().unwrap();
+            let number = state.appends;
+            state.appends += 1;
+            let answer = match state.refuse {
+                Some((octets, words)) if octets == message.bytes.len() => Answer::Say(words),
+                _ => (state.decide)(number),
+            };
+            (answer, state.uidplus)
+        };
+        let dies = Err(io::ErrorKind::ConnectionAborted.into());
+        match answer {
+            Answer::Store => {
+                let uid = store(&self.state, &name, message);
+                let code = if uidplus { format!("[APPENDUID 7 {uid}] ") } else { String::new() };
+                Ok(format!("OK {code}stored"))
+            }
+            Answer::StoreAndDie => {
+                store(&self.state, &name, message);
+                dies
+            }
+            Answer::DieAndStore(late) => {
+                let state = Arc::clone(&self.state);
+                std::thread::spawn(move || {
+                    std::thread::sleep(late);
+                    store(&state, &name, message);
+                });
+                dies
+            }
+            Answer::Say(words) => {
+                self.note("refused");
+                Ok(words.to_owned())
+            }
+            Answer::SayAndClose(words) => {
+                self.note("refused");
+                self.say(&format!("{tag} {words}"))?;
+                self.say("* BYE too much")?;
+                dies
+            }
+            Answer::OtherTag => {
+                store(&self.state, &name, message);
+                self.say("Z99 OK stored")?;
+                std::thread::sleep(Duration::from_millis(200));
+                dies
+            }
+        }
+    }
+
+    fn fetch(&mut self, set: &str, bodies: bool) -> io::Result<()> {
+        let name = self.selected.clone().expect("a folder is selected");
+        let messages = self.state.lock().unwrap().folders[&name].clone();
+        let last = messages.last().map_or(0, |message| message.uid);
+        for (index, message) in messages.iter().enumerate() {
+            let (number, uid) = (index + 1, message.uid);
+            if !names(set, uid, last) {
+                continue;
+            }
+            if bodies {
+                self.say(&format!(
+                    "* {number} FETCH (UID {uid} BODY[] {{{}}}",
+                    message.bytes.len()
+                ))?;
+                self.stream.get_mut().write_all(&message.bytes)?;
+                self.say(")")?;
+            } else {
+                self.say(&format!(
+                    "* {number} FETCH (UID {uid} FLAGS ({}) INTERNALDATE \"{}\" RFC822.SIZE {})",
+                    message.flags.join(" "),
+                    message.date,
+                    message.bytes.len()
+                ))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn store(state: &Mutex<State>, name: &str, mut message: Message) -> u32 {
+    let mut state = state.lock().unwrap();
+    let messages = state.folders.get_mut(name).expect("the folder");
+    message.uid = messages.last().map_or(1, |last| last.uid + 1);
+    let uid = message.uid;
+    messages.push(message);
+    uid
+}
+
+/// Tells whether a set names a UID; `n:*` always names the last one.
+fn names(set: &str, uid: u32, last: u32) -> bool {
+    let number = |text: &str| if text == "*" { last } else { text.parse().expect("a UID") };
+    set.split(',').any(|part| {
+        let (from, to) = part.split_once(':').unwrap_or((part, part));
+        let (from, to) = (number(from), number(to));
+        (from.min(to)..=from.max(to)).contains(&uid)
+    })
+}
