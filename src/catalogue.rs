@@ -107,6 +107,11 @@ pub fn signing_in(
             format!("{mailbox}: no connection to the {side} {endpoint}: {source}"),
         )
         .hint(format!("Check `{side}.imap` (host, port) and that a firewall lets you through.")),
+        ImapError::Tls { source, .. } if endpoint.ca.is_some() => made(
+            "E103",
+            format!("{mailbox}: the {side} {endpoint} could not prove who it is: {source}"),
+        )
+        .hint(format!("The certificate must be signed by the CA that `{side}.imap.ca` names, be valid today and be for the name in `{side}.imap.host`.")),
         ImapError::Tls { source, .. } => made(
             "E103",
             format!("{mailbox}: the {side} {endpoint} could not prove who it is: {source}"),

@@ -468,3 +468,19 @@ fn a_field_of_a_later_minor_version_is_accepted() {
     let read = SavedPlan::from_json(&value.to_string()).unwrap();
     assert_eq!(read.plan.ready, saved.plan.ready);
 }
+
+/// The reviewer sees it, not the person who watches the apply.
+#[test]
+fn a_name_with_the_separator_of_the_destination_has_no_place() {
+    let mut desired = with_ada();
+    let place = mailferry::model::folder::FolderPath::new(vec!["a/b".to_owned()]).unwrap();
+    desired.folders.map.insert(path("Sent"), (place, None));
+    let plan = plan("first_plan", &desired);
+    let unknown = plan.unknown.iter().find(|unknown| unknown.object.ends_with("/Sent")).unwrap();
+    assert!(unknown.failure.message.contains("`a/b` holds `/`"), "{unknown:?}");
+    assert!(unknown.failure.hint.as_ref().unwrap().contains("folders.characters"), "{unknown:?}");
+    assert!(
+        plan.actions().all(|action| !action.id.0.contains("Sent")),
+        "nothing is planned for it"
+    );
+}

@@ -217,11 +217,37 @@ impl<'a> Applying<'a> {
         Error::new(kind, "E130", "interrupted before anything was done")
     }
 
+    /// A name of `--only` or `--skip` that names nothing is a mistake: it would leave everything
+    /// out, or nothing.
+    fn check_names(&self, fresh: &Plan, approval: &Approval) -> Result<()> {
+        let reviewed =
+            [&approval.done, &approval.waiting, &approval.unread, &approval.not_approved];
+        let is_action = |name: &str| {
+            fresh.actions().any(|action| action.id.0 == name)
+                || reviewed.into_iter().flatten().any(|id| id.0 == name)
+                || approval.stale.iter().any(|(id, _)| id.0 == name)
+        };
+        let mailboxes = &self.world.desired.mailboxes;
+        for name in self.args.only.iter().chain(&self.args.skip) {
+            let is_mailbox = mailboxes.keys().any(|mailbox| mailbox.as_str() == name);
+            if !is_mailbox && !is_action(name) {
+                return Err(Error::new(
+                    ErrorKind::Usage,
+                    "E008",
+                    format!("`{name}` is neither a mailbox of the migration plan nor one of its actions"),
+                )
+                .hint("Name a mailbox by its address in the migration plan, or an action by its id in `mailferry show FILE --format json`."));
+            }
+        }
+        Ok(())
+    }
+
     async fn run(self, path: &Path, fresh: &Plan, mut approval: Approval) -> Result<Ended> {
         let named = |action: &Action, list: &[String]| {
             list.iter().any(|name| *name == action.id.0 || *name == order::mailbox(action).as_str())
         };
         let args = self.args;
+        self.check_names(fresh, &approval)?;
         approval.run.retain(|action| {
             (args.only.is_empty() || named(action, &args.only)) && !named(action, &args.skip)
         });

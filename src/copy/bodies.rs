@@ -54,6 +54,9 @@ impl Digester {
                     sent.update(&changed);
                 }
                 BodyEvent::End { uid } => {
+                    let end = transformer.finish();
+                    sent_size += end.len() as u64;
+                    sent.update(&end);
                     return Ok(Some(Read {
                         uid,
                         digest: hasher.finish(),

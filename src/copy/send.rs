@@ -249,7 +249,7 @@ impl Way<'_> {
         let Some(transforms) = self.allowed(row, &scanner.found(), round).await? else {
             return Ok(());
         };
-        let sent = Transformer::new(&transforms).feed(&octets);
+        let sent = Transformer::whole(&transforms, &octets);
         let copied = self.copied(
             row,
             (Digest::of(&octets), Digest::of(&sent), sent.len() as u64),

@@ -98,6 +98,8 @@ impl Way<'_> {
         let (mut hasher, mut sent) = (Hasher::new(), Hasher::new());
         let mut scanner = Scanner::new();
         let mut transformer = Transformer::new(transforms);
+        // The last chunk is held back until it is known that nothing is wrong with the end.
+        let mut held: Option<Bytes> = None;
         loop {
             match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
                 Some(BodyEvent::Chunk(chunk)) => {
@@ -109,10 +111,23 @@ impl Way<'_> {
                         return Ok(None);
                     }
                     sent.update(&chunk);
-                    // A destination that refused stops listening; the rest is read and dropped.
-                    let _ = chunks.send(chunk).await;
+                    if let Some(before) = held.replace(chunk) {
+                        // A destination that refused stops listening; the rest is read and dropped.
+                        let _ = chunks.send(before).await;
+                    }
                 }
-                Some(BodyEvent::End { .. }) => return Ok(Some((hasher.finish(), sent.finish()))),
+                Some(BodyEvent::End { .. }) => {
+                    let end = transformer.finish();
+                    scanner.feed(&end);
+                    if scanner.found().ends_in_cr {
+                        return Ok(None);
+                    }
+                    sent.update(&end);
+                    for chunk in held.into_iter().chain([end]).filter(|chunk| !chunk.is_empty()) {
+                        let _ = chunks.send(chunk).await;
+                    }
+                    return Ok(Some((hasher.finish(), sent.finish())));
+                }
                 Some(BodyEvent::Start { .. } | BodyEvent::Missing { .. }) | None => {
                     return Err(self.broken_body());
                 }

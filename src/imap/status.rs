@@ -108,6 +108,10 @@ impl Connection {
         }
         let root_lines: Vec<Untagged> =
             answer.data.iter().filter(|line| line.keyword == "QUOTAROOT").cloned().collect();
+        if root_lines.is_empty() {
+            // Dovecot with a quota plugin and no quota for the user says OK and nothing else.
+            return Ok(None);
+        }
         let roots = of_folder(&root_lines, name)
             .ok_or_else(|| unreadable(COMMAND, format!("nothing came about `{name}`")))?;
         let roots: Vec<_> = roots.values.iter().skip(1).filter_map(Value::octets).collect();

@@ -11,6 +11,8 @@ pub struct Traits {
     pub bare_cr: u64,
     /// Octets of the longest line, its end left out.
     pub longest_line: u64,
+    /// The last octet is a CR. Dovecot stores such a message without it.
+    pub ends_in_cr: bool,
 }
 
 /// Scans a message piece by piece.
@@ -58,6 +60,7 @@ impl Scanner {
         let mut found = self.found;
         if self.after_cr {
             found.bare_cr += 1;
+            found.ends_in_cr = true;
         }
         found.longest_line = found.longest_line.max(self.line);
         found
@@ -85,7 +88,7 @@ mod tests {
         assert_eq!(scan(b"a: b\r\n\r\nx\r\n"), Traits { longest_line: 4, ..Traits::default() });
         assert_eq!(
             scan(b"\0\nab\rc\r\n\r"),
-            Traits { nul: 1, bare_lf: 1, bare_cr: 2, longest_line: 4 }
+            Traits { nul: 1, bare_lf: 1, bare_cr: 2, longest_line: 4, ends_in_cr: true }
         );
     }
 

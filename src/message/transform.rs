@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 /// A change that makes a message fit for a destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Transform {
-    /// `line-ends`: every LF without a CR before it becomes CRLF. IMAP servers do the same when
-    /// they store, and then the stored octets differ from the sent ones.
+    /// `line-ends`: every LF without a CR before it, and a CR at the very end, become CRLF. IMAP
+    /// servers complete the one and drop the other when they store, and then the stored octets
+    /// differ from the sent ones: after a crash nobody would recognise them.
     LineEnds,
     /// `nul-octets`: NUL becomes 0x80, as Dovecot stores it; RFC 3501 forbids NUL in a literal.
     NulOctets,
@@ -29,7 +30,7 @@ impl Transform {
     /// Returns what it mends, for a sentence.
     pub const fn mends(self) -> &'static str {
         match self {
-            Self::LineEnds => "line ends without CR",
+            Self::LineEnds => "line ends of half a CRLF",
             Self::NulOctets => "NUL octets",
         }
     }
@@ -37,7 +38,7 @@ impl Transform {
     /// Tells whether a message needs it.
     pub const fn is_needed(self, traits: &Traits) -> bool {
         match self {
-            Self::LineEnds => traits.bare_lf > 0,
+            Self::LineEnds => traits.bare_lf > 0 || traits.ends_in_cr,
             Self::NulOctets => traits.nul > 0,
         }
     }
@@ -86,6 +87,26 @@ impl Transformer {
         }
         out.freeze()
     }
+
+    /// Returns what comes after the last piece.
+    pub fn finish(&mut self) -> Bytes {
+        let half = self.after_cr && self.transforms.contains(&Transform::LineEnds);
+        self.after_cr = false;
+        if half { Bytes::from_static(b"\n") } else { Bytes::new() }
+    }
+
+    /// Changes a whole message.
+    pub fn whole(transforms: &[Transform], octets: &Bytes) -> Bytes {
+        let mut transformer = Self::new(transforms);
+        let changed = transformer.feed(octets);
+        let end = transformer.finish();
+        if end.is_empty() {
+            return changed;
+        }
+        let mut all = BytesMut::from(&changed[..]);
+        all.extend_from_slice(&end);
+        all.freeze()
+    }
 }
 
 /// Finds transforms by their recorded names; a name of another version gives `None`.
@@ -126,15 +147,16 @@ mod tests {
             let mut scanner = Scanner::new();
             scanner.feed(&octets);
             let transforms = needed(&scanner.found(), &all_allowed()).unwrap();
-            let whole = Transformer::new(&transforms).feed(&Bytes::from(octets.clone()));
+            let whole = Transformer::whole(&transforms, &Bytes::from(octets.clone()));
             let cut = cut.min(octets.len());
             let mut transformer = Transformer::new(&transforms);
             let mut pieces = transformer.feed(&Bytes::copy_from_slice(&octets[..cut])).to_vec();
             pieces.extend(transformer.feed(&Bytes::copy_from_slice(&octets[cut..])));
+            pieces.extend(transformer.finish());
             prop_assert_eq!(&whole[..], &pieces[..]);
             let mut again = Scanner::new();
             again.feed(&whole);
-            prop_assert!(again.found().nul == 0 && again.found().bare_lf == 0);
+            prop_assert!(again.found().nul == 0 && again.found().bare_lf == 0 && !again.found().ends_in_cr);
             if transforms.is_empty() { prop_assert_eq!(&whole[..], &octets[..]); }
         }
     }

@@ -1,5 +1,6 @@
 //! What the parts of the planner collect, and how it becomes ready and waiting.
 
+use super::codes;
 use super::order::{self, Natural};
 use super::plan::{Action, ActionId, Finding, Guard, Kind, Settled, Unknown, Waiting, WaitingOn};
 use crate::model::address::Address;
@@ -13,7 +14,7 @@ pub(super) struct Drafts {
     actions: BTreeMap<ActionId, Waiting>,
     pub(super) guards: Vec<Guard>,
     unknown: BTreeMap<String, Unknown>,
-    findings: BTreeMap<(String, Natural, String), Finding>,
+    findings: BTreeMap<(String, Natural, String, Option<Position>), Finding>,
     settled: BTreeMap<String, Settled>,
     touched: BTreeSet<Address>,
     missed: bool,
@@ -91,7 +92,9 @@ impl Drafts {
         position: Option<&Position>,
     ) {
         let (code, object) = (code.to_owned(), object.into());
-        let key = (code.clone(), Natural::new(&object), message.clone());
+        // What two patterns exclude is two remarks; what several records say of one server is one.
+        let place = position.filter(|_| code == codes::EXCLUDED).cloned();
+        let key = (code.clone(), Natural::new(&object), message.clone(), place);
         self.findings.entry(key).or_insert_with(|| Finding {
             code,
             object,

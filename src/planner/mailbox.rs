@@ -41,6 +41,11 @@ pub(super) enum Standing<'a> {
 
 impl<'a> Scope<'a> {
     /// Returns how a path stands at the destination.
+    /// The hierarchy separator at the destination, when it could be read.
+    pub(super) fn separator(&self) -> Option<char> {
+        self.destination.namespace.present()?.separator
+    }
+
     pub(super) fn standing(&self, path: &FolderPath) -> Standing<'a> {
         match self.destination.folders.get(path) {
             None | Some(Reading::Absent) => Standing::Missing,

@@ -21,6 +21,22 @@ pub(super) struct Pair<'a> {
     pub(super) position: Option<Position>,
 }
 
+/// A name that holds the destination's separator would be two folders there.
+fn unwritable(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Option<Failure> {
+    let separator = scope.separator()?;
+    let component = destination.components().iter().find(|part| part.contains(separator))?;
+    Some(Failure {
+        message: format!(
+            "{path} of {} has no place: `{component}` holds `{separator}`, which parts folders at the destination",
+            scope.address
+        ),
+        words: None,
+        hint: Some(format!(
+            "Say in the migration plan what replaces it: `folders.characters: {{ \"{separator}\": \"-\" }}`, or map the folder."
+        )),
+    })
+}
+
 /// Maps the folders that can be selected and those that could not be read; the latter keep their
 /// place, so that nothing else is planned there as if they were absent.
 pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>> {
@@ -39,6 +55,16 @@ pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>>
         let policy = &scope.desired.folders;
         match policy.map(path, special_use, &scope.wanted.exclude) {
             Mapped::To { path: destination, position } => {
+                let unwritable = folder.and_then(|_| unwritable(scope, path, &destination));
+                if let Some(failure) = unwritable {
+                    let place = position.as_ref().unwrap_or(&scope.wanted.position);
+                    drafts.unknown(
+                        object::source_folder(scope.address, path),
+                        failure,
+                        Some(place),
+                    );
+                    continue;
+                }
                 if let Reading::Unreadable(failure) = reading {
                     drafts.unknown(
                         object::source_folder(scope.address, path),

@@ -27,7 +27,9 @@ pub(super) fn describe(id: &ActionId, outcome: &Outcome) -> Option<Vec<String>> 
             vec![format!("{id}: stale, not done: {}", safe(difference))]
         }
         Outcome::Skipped { reason } => vec![format!("{id}: skipped: {}", safe(reason))],
-        Outcome::Blocked { by } => vec![format!("{id}: not done, it needs {}", name(&by.0))],
+        Outcome::Blocked { by } => {
+            vec![format!("{id}: not done, because {} did not end well", name(&by.0))]
+        }
         Outcome::Failed { message, words, hints, code } => {
             let mut lines = vec![format!("{id}: failed [{code}]: {}", safe(message))];
             lines.extend(words.iter().map(|words| format!("  said: {}", safe(words))));

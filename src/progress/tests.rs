@@ -142,7 +142,7 @@ fn lines_tell_the_total_once_a_minute_and_each_folder_that_has_something_to_say(
 2026-12-01T20:01:30Z ada@acme.example/Sent: 1,600 copied, 60.0 MB
 2026-12-01T20:01:30Z ada@acme.example/Gone: stale, not done: it is not there
 2026-12-01T20:01:30Z ada@acme.example/Wait: skipped: not approved
-2026-12-01T20:01:30Z ada@acme.example/Next: not done, it needs create ada@acme.example/Next
+2026-12-01T20:01:30Z ada@acme.example/Next: not done, because create ada@acme.example/Next did not end well
 2026-12-01T20:01:30Z ada@acme.example/Full: failed [E201]: the mailbox is full
 2026-12-01T20:01:30Z   said: NO [OVERQUOTA] \\u{d}\\u{a}full
 2026-12-01T20:01:30Z   next: make room

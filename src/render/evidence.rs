@@ -97,6 +97,7 @@ fn sum(account: &Account) -> String {
         (account.unclear, "unclear"),
         (account.pending, "to copy"),
         (account.missing, "MISSING"),
+        (account.changed, "stored with other octets"),
         (account.unread, "unread"),
     ];
     let shown: Vec<String> = parts

@@ -26,7 +26,12 @@ pub fn text(report: &RunReport, fresh: &Plan, approval: &Approval, path: &str) -
                 let _ = writeln!(text, "stale: {}: {}", clean(&id.0), clean(difference));
             }
             Outcome::Blocked { by } => {
-                let _ = writeln!(text, "not run: {} needs {}", clean(&id.0), clean(&by.0));
+                let _ = writeln!(
+                    text,
+                    "not run: {}, because {} did not end well",
+                    clean(&id.0),
+                    clean(&by.0)
+                );
             }
             Outcome::Skipped { reason } => {
                 let _ = writeln!(text, "not run: {}: {}", clean(&id.0), clean(reason));

@@ -4,6 +4,7 @@ use super::style::{clean, count, shell, thousands, yaml};
 use super::{diff, fold};
 use crate::model::position::Position;
 use crate::model::size::Size;
+use crate::planner::codes;
 use crate::planner::plan::{Guard, PersonStep, Plan, Records};
 use crate::planner::saved::SavedPlan;
 
@@ -80,10 +81,22 @@ pub(super) fn all(plan: &Plan) -> Vec<Section> {
     sections
 }
 
+/// Tells whether messages stay behind for a reason that no plan showed before the copy; a size
+/// above the limit was shown and accepted.
+fn stays_behind(plan: &Plan) -> bool {
+    plan.findings
+        .iter()
+        .any(|finding| finding.code == codes::EXCEPTED && !finding.message.ends_with("too-large"))
+}
+
 /// Returns the sentence for a plan that does nothing.
 pub(super) fn nothing(plan: &Plan) -> Option<&'static str> {
     if plan.changes() {
         None
+    } else if plan.unknown.is_empty() && stays_behind(plan) {
+        Some(
+            "Nothing can be done, but not everything arrived: some messages stay behind, see above; `mailferry verify` names each.",
+        )
     } else if plan.unknown.is_empty() {
         Some("Nothing to do: everything is as the migration plan wants it.")
     } else {

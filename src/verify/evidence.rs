@@ -76,6 +76,9 @@ pub struct Account {
     pub removed_by_user: u64,
     /// Copied, by the ledger, and not found.
     pub missing: u64,
+    /// At its place with other octets than were sent: the destination stores something else.
+    #[serde(default)]
+    pub changed: u64,
     /// Could not be compared because something could not be read.
     pub unread: u64,
     /// Known once and not listed any more; part of no other number.
@@ -98,6 +101,7 @@ impl Account {
             + self.in_another_folder
             + self.removed_by_user
             + self.missing
+            + self.changed
             + self.unread
     }
 
@@ -113,6 +117,7 @@ impl Account {
         self.in_another_folder += other.in_another_folder;
         self.removed_by_user += other.removed_by_user;
         self.missing += other.missing;
+        self.changed += other.changed;
         self.unread += other.unread;
         self.vanished += other.vanished;
         self.bodies_equal += other.bodies_equal;

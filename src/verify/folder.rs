@@ -214,10 +214,17 @@ impl FolderProof<'_> {
             let digest = if copied.transforms.is_empty() { body.digest } else { body.sent_digest };
             let dates = there.digests.entry(digest).or_default();
             let place = copied.destination.filter(|(at, _)| *at == there.validity);
-            let found = place
-                .and_then(|(_, at)| Some((at, theirs.get(&at)?, their_bodies.get(&at)?)))
-                .filter(|(_, _, theirs)| theirs.digest == digest);
-            if let Some((at, listed, _)) = found {
+            let found =
+                place.and_then(|(_, at)| Some((at, theirs.get(&at)?, their_bodies.get(&at)?)));
+            if let Some((at, _, theirs)) = found.filter(|(_, _, theirs)| theirs.digest != digest) {
+                // A UID never means another message: the server stores other octets.
+                there.taken.insert(at);
+                account.changed += 1;
+                checks.bodies.broken(format!(
+                    "source UID {uid}: {} octets were sent, the destination keeps {} others as UID {at}",
+                    copied.size, theirs.sent_size
+                ));
+            } else if let Some((at, listed, _)) = found {
                 there.taken.insert(at);
                 dates.extend(second(listed));
                 if !copied.adopted {
