@@ -164,6 +164,8 @@ fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval
             text,
             "Not everything was done. Mend what is named above, then run the same command again: it goes on where it stopped."
         );
+    } else if report.sum("refused") > 0 {
+        let _ = writeln!(text, "Not everything arrived. Next: mailferry verify {path}");
     } else {
         let _ = writeln!(text, "Next: mailferry verify {path}");
     }

@@ -125,6 +125,8 @@ fn killed(migration: &Migration, number: usize, harm: Harm) {
     until(&what, || one.relay.harmed() || running.is_over());
     assert!(one.relay.harmed(), "{what}: it ended before\n{}", running.end());
     running.signal(Signal::KILL);
-    assert_eq!(running.end().code, None, "{what}");
+    let ended = running.end();
+    // A cut in the last actions ends them, and then there is nothing left to kill.
+    assert!(matches!(ended.code, None | Some(1 | 5 | 8)), "{what}\n{ended}");
     one.ends_well(&what);
 }
