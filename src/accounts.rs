@@ -5,8 +5,10 @@ use crate::desired::{Desired, DesiredMailbox, Side};
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, Credential, ImapError, SourceConnection, Timeouts};
 use crate::ports::secrets::Secrets;
+use backon::{ExponentialBuilder, Retryable as _};
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A connection that counts against the limit of its server for as long as it lives.
@@ -36,7 +38,7 @@ pub struct Accounts {
 }
 
 /// How often a refused connection is tried again when the server says that there are too many.
-const CROWDED_ATTEMPTS: u32 = 5;
+const CROWDED_ATTEMPTS: usize = 5;
 
 impl Accounts {
     /// Makes the opener for a migration.
@@ -135,15 +137,12 @@ where
     F: Fn() -> Fut,
     Fut: Future<Output = Result<C, ImapError>>,
 {
-    let mut attempt = 0;
-    loop {
-        match open().await {
-            Err(error) if catalogue::is_crowded(&error) && attempt < CROWDED_ATTEMPTS => {
-                attempt += 1;
-                let wait = std::time::Duration::from_secs(1 << attempt);
-                tokio::time::sleep(error.backoff().unwrap_or(wait)).await;
-            }
-            other => return other,
-        }
-    }
+    let waits = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_secs(2))
+        .with_max_times(CROWDED_ATTEMPTS);
+    open.retry(waits)
+        .when(catalogue::is_crowded)
+        // A time that the server names comes before ours; without a wait of ours it was the last.
+        .adjust(|error, wait| wait.map(|wait| error.backoff().unwrap_or(wait)))
+        .await
 }

@@ -7,7 +7,7 @@ use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, Telling, World};
 use crate::cli::{Ended, show};
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::event::Event;
+use crate::executor::event::{Event, Listener, Outcome};
 use crate::executor::owner::Held;
 use crate::executor::report::RunReport;
 use crate::executor::run::Run;
@@ -257,6 +257,9 @@ impl<'a> Applying<'a> {
         let telling = self.telling();
         telling.listener.event(&Event::Compared { unchanged, all });
         let json = args.format == ResultFormat::Json;
+        if json {
+            not_run(&approval, args.dry_run, telling.listener.as_ref());
+        }
         if args.dry_run {
             if !json {
                 Output::result(&render::outcome::dry_run(&approval))?;
@@ -287,11 +290,33 @@ impl<'a> Applying<'a> {
     }
 }
 
+/// Tells what does not run and why; the text says it at the end.
+fn not_run(approval: &Approval, dry_run: bool, listener: &dyn Listener) {
+    let tell = |id: &ActionId, outcome| {
+        listener.event(&Event::ActionEnded { id: id.clone(), outcome });
+    };
+    for (id, difference) in &approval.stale {
+        tell(id, Outcome::Stale { difference: difference.clone() });
+    }
+    let skipped = [
+        (&approval.unread, "something of the mailbox could not be read"),
+        (&approval.waiting, "it waits; the plan says for what"),
+        (&approval.not_approved, "it is new since the plan was reviewed"),
+    ];
+    for (ids, reason) in skipped {
+        for id in ids {
+            tell(id, Outcome::Skipped { reason: reason.to_owned() });
+        }
+    }
+    for action in approval.run.iter().filter(|_| dry_run) {
+        tell(&action.id, Outcome::Skipped { reason: "dry run: it would run".to_owned() });
+    }
+}
+
 /// Chooses the exit code: the first that applies of a lost lock, a declined consent, stale with
 /// nothing done, partly done, a guard without acknowledgement, a failure, something unreadable,
 /// done.
 fn verdict(report: &RunReport, fresh: &Plan, approval: &Approval) -> Ended {
-    use crate::executor::event::Outcome;
     let stale = !approval.stale.is_empty()
         || report.outcomes.values().any(|outcome| matches!(outcome, Outcome::Stale { .. }));
     let failed = report.worst.is_some() || report.sum("refused") > 0 || !approval.unread.is_empty();

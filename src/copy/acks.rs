@@ -47,8 +47,6 @@ pub struct Answers {
     pub refused: Vec<(Uid, ImapError)>,
     /// The connection was lost with this many answers owed: their messages are unclear.
     pub lost: Option<ImapError>,
-    /// The slowest answer.
-    pub slowest: Duration,
 }
 
 /// Starts taking answers; ends when the sender is dropped and every answer came, or at the first
@@ -95,7 +93,7 @@ async fn take(
                 copied.destination = destination;
                 answers.copied += 1;
                 answers.bytes += copied.size;
-                answers.slowest = answers.slowest.max(sent.elapsed());
+                desk.progress.answered(sent.elapsed());
                 group.push((uid, MessageState::Acknowledged, Some(copied)));
                 flush_at.get_or_insert_with(|| tokio::time::Instant::now() + GROUP_TIME);
                 if group.len() >= GROUP {

@@ -4,12 +4,16 @@ use crate::copy::progress::MailboxProgress;
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
+use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
-use crate::ports::ledger::Ledger;
+use crate::ports::ledger::{FolderKey, Ledger, MessageRow};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// Rows of the ledger that are in memory at once.
+const PAGE: usize = 2_000;
 
 /// Shared by all folders of a run.
 #[derive(Clone, Debug)]
@@ -53,6 +57,21 @@ impl Desk {
             Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
                 .source(error)
         })?
+    }
+
+    /// Reads the next page of a source folder's rows, in order of UID, and moves `from` behind it;
+    /// `None` after the last.
+    pub async fn page(
+        &self,
+        key: &FolderKey,
+        validity: UidValidity,
+        from: &mut Uid,
+    ) -> Result<Option<Vec<MessageRow>>> {
+        let (key, start) = (key.clone(), *from);
+        let rows = self.ledger(move |ledger| ledger.rows(&key, validity, start, PAGE)).await?;
+        let Some(last) = rows.last() else { return Ok(None) };
+        *from = Uid(last.listed.uid.0.saturating_add(1));
+        Ok(Some(rows))
     }
 
     /// Tells the listener.

@@ -9,9 +9,6 @@ use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use std::collections::BTreeMap;
 
-/// Rows read from the ledger at once.
-const PAGE: usize = 2_000;
-
 /// What one message needs: flags to add and to take away.
 type Change = (Vec<String>, Vec<String>);
 
@@ -38,16 +35,13 @@ pub async fn bring_up_to_date(
 ) -> Result<u64, Stop> {
     let mut touched = 0;
     let mut from = Uid(1);
-    loop {
+    while let Some(rows) = desk.page(key, validity, &mut from).await? {
         desk.go_on()?;
-        let asked = key.clone();
-        let rows = desk.ledger(move |ledger| ledger.rows(&asked, validity, from, PAGE)).await?;
-        let Some(last) = rows.last() else { return Ok(touched) };
-        from = Uid(last.listed.uid.0.saturating_add(1));
         touched +=
             page(desk, destination, permanent, key, validity, destination_validity, object, rows)
                 .await?;
     }
+    Ok(touched)
 }
 
 #[allow(clippy::too_many_arguments, reason = "one page of the loop above, passed on whole")]

@@ -22,6 +22,7 @@ struct State {
     messages_total: u64,
     bytes_total: u64,
     told: Option<Instant>,
+    slowest: Duration,
     /// The folder that moved on last.
     folder: Option<FolderPath>,
 }
@@ -36,8 +37,15 @@ impl MailboxProgress {
         messages_total: u64,
         bytes_total: u64,
     ) -> Self {
-        let state =
-            State { messages: 0, bytes: 0, messages_total, bytes_total, told: None, folder: None };
+        let state = State {
+            messages: 0,
+            bytes: 0,
+            messages_total,
+            bytes_total,
+            told: None,
+            slowest: Duration::ZERO,
+            folder: None,
+        };
         Self { mailbox, listener, state: Mutex::new(state) }
     }
 
@@ -49,6 +57,17 @@ impl MailboxProgress {
         state.bytes_total = state.bytes;
         drop(state);
         self.add(&folder, 0, 0, true);
+    }
+
+    /// Notes how long the answer to an APPEND took.
+    pub fn answered(&self, time: Duration) {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        state.slowest = state.slowest.max(time);
+    }
+
+    /// Returns the slowest answer to an APPEND in this run.
+    pub fn slowest(&self) -> Duration {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner).slowest
     }
 
     /// Returns how many messages were settled in this run.

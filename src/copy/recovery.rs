@@ -17,9 +17,6 @@ use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// Rows read from the ledger at once.
-const PAGE: usize = 2_000;
-
 /// Time between two looks at a folder that should stand still.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
@@ -86,6 +83,7 @@ impl Search<'_> {
         let pairs = matching::pair(&self.our_marks(&ours, &rows), &theirs);
         let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
             BTreeMap::new();
+        let mut lacking: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
         for (key @ (folder, uid), found) in &pairs {
             let (Some(row), Some(read), Some(candidate)) =
                 (rows.get(key), ours.get(key), dates.get(&found.uid))
@@ -95,8 +93,16 @@ impl Search<'_> {
             // A message with our octets and another date was delivered by somebody else.
             let adopted = self.adopt || !found.same_date;
             let there = flags.get(&found.uid).cloned().unwrap_or_default();
-            let stored =
-                if adopted { self.flags_in_line(row, found.uid, there).await? } else { there };
+            // An adopted message may lack flags that the source has; it never loses any.
+            let (wanted, _) = row.listed.flags.storable(self.permanent);
+            let missing = wanted.minus(&there);
+            let stored = if adopted && !missing.is_empty() {
+                let words = missing.iter().map(str::to_owned).collect();
+                lacking.entry(words).or_default().push(found.uid);
+                there.plus(&missing)
+            } else {
+                there
+            };
             let copied = Copied {
                 destination: Some((self.validity, found.uid)),
                 source_digest: read.digest,
@@ -114,6 +120,8 @@ impl Search<'_> {
                 Some(copied),
             ));
         }
+        // Before the ledger says that they are stored; done twice they do no harm.
+        self.add_flags(&lacking).await?;
         let mut count = 0;
         for (index, group) in results {
             let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
@@ -147,18 +155,19 @@ impl Search<'_> {
             .collect()
     }
 
-    /// An adopted message may lack flags that the source has; it never loses any.
-    async fn flags_in_line(&self, row: &MessageRow, uid: Uid, there: Flags) -> Result<Flags, Stop> {
-        let (wanted, _) = row.listed.flags.storable(self.permanent);
-        let lacking = wanted.minus(&there);
-        if lacking.is_empty() {
-            return Ok(there);
+    /// Adds flags, one command for all messages that lack the same.
+    async fn add_flags(&self, lacking: &BTreeMap<Vec<String>, Vec<Uid>>) -> Result<(), Stop> {
+        for (flags, uids) in lacking {
+            self.destination
+                .uid_store(
+                    &SequenceSet::from_uids(uids.iter().copied()),
+                    true,
+                    &Flags::from_words(flags),
+                )
+                .await
+                .map_err(|error| Stop::from_imap(&error, &self.object()))?;
         }
-        self.destination
-            .uid_store(&SequenceSet::from_uids([uid]), true, &lacking)
-            .await
-            .map_err(|error| Stop::from_imap(&error, &self.object()))?;
-        Ok(there.plus(&lacking))
+        Ok(())
     }
 
     fn object(&self) -> Object {
@@ -170,14 +179,7 @@ impl Search<'_> {
         let mut sent = Sent::default();
         for (index, (key, _, validity)) in self.sources.iter().enumerate() {
             let mut from = Uid(1);
-            loop {
-                let (asked, validity) = (key.clone(), *validity);
-                let rows = self
-                    .desk
-                    .ledger(move |ledger| ledger.rows(&asked, validity, from, PAGE))
-                    .await?;
-                let Some(last) = rows.last() else { break };
-                from = Uid(last.listed.uid.0.saturating_add(1));
+            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
                 for row in rows {
                     let key = (index, row.listed.uid);
                     if row.state == MessageState::Pending && !row.vanished {

@@ -6,10 +6,11 @@ use crate::copy::batches;
 use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::stop::Stop;
-use crate::copy::window::Window;
+use crate::copy::window::{Place, Window};
 use crate::executor::event::Event;
 use crate::imap::{
-    AppendBody, Bodies, BodyEvent, Connection, ImapError, SequenceSet, SourceConnection,
+    AppendBody, Bodies, BodyEvent, Connection, ImapError, PendingAppend, SequenceSet,
+    SourceConnection,
 };
 use crate::message::date;
 use crate::message::scan::{Scanner, Traits};
@@ -107,7 +108,7 @@ impl Way<'_> {
     }
 
     /// Keeps a refusal of a message whose octets were not asked for.
-    pub(super) fn refused(round: &mut Round, uid: Uid, error: ImapError) {
+    fn refused(round: &mut Round, uid: Uid, error: ImapError) {
         if acks::halts(&error) {
             round.halt.cancel();
         }
@@ -268,7 +269,7 @@ impl Way<'_> {
         row: &MessageRow,
         copied: Copied,
         body: AppendBody,
-        place: crate::copy::window::Place,
+        place: Place,
         flights: &mpsc::UnboundedSender<InFlight>,
         round: &mut Round,
     ) -> Result<(), Stop> {
@@ -278,6 +279,19 @@ impl Way<'_> {
             .destination
             .append(self.name, &copied.stored_flags, date.as_ref(), copied.size, body)
             .await;
+        self.written(uid, answer, copied, place, flights, round)
+    }
+
+    /// Deals with an APPEND whose octets are written, or refused, or cut off.
+    pub(super) fn written(
+        &self,
+        uid: Uid,
+        answer: Result<PendingAppend, ImapError>,
+        copied: Copied,
+        place: Place,
+        flights: &mpsc::UnboundedSender<InFlight>,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
         match answer {
             Ok(answer) => {
                 self.fly(InFlight { uid, answer, copied, place, sent: Instant::now() }, flights)
@@ -293,11 +307,7 @@ impl Way<'_> {
         }
     }
 
-    pub(super) fn fly(
-        &self,
-        flight: InFlight,
-        flights: &mpsc::UnboundedSender<InFlight>,
-    ) -> Result<(), Stop> {
+    fn fly(&self, flight: InFlight, flights: &mpsc::UnboundedSender<InFlight>) -> Result<(), Stop> {
         flights.send(flight).map_err(|_| {
             let error = ImapError::Closed { command: "APPEND", bye: None, reason: None };
             Stop::from_imap(&error, self.destination_object)

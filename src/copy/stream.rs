@@ -14,7 +14,6 @@ use crate::model::uid::Uid;
 use crate::ports::ledger::MessageRow;
 use bytes::Bytes;
 use std::collections::BTreeMap;
-use std::time::Instant;
 use tokio::sync::mpsc;
 
 impl Way<'_> {
@@ -73,19 +72,7 @@ impl Way<'_> {
             ));
         };
         let copied = self.copied(row, (digest, sent_digest, sent_size), &transforms, date);
-        match answer {
-            Ok(answer) => {
-                self.fly(InFlight { uid, answer, copied, place, sent: Instant::now() }, flights)
-            }
-            Err(error) if error.is_answer() => {
-                Self::refused(round, uid, error);
-                Ok(())
-            }
-            Err(error) => {
-                round.owed = true;
-                Err(Stop::from_imap(&error, self.destination_object))
-            }
-        }
+        self.written(uid, answer, copied, place, flights, round)
     }
 
     /// Feeds the chunks of a body; `None` when an octet came that may not be sent.

@@ -12,9 +12,6 @@ use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
 use std::time::Duration;
 
-/// Rows read from the ledger at once.
-const PAGE: usize = 2_000;
-
 /// The UIDNEXT of a checkpoint that was taken before adopting: no folder has a UID 0, and a fresh
 /// folder has UIDNEXT 1.
 const FROM_THE_FIRST: Uid = Uid(0);
@@ -43,7 +40,9 @@ impl FolderCopy<'_> {
                     self.open_checkpoint(open, FROM_THE_FIRST).await?;
                 }
                 let from = if another { FROM_THE_FIRST } else { checkpoint.uid_next };
-                let quiet = checkpoint.open.then_some(self.desk.policy.quiet);
+                // A server that answers slowly also stores late: four times its slowest answer.
+                let least = self.desk.policy.quiet.max(4 * self.desk.progress.slowest());
+                let quiet = checkpoint.open.then_some(least);
                 if let Some(quiet) = quiet {
                     self.desk.tell(&Event::Holding {
                         side: "destination",
@@ -75,15 +74,8 @@ impl FolderCopy<'_> {
         now: UidValidity,
     ) -> Result<(), Stop> {
         for (key, _, validity) in sources {
-            let mut from = Uid(1);
-            loop {
-                let (asked, validity) = (key.clone(), *validity);
-                let rows = self
-                    .desk
-                    .ledger(move |ledger| ledger.rows(&asked, validity, from, PAGE))
-                    .await?;
-                let Some(last) = rows.last() else { break };
-                from = Uid(last.listed.uid.0.saturating_add(1));
+            let (mut from, validity) = (Uid(1), *validity);
+            while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
                 let elsewhere: Vec<_> = rows
                     .iter()
                     .filter(|row| !row.vanished && copied_elsewhere(row, now))
