@@ -12,9 +12,10 @@ use mailferry::model::internal_date::InternalDate;
 use mailferry::model::uid::{Uid, UidValidity};
 use mailferry::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, MessageRow,
-    MessageState, Owner, Pass,
+    MessageState, Owner, Pass, Pause,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 const FIRST: UidValidity = UidValidity(11);
 const SECOND: UidValidity = UidValidity(12);
@@ -58,6 +59,7 @@ fn copied(uid: u32) -> Copied {
         internal_date: InternalDate::parse("08-Feb-1994 05:52:25 +0000"),
         transforms: vec!["long-lines".to_owned(), "nul".to_owned()],
         adopted: false,
+        elsewhere: None,
     }
 }
 
@@ -217,7 +219,7 @@ mod rules {
         assert_eq!(all(ledger, &inbox(), SECOND)[0].state, MessageState::Pending);
         let old = all(ledger, &inbox(), FIRST);
         assert_eq!((&old[0].state, &old[0].copied), (&result.1, &result.2));
-        assert!(vanished(ledger, &inbox(), FIRST).is_empty(), "nothing was said about them");
+        assert_eq!(vanished(ledger, &inbox(), FIRST), [1, 2], "their UIDs name nothing any more");
         let tally = FolderTally { pending: 1, ..FolderTally::default() };
         assert_eq!(ledger.tallies().unwrap()[&inbox()], tally);
         assert_eq!(
@@ -253,6 +255,122 @@ mod rules {
             let uid = known.and_then(|known| known.destination).map(|(_, uid)| uid);
             assert_eq!(ours, uid.into_iter().collect());
         }
+    }
+
+    pub(super) fn a_copy_that_is_elsewhere_is_ours_there(ledger: &dyn Ledger) {
+        take(ledger);
+        ledger.bind(&inbox(), &there()).unwrap();
+        list_all(ledger, &inbox(), FIRST, &[1]);
+        let moved = Copied { elsewhere: Some("Archive".parse().unwrap()), ..copied(7) };
+        let result = (Uid(1), MessageState::Acknowledged, Some(moved.clone()));
+        ledger.settle(&inbox(), FIRST, &[result]).unwrap();
+        assert_eq!(all(ledger, &inbox(), FIRST)[0].copied, Some(moved));
+        let archive = folder("ada@new.example", "Archive");
+        assert_eq!(
+            ledger.known_destination_uids(&archive, THERE, Uid(1)).unwrap(),
+            BTreeSet::from([Uid(7)])
+        );
+        assert!(ledger.known_destination_uids(&there(), THERE, Uid(1)).unwrap().is_empty());
+    }
+
+    pub(super) fn a_proof_has_its_date_until_the_copy_is_given_up(ledger: &dyn Ledger) {
+        take(ledger);
+        ledger.bind(&inbox(), &there()).unwrap();
+        list_all(ledger, &inbox(), FIRST, &[1, 2]);
+        let result = (Uid(1), MessageState::Acknowledged, Some(copied(50)));
+        ledger.settle(&inbox(), FIRST, std::slice::from_ref(&result)).unwrap();
+        ledger.prove(&inbox(), FIRST, &[Uid(1)], at(5)).unwrap();
+        let row = &all(ledger, &inbox(), FIRST)[0];
+        assert_eq!((&row.state, row.proven_at), (&MessageState::Verified, Some(at(5))));
+        assert_eq!(row.copied, result.2);
+        // New flags do not take the proof away; a copy that is given up does.
+        let flags = (Uid(1), MessageState::Verified, Some(copied(50)));
+        ledger.settle(&inbox(), FIRST, &[flags]).unwrap();
+        assert_eq!(all(ledger, &inbox(), FIRST)[0].proven_at, Some(at(5)));
+        ledger.settle(&inbox(), FIRST, &[(Uid(1), MessageState::Pending, None)]).unwrap();
+        assert_eq!(all(ledger, &inbox(), FIRST)[0].proven_at, None);
+        for uid in [2, 3] {
+            assert!(ledger.prove(&inbox(), FIRST, &[Uid(uid)], at(6)).is_err(), "{uid}");
+        }
+    }
+
+    pub(super) fn what_went_astray_is_found_by_size_and_taken_over_once(ledger: &dyn Ledger) {
+        take(ledger);
+        let sent = folder("ada@acme.example", "Sent");
+        ledger.bind(&inbox(), &there()).unwrap();
+        ledger.bind(&sent, &folder("ada@new.example", "Sent Items")).unwrap();
+        list_all(ledger, &inbox(), FIRST, &[1, 2, 3]);
+        let results = [1, 2].map(|uid| (Uid(uid), MessageState::Acknowledged, Some(copied(uid))));
+        ledger.settle(&inbox(), FIRST, &results).unwrap();
+        let mailbox = &inbox().mailbox;
+        let sizes = BTreeSet::from([1, 2, 3, 9].map(|uid| listed(uid).size));
+        assert!(ledger.strays(mailbox, &sizes, 9).unwrap().is_empty(), "all are in their place");
+        list_all(ledger, &inbox(), FIRST, &[2]);
+        let strays = ledger.strays(mailbox, &sizes, 9).unwrap();
+        assert_eq!(strays.len(), 1, "3 has no copy");
+        let stray = &strays[0];
+        assert_eq!((stray.row.listed.uid, stray.uid_validity), (Uid(1), FIRST));
+        assert_eq!((&stray.source, &stray.destination), (&inbox(), &there()));
+        let other = "bob@acme.example".parse().unwrap();
+        assert!(ledger.strays(&other, &sizes, 9).unwrap().is_empty());
+        list_all(ledger, &sent, SECOND, &[9]);
+        let copied = Copied { elsewhere: Some("INBOX".parse().unwrap()), ..copied(1) };
+        ledger.take_over(stray, &sent, SECOND, Uid(9), &copied).unwrap();
+        let row = &all(ledger, &sent, SECOND)[0];
+        assert_eq!((&row.state, &row.copied), (&MessageState::Acknowledged, &Some(copied.clone())));
+        assert!(ledger.strays(mailbox, &sizes, 9).unwrap().is_empty());
+        assert!(ledger.take_over(stray, &sent, SECOND, Uid(9), &copied).is_err(), "only once");
+        // A folder that is gone: all that was in it is astray.
+        ledger.folder_gone(&inbox()).unwrap();
+        assert_eq!(ledger.strays(mailbox, &sizes, 9).unwrap().len(), 1);
+        assert_eq!(ledger.last_pass(&inbox()).unwrap(), None);
+        assert_eq!(
+            ledger.source_folders(mailbox).unwrap(),
+            [("INBOX".parse().unwrap(), Some(FIRST)), ("Sent".parse().unwrap(), Some(SECOND))]
+        );
+    }
+
+    pub(super) fn what_was_removed_is_to_be_copied_when_it_is_back(ledger: &dyn Ledger) {
+        take(ledger);
+        list_all(ledger, &inbox(), FIRST, &[1]);
+        list_all(ledger, &inbox(), FIRST, &[]);
+        ledger.settle(&inbox(), FIRST, &[(Uid(1), MessageState::Removed, None)]).unwrap();
+        let tally = &ledger.tallies().unwrap()[&inbox()];
+        assert_eq!((tally.vanished, tally.removed), (1, 1));
+        list_all(ledger, &inbox(), FIRST, &[1]);
+        assert_eq!(all(ledger, &inbox(), FIRST)[0].state, MessageState::Pending);
+    }
+
+    pub(super) fn landmarks_and_slow_answers_are_kept_for_each_folder(ledger: &dyn Ledger) {
+        take(ledger);
+        let mailbox = &there().mailbox;
+        assert!(ledger.landmarks(mailbox).unwrap().is_empty());
+        let first = BTreeMap::from(
+            [("INBOX", 5), ("Old", 9)]
+                .map(|(path, uid_next)| (path.parse().unwrap(), (THERE, Uid(uid_next)))),
+        );
+        ledger.set_landmarks(mailbox, &first).unwrap();
+        assert_eq!(ledger.landmarks(mailbox).unwrap(), first);
+        let second = BTreeMap::from([("INBOX".parse().unwrap(), (THERE, Uid(6)))]);
+        ledger.set_landmarks(mailbox, &second).unwrap();
+        assert_eq!(ledger.landmarks(mailbox).unwrap(), second, "the old ones are gone");
+        assert_eq!(ledger.slowest_append(&there()).unwrap(), None);
+        for milliseconds in [700, 300] {
+            let answer = Duration::from_millis(milliseconds);
+            ledger.record_slowest_append(&there(), answer).unwrap();
+        }
+        assert_eq!(ledger.slowest_append(&there()).unwrap(), Some(Duration::from_millis(700)));
+    }
+
+    pub(super) fn a_mailbox_rests_without_the_lock(ledger: &dyn Ledger) {
+        let (mailbox, pause) =
+            (inbox().mailbox, Pause { since: at(0), note: "holiday".to_owned() });
+        ledger.pause(&mailbox, &pause).unwrap();
+        ledger.pause(&mailbox, &Pause { since: at(9), ..pause.clone() }).unwrap();
+        assert_eq!(ledger.paused().unwrap(), BTreeMap::from([(mailbox.clone(), pause)]));
+        assert!(ledger.resume(&mailbox).unwrap());
+        assert!(!ledger.resume(&mailbox).unwrap());
+        assert!(ledger.paused().unwrap().is_empty());
     }
 
     pub(super) fn results_are_recorded_all_or_none(ledger: &dyn Ledger) {
@@ -358,6 +476,7 @@ mod rules {
             excepted: BTreeMap::from([("too large".to_owned(), 2), ("unreadable".to_owned(), 1)]),
             unclear: 1,
             vanished: 1,
+            removed: 0,
         };
         let expected = BTreeMap::from([(inbox(), tally), (odd(), FolderTally::default())]);
         assert_eq!(ledger.tallies().unwrap(), expected);
@@ -482,6 +601,12 @@ conformance!(
     another_uidvalidity_is_another_world_and_the_old_one_is_kept,
     a_result_replaces_what_was_there,
     results_are_recorded_all_or_none,
+    a_copy_that_is_elsewhere_is_ours_there,
+    a_proof_has_its_date_until_the_copy_is_given_up,
+    what_went_astray_is_found_by_size_and_taken_over_once,
+    what_was_removed_is_to_be_copied_when_it_is_back,
+    landmarks_and_slow_answers_are_kept_for_each_folder,
+    a_mailbox_rests_without_the_lock,
     a_copy_out_of_an_unbound_folder_is_refused,
     our_uids_are_known_over_merged_folders,
     a_checkpoint_is_kept_for_each_destination_folder,
@@ -589,7 +714,7 @@ mod processes {
                 assert_eq!(error.kind, ErrorKind::Locked);
                 attempts += 1;
                 assert!(attempts < 500, "the kernel takes a moment to end a process: {error}");
-                std::thread::sleep(std::time::Duration::from_millis(10));
+                std::thread::sleep(Duration::from_millis(10));
             }
             let rows = all(&ledger, &inbox(), FIRST);
             assert!(rows.len() >= committed as usize);

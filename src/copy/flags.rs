@@ -109,6 +109,7 @@ mod tests {
             internal_date: None,
             transforms: Vec::new(),
             adopted: false,
+            elsewhere: None,
         }
     }
 

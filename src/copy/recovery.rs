@@ -113,6 +113,7 @@ impl Search<'_> {
                 internal_date: candidate.date.clone(),
                 transforms: applied(read, &self.transforms()),
                 adopted,
+                elsewhere: None,
             };
             results.entry(*folder).or_default().push((
                 *uid,

@@ -332,6 +332,7 @@ impl Way<'_> {
             internal_date,
             transforms: transforms.iter().map(|transform| transform.name().to_owned()).collect(),
             adopted: false,
+            elsewhere: None,
         }
     }
 

@@ -1,11 +1,14 @@
 //! Folders in the ledger: bindings, checkpoints, passes and numbers.
 
 use super::fault::Fault;
-use super::rows::{key, signed, state_of, timestamp, unsigned};
+use super::rows::{key, path, signed, state_of, timestamp, unsigned};
+use crate::model::address::Address;
+use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Checkpoint, FolderKey, FolderTally, MessageState, Pass};
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// One of the two tables of folders.
 #[derive(Clone, Copy)]
@@ -173,6 +176,108 @@ pub(super) fn bound_to(
     Ok(folders)
 }
 
+/// Returns the source folders of a mailbox with the UIDVALIDITY of their newest listing.
+pub(super) fn source_folders(
+    tx: &Transaction<'_>,
+    mailbox: &Address,
+) -> Result<Vec<(FolderPath, Option<UidValidity>)>, Fault> {
+    let mut statement =
+        tx.prepare_cached("SELECT path, uid_validity FROM source_folder WHERE mailbox = ?1")?;
+    let mut rows = statement.query([mailbox.as_str()])?;
+    let mut folders = Vec::new();
+    while let Some(row) = rows.next()? {
+        let validity = row.get::<_, Option<u32>>(1)?.map(UidValidity);
+        folders.push((path(&row.get::<_, String>(0)?)?, validity));
+    }
+    folders.sort();
+    Ok(folders)
+}
+
+/// Marks everything in a source folder as vanished.
+pub(super) fn gone(tx: &Transaction<'_>, source: &FolderKey) -> Result<(), Fault> {
+    let Some(id) = find(tx, Side::Source, source)? else { return Ok(()) };
+    tx.prepare_cached("UPDATE message SET vanished = 1 WHERE folder = ?1 AND vanished = 0")?
+        .execute([id])?;
+    tx.prepare_cached(
+        "UPDATE source_folder SET listing = NULL, pass_uid_validity = NULL WHERE id = ?1",
+    )?
+    .execute([id])?;
+    Ok(())
+}
+
+/// Returns the landmarks of a destination mailbox.
+pub(super) fn landmarks(
+    tx: &Transaction<'_>,
+    mailbox: &Address,
+) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT path, landmark_uid_validity, landmark_uid_next FROM destination_folder
+         WHERE mailbox = ?1 AND landmark_uid_validity IS NOT NULL",
+    )?;
+    let mut rows = statement.query([mailbox.as_str()])?;
+    let mut landmarks = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let at = (UidValidity(row.get(1)?), Uid(row.get(2)?));
+        landmarks.insert(path(&row.get::<_, String>(0)?)?, at);
+    }
+    Ok(landmarks)
+}
+
+/// Replaces the landmarks of a destination mailbox.
+pub(super) fn set_landmarks(
+    tx: &Transaction<'_>,
+    mailbox: &Address,
+    folders: &BTreeMap<FolderPath, (UidValidity, Uid)>,
+) -> Result<(), Fault> {
+    tx.prepare_cached(
+        "UPDATE destination_folder SET landmark_uid_validity = NULL, landmark_uid_next = NULL
+         WHERE mailbox = ?1",
+    )?
+    .execute([mailbox.as_str()])?;
+    for (folder, (validity, uid_next)) in folders {
+        let at = FolderKey { mailbox: mailbox.clone(), folder: folder.clone() };
+        let id = ensure(tx, Side::Destination, &at)?;
+        tx.prepare_cached(
+            "UPDATE destination_folder SET landmark_uid_validity = ?2, landmark_uid_next = ?3
+             WHERE id = ?1",
+        )?
+        .execute(params![id, validity.0, uid_next.0])?;
+    }
+    Ok(())
+}
+
+/// Returns the slowest answer to an APPEND into a folder.
+pub(super) fn slowest_append(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+) -> Result<Option<Duration>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT slowest_append FROM destination_folder
+         WHERE mailbox = ?1 AND path = ?2 AND slowest_append IS NOT NULL",
+    )?;
+    let path = destination.folder.to_string();
+    let found: Option<i64> = statement
+        .query_row(params![destination.mailbox.as_str(), path], |row| row.get(0))
+        .optional()?;
+    Ok(found.map(unsigned).transpose()?.map(Duration::from_millis))
+}
+
+/// Records an answer to an APPEND, when it is slower than what was recorded.
+pub(super) fn record_slowest_append(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+    answer: Duration,
+) -> Result<(), Fault> {
+    let id = ensure(tx, Side::Destination, destination)?;
+    let milliseconds = u64::try_from(answer.as_millis()).unwrap_or(u64::MAX);
+    tx.prepare_cached(
+        "UPDATE destination_folder SET slowest_append = max(coalesce(slowest_append, 0), ?2)
+         WHERE id = ?1",
+    )?
+    .execute(params![id, signed("an answer's time", milliseconds)?])?;
+    Ok(())
+}
+
 /// Returns the numbers of every source folder under its present UIDVALIDITY.
 pub(super) fn tallies(tx: &Transaction<'_>) -> Result<BTreeMap<FolderKey, FolderTally>, Fault> {
     let mut tallies: BTreeMap<i64, (FolderKey, FolderTally)> = BTreeMap::new();
@@ -201,10 +306,14 @@ pub(super) fn tallies(tx: &Transaction<'_>) -> Result<BTreeMap<FolderKey, Folder
 fn add(tally: &mut FolderTally, vanished: bool, state: MessageState, count: u64, bytes: u64) {
     if vanished {
         tally.vanished += count;
+        if state == MessageState::Removed {
+            tally.removed += count;
+        }
         return;
     }
     match state {
-        MessageState::Pending => tally.pending += count,
+        // Only what vanished is removed; one that came back is to be copied again.
+        MessageState::Pending | MessageState::Removed => tally.pending += count,
         MessageState::Acknowledged | MessageState::Verified => {
             tally.copied += count;
             tally.copied_bytes += bytes;

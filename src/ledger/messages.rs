@@ -1,8 +1,8 @@
 //! Messages in the ledger: listings and results.
 
 use super::fault::Fault;
-use super::folders::{Side, ensure, find};
-use super::rows::{MESSAGE_COLUMNS, message, signed, state_columns, words};
+use super::folders::{Side, binding, ensure, find};
+use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, message, signed, state_columns, words};
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
@@ -49,6 +49,8 @@ pub(super) fn list(
              modseq = excluded.modseq,
              headers = coalesce(excluded.headers, headers),
              generation = excluded.generation,
+             -- What was removed because it had vanished is to be copied when it is back.
+             state = CASE WHEN state = 5 THEN 0 ELSE state END,
              vanished = 0",
     )?;
     for row in rows {
@@ -83,9 +85,10 @@ pub(super) fn end_listing(
         .query_row(params![id, uid_validity.0], |row| row.get(0))
         .optional()?;
     let generation = generation.ok_or_else(not_listing)?;
+    // A UID under another UIDVALIDITY names nothing any more.
     tx.prepare_cached(
         "UPDATE message SET vanished = 1
-         WHERE folder = ?1 AND uid_validity = ?2 AND generation <> ?3 AND vanished = 0",
+         WHERE folder = ?1 AND (uid_validity <> ?2 OR generation <> ?3) AND vanished = 0",
     )?
     .execute(params![id, uid_validity.0, generation])?;
     Ok(())
@@ -102,8 +105,8 @@ pub(super) fn rows(
     let Some(id) = find(tx, Side::Source, source)? else { return Ok(Vec::new()) };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut statement = tx.prepare_cached(&format!(
-        "SELECT {MESSAGE_COLUMNS} FROM message
-         WHERE folder = ?1 AND uid_validity = ?2 AND uid >= ?3 ORDER BY uid LIMIT ?4"
+        "SELECT {MESSAGE_COLUMNS} FROM {MESSAGE_TABLES}
+         WHERE m.folder = ?1 AND m.uid_validity = ?2 AND m.uid >= ?3 ORDER BY m.uid LIMIT ?4"
     ))?;
     let mut found = statement.query(params![id, uid_validity.0, from.0, limit])?;
     let mut rows = Vec::new();
@@ -113,7 +116,8 @@ pub(super) fn rows(
     Ok(rows)
 }
 
-const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5, destination = ?6,
+const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5,
+         proven_at = CASE WHEN ?4 = 2 THEN proven_at END, destination = ?6,
          destination_uid_validity = ?7, destination_uid = ?8, source_digest = ?9,
          sent_digest = ?10, sent_size = ?11, stored_flags = ?12, source_flags = ?13,
          sent_date = ?14, transforms = ?15, adopted = ?16
@@ -128,15 +132,12 @@ pub(super) fn settle(
 ) -> Result<(), Fault> {
     let unlisted = |uid| Fault::Unlisted { folder: source.folder.clone(), uid_validity, uid };
     let Some((first, _, _)) = results.first() else { return Ok(()) };
-    let found: Option<(i64, Option<i64>)> = tx
-        .prepare_cached(
-            "SELECT id, destination FROM source_folder WHERE mailbox = ?1 AND path = ?2",
-        )?
-        .query_row(params![source.mailbox.as_str(), source.folder.to_string()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })
-        .optional()?;
-    let (id, destination) = found.ok_or_else(|| unlisted(*first))?;
+    let id = find(tx, Side::Source, source)?.ok_or_else(|| unlisted(*first))?;
+    let bound = binding(tx, source)?;
+    let bound = match &bound {
+        Some(bound) => find(tx, Side::Destination, bound)?.map(|id| (id, bound)),
+        None => None,
+    };
     let mut statement = tx.prepare_cached(SETTLE)?;
     for (uid, state, copied) in results {
         let (number, reason) = state_columns(state);
@@ -162,26 +163,63 @@ pub(super) fn settle(
                     nothing,
                 ])?
             }
-            Some(copied) => statement.execute(params![
-                id,
-                uid_validity.0,
-                uid.0,
-                number,
-                reason,
-                destination.ok_or_else(|| Fault::Unbound(source.folder.clone()))?,
-                copied.destination.map(|(validity, _)| validity.0),
-                copied.destination.map(|(_, uid)| uid.0),
-                copied.source_digest.0.as_slice(),
-                copied.sent_digest.0.as_slice(),
-                signed("a message", copied.size)?,
-                words(&copied.stored_flags)?,
-                words(&copied.source_flags)?,
-                copied.internal_date.as_ref().map(InternalDate::as_str),
-                words(&copied.transforms)?,
-                copied.adopted,
-            ])?,
+            Some(copied) => {
+                let (bound, key) = bound.ok_or_else(|| Fault::Unbound(source.folder.clone()))?;
+                statement.execute(params![
+                    id,
+                    uid_validity.0,
+                    uid.0,
+                    number,
+                    reason,
+                    place(tx, bound, key, copied)?,
+                    copied.destination.map(|(validity, _)| validity.0),
+                    copied.destination.map(|(_, uid)| uid.0),
+                    copied.source_digest.0.as_slice(),
+                    copied.sent_digest.0.as_slice(),
+                    signed("a message", copied.size)?,
+                    words(&copied.stored_flags)?,
+                    words(&copied.source_flags)?,
+                    copied.internal_date.as_ref().map(InternalDate::as_str),
+                    words(&copied.transforms)?,
+                    copied.adopted,
+                ])?
+            }
         };
         if changed != 1 {
+            return Err(unlisted(*uid));
+        }
+    }
+    Ok(())
+}
+
+/// The folder that a copy is in: the bound one unless the copy says that it is elsewhere.
+fn place(tx: &Transaction<'_>, bound: i64, key: &FolderKey, copied: &Copied) -> Result<i64, Fault> {
+    match &copied.elsewhere {
+        None => Ok(bound),
+        Some(folder) => {
+            let at = FolderKey { mailbox: key.mailbox.clone(), folder: folder.clone() };
+            ensure(tx, Side::Destination, &at)
+        }
+    }
+}
+
+/// Records that messages were proven in place.
+pub(super) fn prove(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    uids: &[Uid],
+    at: jiff::Timestamp,
+) -> Result<(), Fault> {
+    let unlisted = |uid| Fault::Unlisted { folder: source.folder.clone(), uid_validity, uid };
+    let Some(first) = uids.first() else { return Ok(()) };
+    let id = find(tx, Side::Source, source)?.ok_or_else(|| unlisted(*first))?;
+    let mut statement = tx.prepare_cached(
+        "UPDATE message SET state = 2, proven_at = ?4
+         WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3 AND state IN (1, 2)",
+    )?;
+    for uid in uids {
+        if statement.execute(params![id, uid_validity.0, uid.0, at.to_string()])? != 1 {
             return Err(unlisted(*uid));
         }
     }

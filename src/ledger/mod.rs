@@ -11,8 +11,10 @@ mod folders;
 mod lock;
 mod messages;
 mod open;
+mod pauses;
 mod rows;
 mod schema;
+mod strays;
 
 pub use owner::current_owner;
 pub use sqlite::SqliteLedger;

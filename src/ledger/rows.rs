@@ -1,18 +1,26 @@
 //! Values as columns, and back.
 
 use super::fault::Fault;
+use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
+use crate::model::folder::FolderPath;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
 use jiff::Timestamp;
 use rusqlite::Row;
 
-/// The columns that [`message`] reads, in its order.
-pub(super) const MESSAGE_COLUMNS: &str = "uid, size, flags, internal_date, modseq, headers, \
-     vanished, state, reason, destination_uid_validity, destination_uid, source_digest, \
-     sent_digest, sent_size, stored_flags, source_flags, sent_date, transforms, adopted";
+/// The columns that [`message`] reads, in its order, of `message` as `m` in [`MESSAGE_TABLES`].
+pub(super) const MESSAGE_COLUMNS: &str = "m.uid, m.size, m.flags, m.internal_date, m.modseq, \
+     m.headers, m.vanished, m.state, m.reason, m.destination_uid_validity, m.destination_uid, \
+     m.source_digest, m.sent_digest, m.sent_size, m.stored_flags, m.source_flags, m.sent_date, \
+     m.transforms, m.adopted, m.proven_at, \
+     CASE WHEN m.destination <> f.destination THEN d.path END";
+
+/// What [`MESSAGE_COLUMNS`] are of: messages with their source folder and where the copy is.
+pub(super) const MESSAGE_TABLES: &str = "message m JOIN source_folder f ON f.id = m.folder \
+     LEFT JOIN destination_folder d ON d.id = m.destination";
 
 /// Reads a message.
 pub(super) fn message(row: &Row<'_>) -> Result<MessageRow, Fault> {
@@ -25,7 +33,8 @@ pub(super) fn message(row: &Row<'_>) -> Result<MessageRow, Fault> {
         headers: row.get::<_, Option<Vec<u8>>>(5)?.map(digest).transpose()?,
     };
     let state = state_of(row.get(7)?, row.get(8)?)?;
-    Ok(MessageRow { listed, state, copied: copied(row)?, vanished: row.get(6)? })
+    let proven_at = row.get::<_, Option<String>>(19)?.map(timestamp).transpose()?;
+    Ok(MessageRow { listed, state, copied: copied(row)?, vanished: row.get(6)?, proven_at })
 }
 
 fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
@@ -46,6 +55,7 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         internal_date: row.get::<_, Option<String>>(16)?.map(|text| date(&text)).transpose()?,
         transforms: json(&transforms, "transforms")?,
         adopted: row.get(18)?,
+        elsewhere: row.get::<_, Option<String>>(20)?.map(|text| path(&text)).transpose()?,
     }))
 }
 
@@ -57,6 +67,7 @@ pub(super) fn state_columns(state: &MessageState) -> (u8, Option<&str>) {
         MessageState::Verified => (2, None),
         MessageState::Excepted(reason) => (3, Some(reason)),
         MessageState::Unclear(reason) => (4, Some(reason)),
+        MessageState::Removed => (5, None),
     }
 }
 
@@ -68,16 +79,24 @@ pub(super) fn state_of(number: u8, reason: Option<String>) -> Result<MessageStat
         (2, None) => Ok(MessageState::Verified),
         (3, Some(reason)) => Ok(MessageState::Excepted(reason)),
         (4, Some(reason)) => Ok(MessageState::Unclear(reason)),
+        (5, None) => Ok(MessageState::Removed),
         (number, _) => Err(Fault::Damaged(format!("a message in state {number}"))),
     }
 }
 
 /// Reads a folder from its two texts.
-pub(super) fn key(mailbox: &str, path: &str) -> Result<FolderKey, Fault> {
-    Ok(FolderKey {
-        mailbox: mailbox.parse().map_err(Fault::Damaged)?,
-        folder: path.parse().map_err(Fault::Damaged)?,
-    })
+pub(super) fn key(mailbox: &str, folder: &str) -> Result<FolderKey, Fault> {
+    Ok(FolderKey { mailbox: address(mailbox)?, folder: path(folder)? })
+}
+
+/// Reads an address.
+pub(super) fn address(text: &str) -> Result<Address, Fault> {
+    text.parse().map_err(Fault::Damaged)
+}
+
+/// Reads a path.
+pub(super) fn path(text: &str) -> Result<FolderPath, Fault> {
+    text.parse().map_err(Fault::Damaged)
 }
 
 /// Writes a list of words; flags may not hold blanks, but servers are not to be trusted in that.

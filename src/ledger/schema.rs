@@ -4,7 +4,7 @@ use super::fault::Fault;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Brings a ledger from version `n` to `n + 1`, in order.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/0001.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
 
 /// `mfly`: tells a ledger from any other SQLite file.
 const APPLICATION_ID: i64 = 0x6d66_6c79;

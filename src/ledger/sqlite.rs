@@ -1,12 +1,14 @@
 //! The port over one SQLite connection.
 
 use super::fault::Fault;
-use super::{folders, lock, messages, open, rows};
+use super::{folders, lock, messages, open, pauses, rows, strays};
 use crate::error::Result;
+use crate::model::address::Address;
+use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, MessageRow,
-    MessageState, Owner, Pass,
+    MessageState, Owner, Pass, Pause, Stray,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -14,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A ledger in an SQLite file with a write-ahead log, or in memory.
 ///
@@ -84,6 +87,18 @@ impl SqliteLedger {
     fn write<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
         let mut store = self.store();
         store.fenced(f).map_err(|fault| fault.named(&self.name))
+    }
+
+    /// Writes without the lock, for what a person says while somebody else holds it.
+    fn write_unfenced<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+        let mut store = self.store();
+        let outcome = (|| {
+            let tx = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = f(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        })();
+        outcome.map_err(|fault: Fault| fault.named(&self.name))
     }
 
     /// Like `write`, but on disk when it returns.
@@ -203,6 +218,39 @@ impl Ledger for SqliteLedger {
         self.write(|tx| messages::settle(tx, source, uid_validity, results))
     }
 
+    fn prove(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+        at: Timestamp,
+    ) -> Result<()> {
+        self.write(|tx| messages::prove(tx, source, uid_validity, uids, at))
+    }
+
+    fn source_folders(&self, mailbox: &Address) -> Result<Vec<(FolderPath, Option<UidValidity>)>> {
+        self.read(|tx| folders::source_folders(tx, mailbox))
+    }
+
+    fn folder_gone(&self, source: &FolderKey) -> Result<()> {
+        self.write(|tx| folders::gone(tx, source))
+    }
+
+    fn strays(&self, mailbox: &Address, sizes: &BTreeSet<u64>, limit: usize) -> Result<Vec<Stray>> {
+        self.read(|tx| strays::strays(tx, mailbox, sizes, limit))
+    }
+
+    fn take_over(
+        &self,
+        stray: &Stray,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uid: Uid,
+        copied: &Copied,
+    ) -> Result<()> {
+        self.write(|tx| strays::take_over(tx, stray, source, uid_validity, uid, copied))
+    }
+
     fn checkpoint(&self, destination: &FolderKey) -> Result<Option<Checkpoint>> {
         self.read(|tx| folders::checkpoint(tx, destination))
     }
@@ -230,6 +278,38 @@ impl Ledger for SqliteLedger {
 
     fn bound_to(&self, destination: &FolderKey) -> Result<Vec<FolderKey>> {
         self.read(|tx| folders::bound_to(tx, destination))
+    }
+
+    fn landmarks(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>> {
+        self.read(|tx| folders::landmarks(tx, mailbox))
+    }
+
+    fn set_landmarks(
+        &self,
+        mailbox: &Address,
+        folders: &BTreeMap<FolderPath, (UidValidity, Uid)>,
+    ) -> Result<()> {
+        self.write(|tx| folders::set_landmarks(tx, mailbox, folders))
+    }
+
+    fn slowest_append(&self, destination: &FolderKey) -> Result<Option<Duration>> {
+        self.read(|tx| folders::slowest_append(tx, destination))
+    }
+
+    fn record_slowest_append(&self, destination: &FolderKey, answer: Duration) -> Result<()> {
+        self.write(|tx| folders::record_slowest_append(tx, destination, answer))
+    }
+
+    fn pause(&self, mailbox: &Address, pause: &Pause) -> Result<()> {
+        self.write_unfenced(|tx| pauses::pause(tx, mailbox, pause))
+    }
+
+    fn resume(&self, mailbox: &Address) -> Result<bool> {
+        self.write_unfenced(|tx| pauses::resume(tx, mailbox))
+    }
+
+    fn paused(&self) -> Result<BTreeMap<Address, Pause>> {
+        self.read(pauses::paused)
     }
 
     fn journal(&self, entry: &JournalEntry) -> Result<()> {

@@ -115,8 +115,10 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
     census.bytes += listed.size;
     let over = limits.size.is_some_and(|limit| listed.size > limit);
     match row.map(|row| (&row.state, &row.copied)) {
-        None | Some((MessageState::Pending, _)) if over => census.over_limit += 1,
-        None | Some((MessageState::Pending, _)) => {
+        None | Some((MessageState::Pending | MessageState::Removed, _)) if over => {
+            census.over_limit += 1;
+        }
+        None | Some((MessageState::Pending | MessageState::Removed, _)) => {
             census.to_copy += 1;
             census.to_copy_bytes += listed.size;
         }

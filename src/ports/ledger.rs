@@ -16,6 +16,7 @@ use crate::model::uid::{Uid, UidValidity};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// A folder of a mailbox; which side, the place of use says.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -72,6 +73,8 @@ pub enum MessageState {
     Excepted(String),
     /// Its fate could not be found out, with the reason; it is not sent.
     Unclear(String),
+    /// It vanished at the source, and its copy was removed as the migration plan's policy says.
+    Removed,
 }
 
 /// A message of a source folder as the ledger knows it.
@@ -83,8 +86,33 @@ pub struct MessageRow {
     pub state: MessageState,
     /// What is known of the copy.
     pub copied: Option<Copied>,
-    /// A complete later listing lacked it.
+    /// A complete later listing lacked it, or its folder is gone or was listed completely under
+    /// another UIDVALIDITY since.
     pub vanished: bool,
+    /// When `verify` proved it in place; only for [`MessageState::Verified`].
+    pub proven_at: Option<Timestamp>,
+}
+
+/// A copied message that is not where it was at the source any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// The source folder that it was in.
+    pub source: FolderKey,
+    /// The UIDVALIDITY that it was listed under.
+    pub uid_validity: UidValidity,
+    /// What is known of it.
+    pub row: MessageRow,
+    /// The destination folder that its copy is in.
+    pub destination: FolderKey,
+}
+
+/// A mailbox that a person told to rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why, in the person's words; often empty.
+    pub note: String,
 }
 
 /// What is known of a message at the destination.
@@ -109,6 +137,9 @@ pub struct Copied {
     pub transforms: Vec<String>,
     /// It was there before and was recognised by digest, not sent by us.
     pub adopted: bool,
+    /// The folder of the destination mailbox that it is in, when that is not the one that its
+    /// source folder is bound to: its user moved it, or the mapping changed since.
+    pub elsewhere: Option<FolderPath>,
 }
 
 /// The end of a pass over a source folder: what it looked like when it was complete.
@@ -141,6 +172,8 @@ pub struct FolderTally {
     pub unclear: u64,
     /// Listed once, absent from a later complete listing.
     pub vanished: u64,
+    /// Of `vanished`, those whose copies were removed by policy.
+    pub removed: u64,
 }
 
 /// Who holds a migration.
@@ -230,6 +263,36 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
         results: &[(Uid, MessageState, Option<Copied>)],
     ) -> Result<()>;
 
+    /// Records that `verify` proved messages in place at a time; they become
+    /// [`MessageState::Verified`]. Fails when one of them is not copied.
+    fn prove(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+        at: Timestamp,
+    ) -> Result<()>;
+    /// Returns the source folders of a mailbox that the ledger knows, with the UIDVALIDITY of
+    /// their newest listing.
+    fn source_folders(&self, mailbox: &Address) -> Result<Vec<(FolderPath, Option<UidValidity>)>>;
+    /// Records that a complete, successful LIST lacked a source folder: its messages vanished.
+    fn folder_gone(&self, source: &FolderKey) -> Result<()>;
+    /// Returns copied messages of a source mailbox that vanished where they were and have one of
+    /// these sizes (RFC822.SIZE at the source), in order of folder, UIDVALIDITY and UID, at most
+    /// `limit`.
+    fn strays(&self, mailbox: &Address, sizes: &BTreeSet<u64>, limit: usize) -> Result<Vec<Stray>>;
+    /// Gives the copy of a stray to the message that it is now at the source: in one transaction
+    /// the stray forgets its copy, and the new row is acknowledged with it. Fails when the stray
+    /// has no copy any more, or when the new row was never listed.
+    fn take_over(
+        &self,
+        stray: &Stray,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uid: Uid,
+        copied: &Copied,
+    ) -> Result<()>;
+
     /// Returns the checkpoint of a destination folder.
     fn checkpoint(&self, destination: &FolderKey) -> Result<Option<Checkpoint>>;
     /// Writes the checkpoint of a destination folder; it is on disk when this returns
@@ -250,6 +313,29 @@ pub trait Ledger: Send + Sync + std::fmt::Debug {
     fn binding(&self, source: &FolderKey) -> Result<Option<FolderKey>>;
     /// Returns the source folders bound to a destination folder.
     fn bound_to(&self, destination: &FolderKey) -> Result<Vec<FolderKey>>;
+
+    /// Returns what [`Ledger::set_landmarks`] recorded last for a destination mailbox.
+    fn landmarks(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>>;
+    /// Records UIDVALIDITY and UIDNEXT of the folders of a destination mailbox, in place of what
+    /// was recorded before. Only while no checkpoint of the mailbox is open: a message of ours
+    /// that turns up elsewhere later has the recorded UID or a higher one.
+    fn set_landmarks(
+        &self,
+        mailbox: &Address,
+        folders: &BTreeMap<FolderPath, (UidValidity, Uid)>,
+    ) -> Result<()>;
+    /// Returns the slowest answer to an APPEND into a destination folder that was recorded.
+    fn slowest_append(&self, destination: &FolderKey) -> Result<Option<Duration>>;
+    /// Records an answer to an APPEND, when it is slower than what was recorded.
+    fn record_slowest_append(&self, destination: &FolderKey, answer: Duration) -> Result<()>;
+
+    /// Tells a mailbox to rest, by its address in the migration plan. Needs no lock: a person
+    /// says it while an `apply` runs.
+    fn pause(&self, mailbox: &Address, pause: &Pause) -> Result<()>;
+    /// Ends the rest of a mailbox and returns whether it rested. Needs no lock.
+    fn resume(&self, mailbox: &Address) -> Result<bool>;
+    /// Returns the mailboxes that rest.
+    fn paused(&self) -> Result<BTreeMap<Address, Pause>>;
 
     /// Adds to the journal.
     fn journal(&self, entry: &JournalEntry) -> Result<()>;

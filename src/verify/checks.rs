@@ -44,7 +44,7 @@ pub(super) fn sort(
     copied: &mut Vec<MessageRow>,
 ) {
     match &row.state {
-        MessageState::Pending => pending(row.listed.uid, account, checks),
+        MessageState::Pending | MessageState::Removed => pending(row.listed.uid, account, checks),
         MessageState::Excepted(reason) => {
             account.excepted += 1;
             let class = reasons::class(reason);

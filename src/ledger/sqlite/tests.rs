@@ -9,10 +9,7 @@ fn held(ledger: SqliteLedger) -> SqliteLedger {
 }
 
 fn inbox() -> FolderKey {
-    FolderKey {
-        mailbox: "ada@acme.example".parse().unwrap(),
-        folder: crate::model::folder::FolderPath::inbox(),
-    }
+    FolderKey { mailbox: "ada@acme.example".parse().unwrap(), folder: FolderPath::inbox() }
 }
 
 fn listed(uid: u32) -> Listed {
@@ -90,6 +87,29 @@ fn a_newer_ledger_is_refused() {
         assert_eq!(error.code, "E122");
         assert!(error.message.contains("version 99"), "{error}");
     }
+}
+
+#[test]
+fn a_ledger_of_the_first_version_keeps_its_messages() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ledger.sqlite");
+    let first = Connection::open(&path).unwrap();
+    first.execute_batch(include_str!("../schema/0001.sql")).unwrap();
+    first
+        .execute_batch(
+            "INSERT INTO source_folder (id, mailbox, path, uid_validity) \
+             VALUES (1, 'ada@acme.example', 'INBOX', 3); \
+             INSERT INTO message (folder, uid_validity, uid, size, flags, generation, state, reason) \
+             VALUES (1, 3, 9, 12, '[]', 1, 3, 'too-large: x'); \
+             PRAGMA application_id = 0x6d666c79; PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(first);
+    let ledger = held(SqliteLedger::open(&path).unwrap());
+    let rows = ledger.rows(&inbox(), UidValidity(3), Uid(1), 9).unwrap();
+    assert_eq!(rows[0].listed.uid, Uid(9));
+    assert_eq!(rows[0].state, MessageState::Excepted("too-large: x".to_owned()));
+    assert_eq!(rows[0].proven_at, None);
 }
 
 #[test]
