@@ -1,7 +1,7 @@
 //! What a client sends: every string quoted or as a literal, every flag an atom.
 
 use crate::imap::error::ImapError;
-use crate::model::flags::Flags;
+use crate::model::flags::{Flags, is_sendable};
 use crate::model::folder::RawName;
 use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
@@ -50,12 +50,7 @@ pub(crate) fn mailbox(parts: &mut Vec<Part>, name: &RawName) -> Result<(), ImapE
 pub(crate) fn flags(flags: &Flags) -> Result<String, ImapError> {
     let mut words = Vec::new();
     for flag in flags.iter() {
-        let atom = flag.strip_prefix('\\').unwrap_or(flag);
-        let fits = !atom.is_empty()
-            && atom
-                .bytes()
-                .all(|octet| octet.is_ascii_graphic() && !b"(){%*\"\\]".contains(&octet));
-        if !fits {
+        if !is_sendable(flag) {
             return Err(ImapError::Invalid {
                 what: format!("the flag `{}` cannot be sent", flag.escape_debug()),
             });

@@ -28,6 +28,15 @@ fn key(flag: &str) -> String {
     flag.to_lowercase()
 }
 
+/// Tells whether a client may send the flag: `\` and an atom, or an atom, RFC 3501 section 9.
+///
+/// Servers list keywords that no client may send; sent anyhow, they would end the command.
+pub fn is_sendable(flag: &str) -> bool {
+    let atom = flag.strip_prefix('\\').unwrap_or(flag);
+    !atom.is_empty()
+        && atom.bytes().all(|octet| octet.is_ascii_graphic() && !b"(){%*\"\\]".contains(&octet))
+}
+
 impl Flags {
     /// Makes a set from the words of a server; `\Recent` and doubles are left out.
     pub fn from_words<I, S>(words: I) -> Self
@@ -87,14 +96,15 @@ impl Flags {
         sum
     }
 
-    /// Splits into what a folder can store and what would be lost. `\Deleted` is never stored and
-    /// never counted as lost.
+    /// Splits into what a folder can store and what would be lost: what it does not take, and
+    /// what no client may send. `\Deleted` is never stored and never counted as lost.
     pub fn storable(&self, permanent: &PermanentFlags) -> (Self, Self) {
         let mut stored = Self::default();
         let mut lost = Self::default();
         for flag in self.iter().filter(|flag| *flag != "\\Deleted") {
             let keyword = !flag.starts_with('\\');
-            if permanent.flags.contains(flag) || (keyword && permanent.any_keyword) {
+            let taken = permanent.flags.contains(flag) || (keyword && permanent.any_keyword);
+            if taken && is_sendable(flag) {
                 stored.insert(flag);
             } else {
                 lost.insert(flag);
@@ -141,5 +151,13 @@ mod tests {
             Flags::from_words(["\\Seen", "\\Deleted", "projekt"]).storable(&permanent);
         assert_eq!(stored.to_string(), "\\Seen");
         assert_eq!(lost.to_string(), "projekt");
+    }
+
+    #[test]
+    fn a_keyword_that_no_client_may_send_is_lost_and_keeps_no_message_back() {
+        let permanent = PermanentFlags { flags: Flags::from_words(["a]b"]), any_keyword: true };
+        let (stored, lost) = Flags::from_words(["a]b", "\u{e9}", "ok"]).storable(&permanent);
+        assert_eq!(stored.to_string(), "ok");
+        assert_eq!(lost.to_string(), "a]b \u{e9}");
     }
 }
