@@ -9,10 +9,14 @@ mod lab;
 
 #[path = "end_to_end/adoption.rs"]
 mod adoption;
+#[path = "end_to_end/books.rs"]
+mod books;
 #[path = "end_to_end/ferry.rs"]
 mod ferry;
 #[path = "end_to_end/kills.rs"]
 mod kills;
+#[path = "end_to_end/lane.rs"]
+mod lane;
 #[path = "end_to_end/large.rs"]
 mod large;
 #[path = "end_to_end/mailbox.rs"]
@@ -27,3 +31,5 @@ mod random;
 mod signals;
 #[path = "end_to_end/story.rs"]
 mod story;
+#[path = "end_to_end/truth.rs"]
+mod truth;

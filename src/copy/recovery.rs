@@ -93,15 +93,16 @@ impl Search<'_> {
             // A message with our octets and another date was delivered by somebody else.
             let adopted = self.adopt || !found.same_date;
             let there = flags.get(&found.uid).cloned().unwrap_or_default();
-            // An adopted message may lack flags that the source has; it never loses any.
+            // It may lack flags that the source has: another tool copied it, or the source changed
+            // since it was sent. It never loses any: a user may have set them here.
             let (wanted, _) = row.listed.flags.storable(self.permanent);
             let missing = wanted.minus(&there);
-            let stored = if adopted && !missing.is_empty() {
+            let stored = if missing.is_empty() {
+                there
+            } else {
                 let words = missing.iter().map(str::to_owned).collect();
                 lacking.entry(words).or_default().push(found.uid);
                 there.plus(&missing)
-            } else {
-                there
             };
             let copied = Copied {
                 destination: Some((self.validity, found.uid)),
