@@ -83,6 +83,13 @@ impl Books {
         }
     }
 
+    /// Tells whether flags of a copy are still to follow, while a run may be writing.
+    pub(crate) fn flags_wait(path: &Path) -> bool {
+        let open = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY);
+        let query = "SELECT EXISTS (SELECT 1 FROM message WHERE source_flags <> flags)";
+        open.and_then(|ledger| ledger.query_row(query, [], |row| row.get(0))).unwrap_or(false)
+    }
+
     /// Counts what is pending in a source folder, or in all.
     pub(crate) fn pending(&self, folder: Option<&str>) -> usize {
         let here = |path: &str| folder.is_none_or(|folder| folder == path);

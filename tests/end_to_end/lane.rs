@@ -15,6 +15,9 @@ const FOLDERS: [&str; 7] =
     ["INBOX", "Archive", "Spam", "Old Spam", "Projects/2019", "Lists/Rust", "Large"];
 const APPLY: [&str; 5] = ["apply", "plan.yaml", "--auto-approve", "--format", "json"];
 
+/// Below the migration plan.
+const LEDGER: &str = ".mailferry/acme.sqlite";
+
 /// Where the plan sends a folder.
 pub(crate) fn goes(path: &str) -> String {
     let to = if matches!(path, "Spam" | "Old Spam") { "Junk Email" } else { path };
@@ -119,7 +122,7 @@ impl<'a> Lane<'a> {
     }
 
     fn books(&self) -> Books {
-        Books::read(&self.ferry.path(".mailferry/acme.sqlite"))
+        Books::read(&self.ferry.path(LEDGER))
     }
 
     /// Kills until so many kills met a run at work with something left to do.
@@ -149,7 +152,7 @@ impl<'a> Lane<'a> {
             let count = 5 + random.below(25);
             self.truth.grow(path, count, random);
         }
-        let books = Books::read(&self.ferry.path(".mailferry/acme.sqlite"));
+        let books = Books::read(&self.ferry.path(LEDGER));
         match aim {
             Aim::Large => self.truth.grow_large("Large", random),
             Aim::Flags => {
@@ -197,14 +200,15 @@ impl<'a> Lane<'a> {
         let after = match aim {
             Aim::Anytime | Aim::Recovery => Duration::from_millis(self.random.below(7_000)),
             Aim::Listing => micros(60_000, &mut self.random),
-            Aim::Sending | Aim::Closing => micros(15_000, &mut self.random),
-            Aim::Large | Aim::Flags => micros(150_000, &mut self.random),
+            Aim::Sending | Aim::Closing | Aim::Flags => micros(15_000, &mut self.random),
+            Aim::Large => micros(150_000, &mut self.random),
         };
         while apply.runs() && begun.elapsed() < Duration::from_secs(60) {
             let reached = match aim {
                 Aim::Anytime => true,
                 Aim::Sending => self.arrived() >= enough,
-                Aim::Listing | Aim::Flags => seen(&apply.events(), "action_started", "copy_folder"),
+                Aim::Flags => Books::flags_wait(&self.ferry.path(LEDGER)),
+                Aim::Listing => seen(&apply.events(), "action_started", "copy_folder"),
                 Aim::Recovery => seen(&apply.events(), "holding", ""),
                 Aim::Closing => seen(&apply.events(), "action_ended", "copy_folder"),
                 Aim::Large => seen(&apply.events(), "action_started", "/Large"),
