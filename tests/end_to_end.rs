@@ -11,6 +11,8 @@ mod lab;
 mod adoption;
 #[path = "end_to_end/books.rs"]
 mod books;
+#[path = "end_to_end/compared.rs"]
+mod compared;
 #[path = "end_to_end/ferry.rs"]
 mod ferry;
 #[path = "end_to_end/kills.rs"]
@@ -25,8 +27,12 @@ mod mailbox;
 mod merge;
 #[path = "end_to_end/outage.rs"]
 mod outage;
+#[path = "end_to_end/peers.rs"]
+mod peers;
 #[path = "end_to_end/random.rs"]
 mod random;
+#[path = "end_to_end/real.rs"]
+mod real;
 #[path = "end_to_end/signals.rs"]
 mod signals;
 #[path = "end_to_end/story.rs"]

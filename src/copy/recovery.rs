@@ -5,8 +5,10 @@ use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
 use crate::copy::desk::Desk;
 use crate::copy::lines::Line;
+use crate::copy::look_alikes;
 use crate::copy::matching::{self, Candidate, Keys, Mark, Unsettled};
 use crate::copy::stop::Stop;
+use crate::executor::event::Event;
 use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
 use crate::message::transform::{self, Transform};
 use crate::model::digest::Digest;
@@ -81,6 +83,12 @@ impl Search<'_> {
         self.place(unplaced, &mut theirs).await?;
         let ours = self.source_digests(&unsettled, &candidates).await?;
         let pairs = matching::pair(&self.our_marks(&ours, &rows), &theirs);
+        if self.adopt {
+            let alike = look_alikes::find(&unsettled, &candidates, &pairs);
+            if let Some(message) = look_alikes::sentence(&self.object().to_string(), &alike) {
+                self.desk.tell(&Event::Notice { message });
+            }
+        }
         let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
             BTreeMap::new();
         let mut lacking: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();

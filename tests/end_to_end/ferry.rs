@@ -213,6 +213,11 @@ impl Running {
         whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
+    /// Returns its number among the processes.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Ran {
         let start = Instant::now();
