@@ -9,10 +9,16 @@ mod lab;
 
 #[path = "end_to_end/adoption.rs"]
 mod adoption;
+#[path = "end_to_end/books.rs"]
+mod books;
+#[path = "end_to_end/compared.rs"]
+mod compared;
 #[path = "end_to_end/ferry.rs"]
 mod ferry;
 #[path = "end_to_end/kills.rs"]
 mod kills;
+#[path = "end_to_end/lane.rs"]
+mod lane;
 #[path = "end_to_end/large.rs"]
 mod large;
 #[path = "end_to_end/mailbox.rs"]
@@ -21,9 +27,15 @@ mod mailbox;
 mod merge;
 #[path = "end_to_end/outage.rs"]
 mod outage;
+#[path = "end_to_end/peers.rs"]
+mod peers;
 #[path = "end_to_end/random.rs"]
 mod random;
+#[path = "end_to_end/real.rs"]
+mod real;
 #[path = "end_to_end/signals.rs"]
 mod signals;
 #[path = "end_to_end/story.rs"]
 mod story;
+#[path = "end_to_end/truth.rs"]
+mod truth;

@@ -2,7 +2,7 @@
 //! right exit code, nothing lost and nothing twice.
 
 // Helpers of tests are not seen as tests by these lints.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod lab;
 mod migration;
@@ -13,6 +13,8 @@ mod answers;
 mod copying;
 #[path = "faults/damaged.rs"]
 mod damaged;
+#[path = "faults/every_octet.rs"]
+mod every_octet;
 #[path = "faults/files.rs"]
 mod files;
 #[path = "faults/mailboxes.rs"]

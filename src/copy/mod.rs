@@ -12,6 +12,7 @@ pub mod folder;
 pub mod inventory;
 mod leftover;
 pub mod lines;
+pub mod look_alikes;
 pub mod matching;
 mod pending;
 pub mod progress;

@@ -5,8 +5,10 @@ use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
 use crate::copy::desk::Desk;
 use crate::copy::lines::Line;
+use crate::copy::look_alikes;
 use crate::copy::matching::{self, Candidate, Keys, Mark, Unsettled};
 use crate::copy::stop::Stop;
+use crate::executor::event::Event;
 use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
 use crate::message::transform::{self, Transform};
 use crate::model::digest::Digest;
@@ -81,6 +83,12 @@ impl Search<'_> {
         self.place(unplaced, &mut theirs).await?;
         let ours = self.source_digests(&unsettled, &candidates).await?;
         let pairs = matching::pair(&self.our_marks(&ours, &rows), &theirs);
+        if self.adopt {
+            let alike = look_alikes::find(&unsettled, &candidates, &pairs);
+            if let Some(message) = look_alikes::sentence(&self.object().to_string(), &alike) {
+                self.desk.tell(&Event::Notice { message });
+            }
+        }
         let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
             BTreeMap::new();
         let mut lacking: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
@@ -93,15 +101,16 @@ impl Search<'_> {
             // A message with our octets and another date was delivered by somebody else.
             let adopted = self.adopt || !found.same_date;
             let there = flags.get(&found.uid).cloned().unwrap_or_default();
-            // An adopted message may lack flags that the source has; it never loses any.
+            // It may lack flags that the source has: another tool copied it, or the source changed
+            // since it was sent. It never loses any: a user may have set them here.
             let (wanted, _) = row.listed.flags.storable(self.permanent);
             let missing = wanted.minus(&there);
-            let stored = if adopted && !missing.is_empty() {
+            let stored = if missing.is_empty() {
+                there
+            } else {
                 let words = missing.iter().map(str::to_owned).collect();
                 lacking.entry(words).or_default().push(found.uid);
                 there.plus(&missing)
-            } else {
-                there
             };
             let copied = Copied {
                 destination: Some((self.validity, found.uid)),

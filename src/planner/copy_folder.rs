@@ -182,7 +182,8 @@ fn not_empty(
         scope.address.to_string(),
         format!(
             "{} holds messages and the ledger knows of no copy; accepted, what is there already \
-             is adopted by digest matching",
+             is adopted by digest matching, and what another tool changed on its way is copied \
+             again beside it",
             scope.wanted.destination
         ),
         covers,

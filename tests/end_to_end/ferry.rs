@@ -58,9 +58,20 @@ pub(crate) struct Running {
 impl Ferry {
     /// Writes `plan.yaml` into the lab's work directory.
     pub(crate) fn new(lab: &Lab, wanted: &Wanted<'_>) -> Self {
-        fs::copy(&lab.ca_pem, lab.work.join("ca.pem")).expect("the CA can be copied");
+        Self::at(lab.work.clone(), lab, wanted)
+    }
+
+    /// Writes `plan.yaml` into a directory below, for migrations that run side by side.
+    pub(crate) fn beside(lab: &Lab, directory: &str, wanted: &Wanted<'_>) -> Self {
+        let work = lab.work.join(directory);
+        fs::create_dir(&work).expect("a directory of its own");
+        Self::at(work, lab, wanted)
+    }
+
+    fn at(work: PathBuf, lab: &Lab, wanted: &Wanted<'_>) -> Self {
+        fs::copy(&lab.ca_pem, work.join("ca.pem")).expect("the CA can be copied");
         let trust = format!("localhost:{},localhost:{}", lab.source.port, lab.destination.port);
-        let ferry = Self { work: lab.work.clone(), trust, runs: 0.into() };
+        let ferry = Self { work, trust, runs: 0.into() };
         ferry.write_plan(lab, wanted);
         ferry
     }
@@ -193,6 +204,18 @@ impl Running {
     /// Returns what it wrote to stderr so far.
     pub(crate) fn said(&self) -> String {
         fs::read_to_string(&self.stderr).unwrap_or_default()
+    }
+
+    /// Returns the events that it wrote so far, when it runs with `--format json`.
+    pub(crate) fn events(&self) -> Vec<Value> {
+        let text = fs::read_to_string(&self.stdout).unwrap_or_default();
+        let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+        whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// Returns its number among the processes.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Waits for its end.

@@ -1,10 +1,13 @@
 //! Messages that are streamed, and messages that are too large.
 
-use crate::ferry::{ADA, Ferry, MAP, Wanted};
+use crate::ferry::{ADA, Ferry, MAP, Running, Wanted};
 use crate::lab::dovecot::Profile;
 use crate::lab::seeds::{self, Mail};
 use crate::lab::{Lab, LabOptions};
 use crate::mailbox::{self, mapped};
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
 /// Returns a message of exactly `size` octets.
 fn sized(name: &str, size: usize) -> Mail {
@@ -120,4 +123,54 @@ fn what_the_server_refuses_stays_behind_in_its_words_and_the_rest_arrives() {
     let verified = ferry.expect(6, &["verify", "plan.yaml"]);
     assert!(verified.stdout.contains("larger than the maximum size"), "{}", verified.stdout);
     assert!(verified.stdout.contains("2 excepted"), "{}", verified.stdout);
+}
+
+/// What four mailboxes at once may take, whatever they hold, in KiB.
+const MEMORY: u64 = 48 << 10;
+
+/// Returns the most memory that a run ever had in use, in KiB, when it is over.
+fn most_memory(run: &mut Running) -> u64 {
+    let mut most = 0;
+    while run.runs() {
+        let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap_or_default();
+        // It only grows; a process that ends has none.
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
+        most = most.max(now.unwrap_or(0));
+        sleep(Duration::from_millis(2));
+    }
+    most
+}
+
+#[test]
+fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside() {
+    let users: Vec<String> = (0..4).map(|n| format!("large-{n}@acme.example")).collect();
+    let lab = Lab::start(LabOptions { users: users.clone(), ..LabOptions::default() });
+    let large = seeds::big(60_000_000).into_bytes();
+    let buffered = seeds::big(1_000_000);
+    for user in &users {
+        let mails = (0..12).map(|n| {
+            Mail::new(
+                "buffered",
+                "31-Dec-2024 23:59:59 +0000",
+                format!("X-Number: {n}\r\n{buffered}"),
+            )
+        });
+        lab.source.seed(user, &[("INBOX", mails.collect())]);
+        // Each between the others, so that both ways of sending run at once.
+        lab.source.plant(user, "", "1700000001.large.lab", &large);
+    }
+    let mailboxes: Vec<&str> = users.iter().map(String::as_str).collect();
+    let ferry =
+        Ferry::new(&lab, &Wanted { mailboxes: &mailboxes, folders: MAP, ..Wanted::default() });
+    let mut apply = ferry.start(&["apply", "plan.yaml", "--auto-approve"]);
+    let most = most_memory(&mut apply);
+    let ran = apply.wait();
+    assert_eq!(ran.code, 0, "{ran:#?}");
+    eprintln!("four mailboxes, 4 × (60 MB + 12 × 1 MB): at most {most} KiB of {MEMORY} KiB");
+    assert!(most > 1_000, "nothing was measured");
+    assert!(most < MEMORY, "{most} KiB");
+    for user in &users {
+        assert_eq!(lab.destination.session(user).status("INBOX").unwrap().2, 13, "{user}");
+    }
 }

@@ -16,6 +16,17 @@ impl Random {
         Self(seed.wrapping_mul(2).wrapping_add(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
+    /// Returns a generator of its own for each of several that run side by side.
+    pub(crate) fn split(&mut self) -> Self {
+        Self(self.below(u64::MAX) | 1)
+    }
+
+    /// Returns one of these.
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        let at = self.below(from.len() as u64);
+        &from[usize::try_from(at).expect("an index")]
+    }
+
     /// Returns a number below `limit`.
     pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 ^= self.0 << 13;

@@ -3,8 +3,9 @@
 
 use super::script::{Answer, Script};
 use crate::lab::{LabOptions, seeds};
-use crate::migration::run::Ended;
+use crate::migration::run::{Ended, until};
 use crate::migration::{ADA, Migration};
+use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 /// A real source with messages in one folder, and a destination that does as told.
@@ -99,6 +100,62 @@ fn a_double_that_nobody_can_prevent_is_named() {
 #[test]
 fn an_answer_with_an_unknown_tag_counts_as_none() {
     let answers = Answers::new(5, true, first(Answer::OtherTag));
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn an_ok_that_comes_late_is_waited_for_and_nothing_is_sent_twice() {
+    let answers = Answers::new(25, true, first(Answer::StoreLate(Duration::from_secs(7))));
+    answers.run("apply").code(0).says(&["Copied 25 messages"]);
+    answers.each_once();
+}
+
+#[test]
+fn a_goodbye_between_two_appends_loses_and_doubles_nothing() {
+    let answers = Answers::new(25, true, |number| match number {
+        3 | 17 => Answer::StoreAndBye,
+        _ => Answer::Store,
+    });
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_connection_that_ends_in_a_literal_leaves_no_half_message() {
+    for octets in [0, 1, 100] {
+        let answers = Answers::new(5, true, |_| Answer::Store);
+        answers.script.end_in_literal(octets);
+        answers.run("apply").code(0);
+        answers.each_once();
+    }
+}
+
+#[test]
+fn an_append_that_hangs_and_is_done_is_found_after_the_run_was_killed() {
+    let answers = Answers::new(30, true, |number| match number {
+        9 => Answer::StoreAndHang,
+        _ => Answer::Store,
+    });
+    let args = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
+    let mut running = answers.migration.begin(&args);
+    until("ten messages are there", || answers.script.messages("INBOX").len() == 10);
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(!running.is_over(), "it waits for the answer: {}", running.end());
+    running.signal(Signal::KILL);
+    running.end();
+    answers.run("apply").code(0).says(&["Found"]);
+    answers.each_once();
+}
+
+/// By hand: `cargo test --test faults -- --ignored hangs_for_ever`.
+#[test]
+#[ignore = "an APPEND may take two minutes before it is given up"]
+fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
+    let answers = Answers::new(30, true, |number| match number {
+        9 => Answer::StoreAndHang,
+        _ => Answer::Store,
+    });
     answers.run("apply").code(0);
     answers.each_once();
 }

@@ -22,6 +22,12 @@ pub(super) enum Answer {
     SayAndClose(&'static str),
     /// Stored, and answered with a tag that nobody sent.
     OtherTag,
+    /// Stored, and answered so much later.
+    StoreLate(Duration),
+    /// Stored and answered, then BYE.
+    StoreAndBye,
+    /// Stored, and nothing is said on this connection any more.
+    StoreAndHang,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +46,8 @@ struct State {
     /// Refused always: messages of so many octets, in these words.
     refuse: Option<(usize, &'static str)>,
     appends: usize,
+    /// The connection ends after so many octets of the next literal.
+    end_in_literal: Option<usize>,
     /// When each command came, and when each APPEND was refused.
     log: Vec<(Instant, String)>,
     uidplus: bool,
@@ -66,6 +74,7 @@ impl Script {
             folders: names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
             decide: Box::new(decide),
             refuse: None,
+            end_in_literal: None,
             appends: 0,
             log: Vec::new(),
             uidplus,
@@ -96,6 +105,11 @@ impl Script {
     /// Refuses every message of so many octets, whenever it comes.
     pub(super) fn refuse(&self, octets: usize, words: &'static str) {
         self.state().refuse = Some((octets, words));
+    }
+
+    /// Ends the connection in the next literal, after so many of its octets.
+    pub(super) fn end_in_literal(&self, octets: usize) {
+        self.state().end_in_literal = Some(octets);
     }
 
     /// Wants to be asked before each literal.
@@ -138,7 +152,10 @@ impl Client {
             if self.stream.read_until(b'\n', &mut command)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            assert!(command.ends_with(b"\r\n"), "a line without its end");
+            if !command.ends_with(b"\n") {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            assert!(command.ends_with(b"\r\n"), "a bare line feed");
             let open = command[start..].iter().rposition(|octet| *octet == b'{');
             let length = open.and_then(|open| {
                 let text = std::str::from_utf8(&command[start + open + 1..]).ok()?;
@@ -164,6 +181,11 @@ impl Client {
             command.truncate(open);
             command.extend_from_slice(format!("{{{length}}}\r\n").as_bytes());
             let body = command.len();
+            let end = self.state.lock().unwrap().end_in_literal.take();
+            if let Some(octets) = end {
+                self.stream.read_exact(&mut vec![0; octets.min(length)])?;
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
             command.resize(body + length, 0);
             self.stream.read_exact(&mut command[body..])?;
         }
@@ -265,7 +287,10 @@ impl Client {
             Token::List(flags) => Some(flags.iter().map(Token::text).collect()),
             _ => None,
         });
-        let date = if rest.len() == 4 { rest[2].text() } else { String::new() };
+        // Flags and date are both optional, RFC 3501 section 6.3.11.
+        let mut between = rest[1..rest.len() - 1].iter();
+        let date = between.find(|token| matches!(token, Token::Text(_)));
+        let date = date.map(Token::text).unwrap_or_default();
         let bytes = rest.last().expect("a message").octets().to_vec();
         let message = Message { uid: 0, flags: flags.unwrap_or_default(), date, bytes };
         let (answer, uidplus) = {
@@ -280,10 +305,23 @@ impl Client {
         };
         let dies = Err(io::ErrorKind::ConnectionAborted.into());
         match answer {
-            Answer::Store => {
-                let uid = store(&self.state, &name, message);
-                let code = if uidplus { format!("[APPENDUID 7 {uid}] ") } else { String::new() };
-                Ok(format!("OK {code}stored"))
+            Answer::Store => Ok(self.stored(&name, message, uidplus)),
+            Answer::StoreLate(late) => {
+                let answer = self.stored(&name, message, uidplus);
+                std::thread::sleep(late);
+                Ok(answer)
+            }
+            Answer::StoreAndBye => {
+                let answer = self.stored(&name, message, uidplus);
+                self.say(&format!("{tag} {answer}"))?;
+                self.say("* BYE see you")?;
+                dies
+            }
+            Answer::StoreAndHang => {
+                store(&self.state, &name, message);
+                // Until the client goes away; what it still sends is read and not executed.
+                io::copy(&mut self.stream, &mut io::sink())?;
+                dies
             }
             Answer::StoreAndDie => {
                 store(&self.state, &name, message);
@@ -314,6 +352,12 @@ impl Client {
                 dies
             }
         }
+    }
+
+    fn stored(&self, name: &str, message: Message, uidplus: bool) -> String {
+        let uid = store(&self.state, name, message);
+        let code = if uidplus { format!("[APPENDUID 7 {uid}] ") } else { String::new() };
+        format!("OK {code}stored")
     }
 
     fn fetch(&mut self, set: &str, bodies: bool) -> io::Result<()> {

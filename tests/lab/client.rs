@@ -159,13 +159,56 @@ impl Session {
         date: Option<&str>,
         bytes: &[u8],
     ) -> io::Result<()> {
+        self.appended(path, flags, date, bytes).map(drop)
+    }
+
+    /// Appends a message and returns its UID; the server must have UIDPLUS.
+    pub fn append_uid(
+        &mut self,
+        path: &str,
+        flags: &[&str],
+        date: Option<&str>,
+        bytes: &[u8],
+    ) -> io::Result<u32> {
+        let said = self.appended(path, flags, date, bytes)?;
+        let said = String::from_utf8_lossy(said.last().expect("the tagged answer")).into_owned();
+        let code = said.split_once("[APPENDUID ").and_then(|(_, rest)| rest.split_once(']'));
+        let uid = code.and_then(|(numbers, _)| numbers.split(' ').nth(1)?.parse().ok());
+        uid.ok_or_else(|| io::Error::other(format!("no APPENDUID in: {said}")))
+    }
+
+    fn appended(
+        &mut self,
+        path: &str,
+        flags: &[&str],
+        date: Option<&str>,
+        bytes: &[u8],
+    ) -> io::Result<Vec<Vec<u8>>> {
         let mut command = format!("APPEND {} ({}) ", self.name(path), flags.join(" "));
         if let Some(date) = date {
             // A day of one digit is padded with a space, RFC 3501 `date-day-fixed`.
             let _ = write!(command, "\"{date:>26}\" ");
         }
         let _ = write!(command, "{{{}}}", bytes.len());
-        self.send(&command, Some(bytes)).map(drop)
+        self.send(&command, Some(bytes))
+    }
+
+    /// Returns the UIDs of a folder without changing anything.
+    pub fn uids(&mut self, path: &str) -> io::Result<BTreeSet<u32>> {
+        self.command(&format!("EXAMINE {}", self.name(path)))?;
+        let found = self.command("UID SEARCH ALL")?;
+        self.command("UNSELECT")?;
+        let line = found.iter().find_map(|line| line.strip_prefix(b"* SEARCH"));
+        let text = String::from_utf8_lossy(line.unwrap_or_default()).into_owned();
+        Ok(text.split_whitespace().map(|uid| uid.parse().expect("a UID")).collect())
+    }
+
+    /// Moves messages to another folder, RFC 6851.
+    pub fn move_to(&mut self, from: &str, uids: &BTreeSet<u32>, to: &str) -> io::Result<()> {
+        let set = uids.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+        self.command(&format!("SELECT {}", self.name(from)))?;
+        self.command(&format!("UID MOVE {set} {}", self.name(to)))?;
+        self.command("UNSELECT").map(drop)
     }
 
     /// Reads every message of a folder without changing anything, in the order of UIDs.

@@ -247,8 +247,9 @@ impl ImapServer {
     }
 
     /// Puts a file into a Maildir folder behind Dovecot's back: octets that APPEND would change,
-    /// such as NUL or bare line feeds. Only for the INBOX (`""`) and existing folders.
-    pub fn plant(&self, name: &str, path: &str, file: &str, bytes: &[u8]) {
+    /// such as NUL or bare line feeds. Only for the INBOX (`""`) and existing folders. The time of
+    /// the file, which is returned, is INTERNALDATE.
+    pub fn plant(&self, name: &str, path: &str, file: &str, bytes: &[u8]) -> PathBuf {
         assert!(self.profile.location.starts_with("maildir:~/Maildir"), "Maildir++ only");
         let encoded = super::wire::encode_name(&path.replace('/', "."));
         let folder = if path.is_empty() { String::new() } else { format!(".{encoded}") };
@@ -256,6 +257,7 @@ impl ImapServer {
         let target = target.join(file);
         fs::write(&target, bytes).unwrap_or_else(|error| panic!("{}: {error}", target.display()));
         self.account.own(&target);
+        target
     }
 
     /// Returns the messages of a folder.

@@ -1,0 +1,140 @@
+//! Real mail that is not in this repository, killed on its way and compared by `tests/compare.py`.
+//!
+//! By hand: `MAILFERRY_TEST_MAIL=DIRECTORY cargo test --test end_to_end -- --ignored --nocapture
+//! real_mail`; each file of the directory is one message.
+
+use crate::compared::compare;
+use crate::ferry::{ADA, Ferry, Wanted};
+use crate::lab::{Lab, LabOptions};
+use crate::mailbox;
+use crate::peers;
+use crate::random::{Random, number};
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime};
+
+const FOLDERS: [&str; 6] = ["INBOX", "Archive", "Lists/Rust", "Entwürfe", "Projects/2019", "R&D"];
+
+fn arrived(lab: &Lab) -> u64 {
+    let mut session = lab.destination.session(ADA);
+    FOLDERS
+        .iter()
+        .map(|path| session.status(path).map_or(0, |(_, _, count)| u64::from(count)))
+        .sum()
+}
+
+/// The messages, in the order of their names.
+fn files() -> Vec<PathBuf> {
+    let directory = std::env::var_os("MAILFERRY_TEST_MAIL").expect("MAILFERRY_TEST_MAIL is set");
+    let mut files: Vec<PathBuf> = fs::read_dir(directory)
+        .expect("MAILFERRY_TEST_MAIL is a directory")
+        .map(|entry| entry.expect("a file").path())
+        .collect();
+    files.sort();
+    files
+}
+
+/// Puts the files behind the server's back, as they are, dealt out over the folders; the last one
+/// gets every tenth as a twin.
+fn plant(lab: &Lab, files: &[PathBuf]) -> u64 {
+    let mut session = lab.source.session(ADA);
+    for path in &FOLDERS[1..] {
+        session.create(path).expect("a folder");
+    }
+    let mut planted = 0;
+    for (index, file) in files.iter().enumerate() {
+        let bytes = fs::read(file).expect("a message");
+        let mut folders = vec![FOLDERS[index % FOLDERS.len()]];
+        if index % 10 == 0 {
+            folders.push(FOLDERS[FOLDERS.len() - 1]);
+        }
+        for folder in folders {
+            let path = if folder == "INBOX" { "" } else { folder };
+            let name = format!("{}.{planted}.lab", 1_300_000_000 + index);
+            let planted_file = lab.source.plant(ADA, path, &name, &bytes);
+            let date = Duration::from_secs(1_300_000_000 + index as u64 * 1_013);
+            File::options()
+                .write(true)
+                .open(planted_file)
+                .and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH + date))
+                .expect("a date");
+            planted += 1;
+        }
+    }
+    for (index, path) in FOLDERS.iter().enumerate() {
+        session.command(&format!("SELECT {}", session.name(path))).expect("a folder");
+        let all = session.command("UID SEARCH ALL").expect("UIDs");
+        let line = String::from_utf8_lossy(&all[0]).into_owned();
+        let uids: Vec<&str> = line.split(' ').skip(2).collect();
+        for (word, every) in
+            [("\\Seen", 2), ("\\Flagged", 7 + index), ("$label1", 11), ("\\Answered", 5)]
+        {
+            let set = uids.iter().step_by(every).copied().collect::<Vec<_>>().join(",");
+            session.command(&format!("UID STORE {set} +FLAGS ({word})")).expect("flags");
+        }
+    }
+    planted
+}
+
+#[test]
+#[ignore = "by hand, with messages of your own"]
+fn real_mail_arrives_octet_by_octet_whatever_kills_the_copy() {
+    let files = files();
+    let kills = number("MAILFERRY_TEST_KILLS", 5);
+    let mut random = Random::new("real mail");
+    let lab = Lab::start(LabOptions::default());
+    let planted = plant(&lab, &files);
+    let before = mailbox::files(&lab.source, ADA);
+    let octets: usize = before.values().map(Vec::len).sum();
+    // Every folder of the source has its name at the destination.
+    let ferry = Ferry::new(&lab, &Wanted { mailboxes: &[ADA], ..Wanted::default() });
+    let start = Instant::now();
+    for kill in 1..=kills {
+        let enough = planted * kill / (kills + 1) + random.below(planted / (kills + 1) / 2);
+        let mut apply = ferry.start(&["apply", "plan.yaml", "--auto-approve"]);
+        while apply.runs() && arrived(&lab) < enough {
+            sleep(Duration::from_millis(2));
+        }
+        assert!(apply.runs(), "{:#?}", apply.wait());
+        apply.kill();
+        eprintln!("kill {kill}: {} of {planted} are there", arrived(&lab));
+    }
+    let ran = ferry.run(&["apply", "plan.yaml", "--auto-approve"]);
+    eprintln!("{}\n{}{}", ran.code, ran.stdout, ran.stderr);
+    let copied = start.elapsed();
+    let verified = ferry.run(&["verify", "plan.yaml"]);
+    eprintln!("{}\n{}", verified.code, verified.stdout);
+    let output = compare(&lab, ADA, Lab::SOURCE_PASSWORD, &[]);
+    eprintln!("{}", String::from_utf8_lossy(&output.stdout));
+    eprintln!("{}", String::from_utf8_lossy(&output.stderr));
+    eprintln!(
+        "{planted} messages, {octets} octets as files, {kills} kills: {:.0} s to the end of the copy",
+        copied.as_secs_f32()
+    );
+    assert!(mailbox::files(&lab.source, ADA) == before, "the source changed");
+    assert_eq!(ran.code, 0, "not every message was copied");
+    let (here, there) = (lab.source.dump_all(ADA), lab.destination.dump_all(ADA));
+    for path in FOLDERS {
+        assert_eq!(here[path].len(), there[path].len(), "{path}: messages are missing or doubled");
+    }
+    // What a destination changes on its own, and what a transform changed, is named by both.
+    let same = output.status.code() == Some(0);
+    let named = verified.code == 6 || verified.stdout.contains("after a named transform");
+    assert!(same || named, "{}", verified.stdout);
+}
+
+#[test]
+#[ignore = "by hand, with messages of your own: another tool, for the record"]
+fn real_mail_by_mbsync_for_the_record() {
+    let lab = Lab::start(LabOptions::default());
+    let planted = plant(&lab, &files());
+    let start = Instant::now();
+    let output = peers::mbsync(&lab, ADA, &["*"]);
+    let copied = start.elapsed();
+    eprintln!("{}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    let compared = compare(&lab, ADA, Lab::SOURCE_PASSWORD, &["--limit", "3"]);
+    eprintln!("{}", String::from_utf8_lossy(&compared.stdout));
+    eprintln!("{planted} messages in {:.0} s", copied.as_secs_f32());
+    assert!(compared.status.code().is_some_and(|code| code < 2), "nothing was compared");
+}

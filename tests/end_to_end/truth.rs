@@ -1,0 +1,323 @@
+//! What was put into one mailbox at both sides, and the judge of what came of it.
+
+use crate::books::Books;
+use crate::lab::Lab;
+use crate::lab::client::{Session, Stored};
+use crate::lab::seeds::Mail;
+use crate::lab::wire::seconds;
+use crate::mailbox::{Contents, to_arrive};
+use crate::random::Random;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that a test put into a mailbox, with the UIDs that it got.
+pub(crate) struct Truth {
+    user: String,
+    source: Session,
+    destination: Session,
+    /// Messages of the source by folder and UID.
+    pub(crate) messages: BTreeMap<(String, u32), Stored>,
+    /// What others delivered, by destination folder and UID.
+    pub(crate) theirs: BTreeMap<String, BTreeMap<u32, Stored>>,
+    number: usize,
+}
+
+/// How somebody else's message compares with ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Twin {
+    /// Another date and no flags, as from a forwarding rule at the old provider.
+    OtherDate,
+    /// The same date and no flags, as from a provider that delivers to both.
+    SameDate,
+}
+
+impl Truth {
+    pub(crate) fn new(lab: &Lab, user: &str) -> Self {
+        Self {
+            user: user.to_owned(),
+            source: lab.source.session(user),
+            destination: lab.destination.session(user),
+            messages: BTreeMap::new(),
+            theirs: BTreeMap::new(),
+            number: 0,
+        }
+    }
+
+    /// Makes a folder at the source.
+    pub(crate) fn folder(&mut self, path: &str) {
+        self.source.create(path).expect("a folder");
+        self.source.subscribe(path).expect("a subscription");
+    }
+
+    /// Puts messages into a source folder, of which some are equal to others here or elsewhere, to
+    /// the last octet, date and flags included, or in octets alone.
+    pub(crate) fn grow(&mut self, path: &str, count: u64, random: &mut Random) {
+        for _ in 0..count {
+            let mut mail = self.fresh(random, 50);
+            if random.below(6) == 0 && !self.messages.is_empty() {
+                let all: Vec<_> = self.messages.keys().cloned().collect();
+                let twin = &self.messages[random.pick(&all)];
+                if twin.bytes.len() < 1 << 20 {
+                    mail.bytes.clone_from(&twin.bytes);
+                    if random.below(2) == 0 {
+                        mail.flags = twin.flags.iter().cloned().collect();
+                        mail.date = dated(twin.date);
+                    }
+                }
+            }
+            self.put(path, &mail);
+        }
+    }
+
+    /// Puts one message of some megabytes into a source folder.
+    pub(crate) fn grow_large(&mut self, path: &str, random: &mut Random) {
+        let lines = 25_000 + random.below(60_000);
+        let mail = self.fresh(random, lines);
+        self.put(path, &mail);
+    }
+
+    fn fresh(&mut self, random: &mut Random, lines: u64) -> Mail {
+        const FLAGS: [&[&str]; 5] =
+            [&[], &["\\Seen"], &["\\Flagged", "\\Seen"], &["$label1"], &["\\Answered"]];
+        self.number += 1;
+        let text = format!(
+            "From: {}\r\nSubject: Note {}\r\n\r\n{}",
+            self.user,
+            self.number,
+            "Some text that is a line of a body, more or less.\r\n"
+                .repeat(usize::try_from(random.below(lines)).expect("lines"))
+        );
+        let date = dated(1_300_000_000 + i64::try_from(random.below(9_000)).expect("seconds"));
+        Mail::new("fresh", &date, text).flags(random.pick::<&[&str]>(&FLAGS))
+    }
+
+    fn put(&mut self, path: &str, mail: &Mail) {
+        let flags: Vec<&str> = mail.flags.iter().map(String::as_str).collect();
+        let uid = self
+            .source
+            .append_uid(path, &flags, Some(&mail.date), &mail.bytes)
+            .expect("a message for the source");
+        let stored = Stored {
+            uid,
+            flags: mail.flags.iter().cloned().collect(),
+            date: seconds(&mail.date),
+            bytes: mail.bytes.clone(),
+        };
+        self.messages.insert((path.to_owned(), uid), stored);
+    }
+
+    /// Changes flags of some messages of a source folder. Flags are only taken away from what the
+    /// ledger knows to be copied: of an unanswered message nobody knows with which it was sent.
+    pub(crate) fn change_flags(
+        &mut self,
+        path: &str,
+        share: u64,
+        books: &Books,
+        random: &mut Random,
+    ) {
+        // Maildir has letters for 26 keywords.
+        let words: Vec<String> = (0..18).map(|n| format!("word{n}")).collect();
+        self.source.command(&format!("SELECT {}", self.source.name(path))).expect("a folder");
+        for (key, message) in self.messages.iter_mut().filter(|((at, _), _)| at == path) {
+            let word = random.pick(&words).clone();
+            let adds = !message.flags.contains(&word);
+            let copied = books.entries.get(key).is_some_and(|entry| entry.settled);
+            if random.below(100) >= share || !(adds || copied) {
+                continue;
+            }
+            let uid = key.1;
+            let sign = if adds { "+" } else { "-" };
+            self.source.command(&format!("UID STORE {uid} {sign}FLAGS ({word})")).expect("flags");
+            if adds {
+                message.flags.insert(word)
+            } else {
+                message.flags.remove(&word)
+            };
+        }
+        self.source.command("UNSELECT").expect("a folder");
+    }
+
+    /// Delivers somebody else's messages, equal in octets to some of the source, into the folders
+    /// at the destination to which those go.
+    pub(crate) fn deliver(
+        &mut self,
+        count: u64,
+        twin: Twin,
+        goes: impl Fn(&str) -> String,
+        random: &mut Random,
+    ) {
+        let small = |message: &&(String, u32)| self.messages[*message].bytes.len() < 1 << 20;
+        let all: Vec<_> = self.messages.keys().filter(small).cloned().collect();
+        // Most often one of those that came last: they are on their way.
+        let last = &all[all.len().saturating_sub(40)..];
+        for _ in 0..count {
+            let key = if random.below(3) > 0 { random.pick(last) } else { random.pick(&all) };
+            let (path, message) = (goes(&key.0), &self.messages[key]);
+            let date = match twin {
+                Twin::SameDate => message.date,
+                Twin::OtherDate => {
+                    1_716_000_000 + i64::try_from(random.below(90_000)).expect("seconds")
+                }
+            };
+            let stored =
+                Stored { uid: 0, flags: BTreeSet::new(), date, bytes: message.bytes.clone() };
+            // The folder may not be there yet.
+            let sent = self.destination.append_uid(&path, &[], Some(&dated(date)), &stored.bytes);
+            if let Ok(uid) = sent {
+                self.theirs.entry(path).or_default().insert(uid, Stored { uid, ..stored });
+            }
+        }
+    }
+
+    /// Counts what others delivered.
+    pub(crate) fn delivered(&self) -> usize {
+        self.theirs.values().map(BTreeMap::len).sum()
+    }
+
+    /// Returns the session at the destination, with no folder selected.
+    pub(crate) fn at_destination(&mut self) -> &mut Session {
+        &mut self.destination
+    }
+
+    /// Checks that the source holds what was put there and nothing else: octets, flags, dates and
+    /// UIDs.
+    pub(crate) fn source_is_unchanged(&self, now: &Contents) {
+        let now: BTreeMap<(String, u32), &Stored> = now
+            .iter()
+            .flat_map(|(path, messages)| messages.iter().map(|m| ((path.clone(), m.uid), m)))
+            .collect();
+        assert_eq!(now.len(), self.messages.len(), "{}: the source", self.user);
+        for (key, message) in &self.messages {
+            assert!(now.get(key) == Some(&message), "{}: {key:?} changed", self.user);
+        }
+    }
+
+    /// Compares the destination with what was put into both sides, message by message, and counts
+    /// what is lost and what we doubled.
+    ///
+    /// What others delivered is told from ours by its UID. A message of theirs may stand for one
+    /// of ours with the same octets that was not sent for that reason, and for no second one.
+    pub(crate) fn judge(&self, there: &Contents, goes: impl Fn(&str) -> String) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut wanted: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
+        for ((path, _), message) in &self.messages {
+            wanted.entry(goes(path)).or_default().push(message.clone());
+        }
+        for (path, messages) in there {
+            let theirs = self.theirs.get(path).cloned().unwrap_or_default();
+            let (others, ours): (Vec<_>, Vec<_>) =
+                messages.iter().cloned().partition(|message| theirs.contains_key(&message.uid));
+            assert_eq!(others.len(), theirs.len(), "{path}: a message of others is gone");
+            for message in &others {
+                let before = &theirs[&message.uid];
+                assert!(message.bytes == before.bytes && message.date == before.date, "{path}");
+            }
+            self.compare(
+                path,
+                &wanted.remove(path).unwrap_or_default(),
+                &ours,
+                &others,
+                &mut verdict,
+            );
+        }
+        let left: usize = wanted.values().map(Vec::len).sum();
+        assert_eq!(left, 0, "{}: folders are not there: {:?}", self.user, wanted.keys());
+        verdict
+    }
+
+    fn compare(
+        &self,
+        path: &str,
+        wanted: &[Stored],
+        ours: &[Stored],
+        others: &[Stored],
+        verdict: &mut Verdict,
+    ) {
+        let (wanted, ours, others) = (by_octets(wanted), by_octets(ours), by_octets(others));
+        let none = Vec::new();
+        for (bytes, sent) in &ours {
+            let wanted = wanted.get(bytes).unwrap_or(&none);
+            verdict.doubled += sent.len().saturating_sub(wanted.len());
+        }
+        for (bytes, wanted) in &wanted {
+            let (ours, others) =
+                (ours.get(bytes).unwrap_or(&none), others.get(bytes).unwrap_or(&none));
+            let there = ours.len() + others.len();
+            verdict.lost += wanted.len().saturating_sub(there);
+            verdict.stood_in += wanted.len().saturating_sub(ours.len());
+            if others.is_empty() {
+                let mut wanted: Vec<_> = wanted.iter().map(|m| to_arrive(m)).collect();
+                let mut ours: Vec<_> = ours.iter().map(|m| to_arrive(m)).collect();
+                wanted.sort();
+                ours.sort();
+                if wanted != ours {
+                    verdict.unlike += 1;
+                    verdict.example.get_or_insert_with(|| {
+                        let flags = [wanted, ours].map(|copies| {
+                            copies
+                                .into_iter()
+                                .map(|(_, flags, date)| (flags, date))
+                                .collect::<Vec<_>>()
+                        });
+                        format!("{}: {path}: wanted and there: {flags:#?}", self.user)
+                    });
+                }
+                continue;
+            }
+            // Every flag of ours is on what stands for them, as often as at the source.
+            let flags: BTreeSet<&String> = wanted.iter().flat_map(|m| &m.flags).collect();
+            for flag in flags {
+                let count = |messages: &[&Stored]| {
+                    messages.iter().filter(|message| message.flags.contains(flag)).count()
+                };
+                if count(ours) + count(others) < count(wanted) {
+                    verdict.unlike += 1;
+                    verdict.example.get_or_insert_with(|| {
+                        let shown = [wanted, ours, others].map(|messages| shown(messages));
+                        format!("{}: {path}: {flag} is lost: {shown:#?}", self.user)
+                    });
+                }
+            }
+            let mut dates: Vec<i64> = wanted.iter().map(|m| m.date).collect();
+            for message in ours {
+                match dates.iter().position(|date| *date == message.date) {
+                    Some(at) => drop(dates.swap_remove(at)),
+                    None => verdict.unlike += 1,
+                }
+            }
+        }
+    }
+}
+
+/// What a judge found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// Messages of the source that nothing stands for.
+    pub(crate) lost: usize,
+    /// Messages that we wrote more often than the source has them.
+    pub(crate) doubled: usize,
+    /// Messages whose date or flags are not those of the source.
+    pub(crate) unlike: usize,
+    /// Messages of others that stand for ours.
+    pub(crate) stood_in: usize,
+    /// The first that is unlike.
+    pub(crate) example: Option<String>,
+}
+
+fn shown(messages: &[&Stored]) -> Vec<String> {
+    let show = |m: &&Stored| format!("UID {}, {}, {:?}", m.uid, m.date, m.flags);
+    messages.iter().map(show).collect()
+}
+
+fn by_octets(messages: &[Stored]) -> BTreeMap<&[u8], Vec<&Stored>> {
+    let mut groups: BTreeMap<&[u8], Vec<&Stored>> = BTreeMap::new();
+    for message in messages {
+        groups.entry(&message.bytes).or_default().push(message);
+    }
+    groups
+}
+
+/// Writes seconds since 1970 as INTERNALDATE, RFC 3501 `date-time`.
+fn dated(second: i64) -> String {
+    let time = jiff::Timestamp::from_second(second).expect("a time");
+    time.strftime("%d-%b-%Y %H:%M:%S +0000").to_string()
+}
