@@ -1,21 +1,30 @@
-//! Opens signed-in connections for a mailbox, within the limits of each server.
+//! Opens signed-in connections for a mailbox, within what each server and each account allows.
 
-use crate::catalogue;
-use crate::desired::{Desired, DesiredMailbox, Side};
-use crate::error::{Error, ErrorKind, Result};
-use crate::imap::{Connection, Credential, ImapError, SourceConnection, Timeouts};
+use crate::catalogue::{self, Row, Scope};
+use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
+use crate::error::{Class, ErrorKind, Result, Retry};
+use crate::imap::{Brake, Connection, Credential, ImapError, SourceConnection, Timeouts};
+use crate::model::address::Address;
 use crate::ports::secrets::Secrets;
-use backon::{ExponentialBuilder, Retryable as _};
+use crate::throttle::{AccountBrake, AccountKey, Allowed, Place, Throttle};
+use std::collections::BTreeMap;
 use std::ops::Deref;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A connection that counts against the limit of its server for as long as it lives.
+/// A connection that counts against the limits of its server for as long as it lives.
 #[derive(Debug)]
 pub struct Held<C> {
     connection: C,
-    _permit: OwnedSemaphorePermit,
+    place: Place,
+}
+
+impl<C> Held<C> {
+    /// Tells whether there are more connections than there may be, so that this one goes as soon
+    /// as its work allows.
+    pub fn is_surplus(&self) -> bool {
+        self.place.is_surplus()
+    }
 }
 
 impl<C> Deref for Held<C> {
@@ -31,27 +40,51 @@ impl<C> Deref for Held<C> {
 pub struct Accounts {
     source: Side,
     destination: Side,
-    source_places: Arc<Semaphore>,
-    destination_places: Arc<Semaphore>,
     secrets: Arc<dyn Secrets>,
     timeouts: Timeouts,
+    throttle: Arc<Throttle>,
+    /// Log-ins that were refused: none is tried twice, so that no account is locked out.
+    refused: Mutex<BTreeMap<AccountKey, ImapError>>,
 }
 
-/// How often a refused connection is tried again when the server says that there are too many.
-const CROWDED_ATTEMPTS: usize = 5;
+/// Waits for a server that has too many connections already. Together some two minutes: Dovecot
+/// counts a closed connection for up to a minute, and another mail program may go meanwhile.
+const ROOM: [Duration; 6] = [
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+    Duration::from_secs(8),
+    Duration::from_secs(16),
+    Duration::from_secs(32),
+    Duration::from_secs(60),
+];
+
+/// Requests for patience in a row before a sign-in is given up; each is waited for in full.
+const PATIENCE: usize = 8;
+
+/// One side of one mailbox.
+struct Entry<'a> {
+    name: &'static str,
+    side: &'a Side,
+    login: &'a Login,
+    mailbox: &'a Address,
+}
 
 impl Accounts {
     /// Makes the opener for a migration.
     pub fn new(desired: &Desired, secrets: Arc<dyn Secrets>, timeouts: Timeouts) -> Self {
-        let places = |side: &Side| Arc::new(Semaphore::new(usize::from(side.connections.max(1))));
         Self {
-            source_places: places(&desired.source),
-            destination_places: places(&desired.destination),
             source: desired.source.clone(),
             destination: desired.destination.clone(),
             secrets,
             timeouts,
+            throttle: Arc::default(),
+            refused: Mutex::default(),
         }
+    }
+
+    /// Returns what the run knows about the patience of its servers.
+    pub fn throttle(&self) -> &Arc<Throttle> {
+        &self.throttle
     }
 
     /// Reveals every secret once, so that consents are asked for before the work begins.
@@ -86,63 +119,101 @@ impl Accounts {
 
     /// Signs in at the source; the result cannot write.
     pub async fn source(&self, mailbox: &DesiredMailbox) -> Result<Held<SourceConnection>> {
-        let permit = place(&self.source_places).await?;
-        let secret =
-            self.secrets.reveal(&mailbox.source_login.secret, &self.source.endpoint).await?;
-        let credential = Credential { style: mailbox.source_login.style.clone(), password: secret };
-        let connection = patiently(|| {
-            SourceConnection::open(&self.source.endpoint, &credential, &self.timeouts)
+        let entry = Entry {
+            name: "source",
+            side: &self.source,
+            login: &mailbox.source_login,
+            mailbox: &mailbox.source,
+        };
+        self.open(&entry, async |credential, brake| {
+            let endpoint = &self.source.endpoint;
+            SourceConnection::open_with(endpoint, credential, &self.timeouts, Some(brake)).await
         })
         .await
-        .map_err(|error| {
-            catalogue::signing_in(&error, &mailbox.source, "source", &self.source.endpoint)
-        })?;
-        Ok(Held { connection, _permit: permit })
     }
 
     /// Signs in at the destination.
     pub async fn destination(&self, mailbox: &DesiredMailbox) -> Result<Held<Connection>> {
-        let permit = place(&self.destination_places).await?;
-        let side = &self.destination;
-        let secret = self.secrets.reveal(&mailbox.destination_login.secret, &side.endpoint).await?;
-        let credential =
-            Credential { style: mailbox.destination_login.style.clone(), password: secret };
-        let connection =
-            patiently(|| Connection::open(&side.endpoint, &credential, &self.timeouts))
-                .await
-                .map_err(|error| {
-                    catalogue::signing_in(
-                        &error,
-                        &mailbox.destination,
-                        "destination",
-                        &side.endpoint,
-                    )
-                })?;
-        Ok(Held { connection, _permit: permit })
+        let entry = Entry {
+            name: "destination",
+            side: &self.destination,
+            login: &mailbox.destination_login,
+            mailbox: &mailbox.destination,
+        };
+        self.open(&entry, async |credential, brake| {
+            let endpoint = &self.destination.endpoint;
+            Connection::open_with(endpoint, credential, &self.timeouts, Some(brake)).await
+        })
+        .await
+    }
+
+    /// Opens a connection within the limits, as often as the server only asks for patience.
+    async fn open<C>(
+        &self,
+        entry: &Entry<'_>,
+        connect: impl AsyncFn(&Credential, Arc<dyn Brake>) -> Result<C, ImapError>,
+    ) -> Result<Held<C>> {
+        let Entry { name, side, login, mailbox } = entry;
+        let key = AccountKey {
+            side: name,
+            server: side.endpoint.to_string(),
+            account: account(&login.style).to_owned(),
+        };
+        let explained =
+            |error: &ImapError| catalogue::signing_in(error, mailbox, name, &side.endpoint);
+        let brake: Arc<dyn Brake> = Arc::new(AccountBrake {
+            throttle: Arc::clone(&self.throttle),
+            key: key.clone(),
+            mailbox: mailbox.to_string(),
+        });
+        let allowed = Allowed { server: side.connections, account: side.connections_per_mailbox };
+        let secret = self.secrets.reveal(&login.secret, &side.endpoint).await?;
+        let credential = Credential { style: login.style.clone(), password: secret };
+        let (mut room, mut patience) = (ROOM.iter(), PATIENCE);
+        loop {
+            let place = self.throttle.place(&key, allowed).await?;
+            if let Some(error) = self.refused(|refused| refused.get(&key).cloned()) {
+                return Err(explained(&error));
+            }
+            let error = match connect(&credential, Arc::clone(&brake)).await {
+                Ok(connection) => return Ok(Held { connection, place }),
+                Err(error) => error,
+            };
+            // Others of this run may have the room meanwhile.
+            drop(place);
+            match catalogue::row_of(&error) {
+                Some(Row { class: Class::Credential, .. }) => {
+                    self.refused(|refused| refused.insert(key.clone(), error.clone()));
+                    return Err(explained(&error));
+                }
+                Some(Row { class: Class::Throttle, scope: Scope::Connections, .. }) => {
+                    let Some(&wait) = room.next() else {
+                        return Err(explained(&error).retry(Retry::Never));
+                    };
+                    // A time that the server names comes before ours.
+                    let wait = error.backoff().unwrap_or(wait);
+                    let words = error.words().unwrap_or_default();
+                    self.throttle.waits_for_room(&key, mailbox.as_str(), wait, &words);
+                    self.throttle.sleep(wait).await?;
+                }
+                Some(Row { class: Class::Throttle, .. }) if patience > 0 => patience -= 1,
+                Some(Row { class: Class::Throttle, .. }) => {
+                    return Err(explained(&error).retry(Retry::Never));
+                }
+                _ => return Err(explained(&error)),
+            }
+        }
+    }
+
+    fn refused<T>(&self, look: impl FnOnce(&mut BTreeMap<AccountKey, ImapError>) -> T) -> T {
+        look(&mut self.refused.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
-    Arc::clone(places).acquire_owned().await.map_err(|error| {
-        Error::new(ErrorKind::Failed, "E199", "the connection limit was closed while it was in use")
-            .source(error)
-    })
-}
-
-/// Tries again when the server says that there are too many connections: another client of the
-/// same user may have gone by then. A refused password is never tried twice, so that no account
-/// is locked.
-async fn patiently<C, F, Fut>(open: F) -> Result<C, ImapError>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = Result<C, ImapError>>,
-{
-    let waits = ExponentialBuilder::new()
-        .with_min_delay(Duration::from_secs(2))
-        .with_max_times(CROWDED_ATTEMPTS);
-    open.retry(waits)
-        .when(catalogue::is_crowded)
-        // A time that the server names comes before ours; without a wait of ours it was the last.
-        .adjust(|error, wait| wait.map(|wait| error.backoff().unwrap_or(wait)))
-        .await
+/// The name whose mailbox is opened: servers count connections by it, whoever signs in for it.
+fn account(style: &LoginStyle) -> &str {
+    match style {
+        LoginStyle::Login { user } => user,
+        LoginStyle::PlainAs { authorization, .. } => authorization,
+    }
 }

@@ -77,11 +77,40 @@ impl ErrorKind {
     }
 }
 
+/// What a failure is about: how far it reaches, and what may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Class {
+    /// The server asks for patience: the same thing again, after the time that it wants.
+    Throttle,
+    /// The server refuses whoever signs in: never again with the same log-in in one run, so that
+    /// no account is locked out.
+    Credential,
+    /// It is about one message; the others go on.
+    Message,
+    /// It is about one folder; the others go on.
+    Folder,
+    /// It is about one mailbox; the others go on.
+    Mailbox,
+    /// The server is in trouble for a while.
+    Transient,
+    /// The server and this program do not understand each other.
+    Bug,
+    /// The connection is gone, or never was.
+    Line,
+    /// The ledger failed: without it nothing is safe to do.
+    Ledger,
+    /// Nothing more particular than its sentence.
+    Other,
+}
+
 /// Whether, and how, the same thing may be tried again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Trying again gives the same answer: a wrong password, a refused name.
     Never,
+    /// At once, on a fresh connection: the present one has seen too many errors.
+    AtOnce,
     /// A lost line, a time-out, a busy server: again after a delay, on a fresh connection.
     Transient,
     /// The server named the time to wait, in milliseconds; nothing may be sent earlier.
@@ -103,6 +132,8 @@ pub struct Error {
     pub words: Option<String>,
     /// What to do next, one step a line.
     pub hints: Vec<String>,
+    /// What it is about; behaviour follows from it, never from the code.
+    pub class: Class,
     /// Whether trying again can help.
     pub retry: Retry,
     /// The cause, for `-v`.
@@ -121,6 +152,7 @@ impl Error {
             message: message.into(),
             words: None,
             hints: Vec::new(),
+            class: Class::Other,
             retry: Retry::Never,
             source: None,
         }
@@ -137,6 +169,13 @@ impl Error {
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
+        self
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn class(mut self, class: Class) -> Self {
+        self.class = class;
         self
     }
 

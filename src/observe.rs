@@ -8,7 +8,7 @@ use crate::copy::inventory;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox, Mapped};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result, Retry};
 use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
 use crate::model::address::{Address, Domain};
@@ -23,6 +23,7 @@ use count::{Count, Limits};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Mailboxes that are looked at together; each takes one connection on a side at a time.
 const MAILBOXES: usize = 4;
@@ -44,6 +45,12 @@ pub struct Eyes {
 
 /// The source side of one mailbox: its state, and the comparison with the ledger.
 type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
+
+/// The same when it could be read.
+type SourceState = (MailboxState, Vec<(FolderKey, Census)>);
+
+/// Looks at one side of a mailbox whose server is in trouble for now.
+const LOOKS: u32 = 3;
 
 /// Looks at everything that the migration plan names.
 ///
@@ -95,11 +102,16 @@ async fn look(
     mailbox: DesiredMailbox,
 ) -> Result<(DesiredMailbox, SourceLook, Reading<MailboxState>)> {
     // One after the other: a consent is asked for once, and a side that hangs costs one place.
-    let destination = eyes.destination(&mailbox).await?;
+    let destination = eyes.patiently(async |last| eyes.destination(&mailbox, last).await).await?;
     eyes.looked(&format!("destination {}", mailbox.destination), &destination);
-    let source = eyes.source(&mailbox).await?;
-    eyes.looked(&format!("source {}", mailbox.source), &source.0);
-    Ok((mailbox, source, destination))
+    let source = eyes.patiently(async |last| eyes.source(&mailbox, last).await).await?;
+    let (source, census) = match source {
+        Reading::Present((state, census)) => (Reading::Present(state), census),
+        Reading::Absent => (Reading::Absent, Vec::new()),
+        Reading::Unreadable(failure) => (Reading::Unreadable(failure), Vec::new()),
+    };
+    eyes.looked(&format!("source {}", mailbox.source), &source);
+    Ok((mailbox, (source, census), destination))
 }
 
 /// Runs a ledger call where it may block.
@@ -109,17 +121,29 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T> {
     let ledger = Arc::clone(ledger);
     tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
-        Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally").source(error)
+        Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
+            .class(Class::Ledger)
+            .source(error)
     })?
 }
 
 /// Failures that end the command rather than make one object unreadable.
 fn ends_the_look(error: &Error) -> bool {
-    matches!(error.kind, ErrorKind::Declined | ErrorKind::Locked) || catalogue::is_ledger(error)
+    let kinds = [ErrorKind::Declined, ErrorKind::Locked, ErrorKind::Interrupted];
+    kinds.contains(&error.kind) || error.class == Class::Ledger
 }
 
-fn unreadable<T>(error: Error) -> Result<Reading<T>> {
-    if ends_the_look(&error) { Err(error) } else { Ok(Reading::Unreadable(Failure::from(&error))) }
+/// What is known of one folder. A lost line, and trouble that may be over at the next look, make the
+/// mailbox unreadable and not the folder that was asked for just then.
+fn folder_reading<T>(looked: Result<T>, last: bool) -> Result<Reading<T>> {
+    match looked {
+        Ok(seen) => Ok(Reading::Present(seen)),
+        Err(error) if ends_the_look(&error) || error.class == Class::Line => Err(error),
+        Err(error) if matches!(error.class, Class::Throttle | Class::Transient) && !last => {
+            Err(error)
+        }
+        Err(error) => Ok(Reading::Unreadable(Failure::from(&error))),
+    }
 }
 
 impl Eyes {
@@ -128,11 +152,33 @@ impl Eyes {
         self.listener.event(&Event::Looked { object: object.to_owned(), readable });
     }
 
-    async fn destination(&self, mailbox: &DesiredMailbox) -> Result<Reading<MailboxState>> {
-        let line = match lines::destination(&self.accounts, mailbox).await {
-            Ok(line) => line,
-            Err(error) => return unreadable(error),
-        };
+    /// Looks at one side of a mailbox, again when its server is only in trouble for now. Only what
+    /// ends the whole look is an error; `look` is told whether it is the last one.
+    async fn patiently<T>(&self, look: impl AsyncFn(bool) -> Result<T>) -> Result<Reading<T>> {
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            let error = match look(looks >= LOOKS).await {
+                Ok(seen) => return Ok(Reading::Present(seen)),
+                Err(error) if ends_the_look(&error) => return Err(error),
+                Err(error) => error,
+            };
+            if looks >= LOOKS || error.retry == Retry::Never {
+                return Ok(Reading::Unreadable(Failure::from(&error)));
+            }
+            match error.class {
+                // The next connection waits by itself.
+                Class::Throttle => {}
+                Class::Transient => {
+                    self.accounts.throttle().sleep(Duration::from_secs(1 << (looks - 1))).await?;
+                }
+                _ => return Ok(Reading::Unreadable(Failure::from(&error))),
+            }
+        }
+    }
+
+    async fn destination(&self, mailbox: &DesiredMailbox, last: bool) -> Result<MailboxState> {
+        let mut line = lines::destination(&self.accounts, mailbox).await?;
         let at = &mailbox.destination;
         let inbox = line.name(&FolderPath::inbox()).cloned();
         // PERMANENTFLAGS is empty after EXAMINE, so the INBOX is selected: its flags stand for
@@ -143,25 +189,25 @@ impl Eyes {
                 Ok(selected) => Some(selected.permanent_flags),
                 Err(error) => {
                     let object = Object::folder("destination", at, &FolderPath::inbox());
-                    return unreadable(catalogue::imap(&error, &object));
+                    return Err(catalogue::imap(&error, &object));
                 }
             },
         };
         let mut folders = BTreeMap::new();
-        for (path, entry) in &line.folders {
-            let state = self.destination_folder(&line, at, path, entry, permanent.as_ref()).await;
-            if let Some(error) = lost(&state) {
-                return unreadable(error);
+        for (path, entry) in line.folders.clone() {
+            if line.connection.is_worn() {
+                line = lines::destination(&self.accounts, mailbox).await?;
             }
-            folders.insert(path.clone(), reading(state));
+            let state = self.destination_folder(&line, at, &path, &entry, permanent.as_ref()).await;
+            folders.insert(path, folder_reading(state, last)?);
         }
         let quota = quota(&line.connection, &line.folders, "destination", at).await;
-        Ok(Reading::Present(MailboxState {
+        Ok(MailboxState {
             capabilities: line.connection.capabilities().clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
             quota,
-        }))
+        })
     }
 
     async fn destination_folder(
@@ -171,7 +217,7 @@ impl Eyes {
         path: &FolderPath,
         entry: &ListEntry,
         permanent: Option<&PermanentFlags>,
-    ) -> std::result::Result<FolderState, Error> {
+    ) -> Result<FolderState> {
         let contents = if lines::selectable(entry) {
             let object = Object::folder("destination", mailbox, path);
             let status = line
@@ -194,31 +240,25 @@ impl Eyes {
         Ok(state(entry, contents))
     }
 
-    async fn source(&self, mailbox: &DesiredMailbox) -> Result<SourceLook> {
-        let line = match lines::source(&self.accounts, mailbox).await {
-            Ok(line) => line,
-            Err(error) => return Ok((unreadable(error)?, Vec::new())),
-        };
+    async fn source(&self, mailbox: &DesiredMailbox, last: bool) -> Result<SourceState> {
+        let mut line = lines::source(&self.accounts, mailbox).await?;
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
-        for (path, entry) in &line.folders {
-            let looked = self.source_folder(&line, mailbox, path, entry).await;
-            match looked {
-                Err(error) if ends_the_look(&error) => return Err(error),
-                Err(error) if error.code == "E106" || error.code == "E107" => {
-                    return Ok((unreadable(error)?, Vec::new()));
-                }
-                Err(error) => {
-                    folders.insert(path.clone(), Reading::Unreadable(Failure::from(&error)));
-                }
-                Ok((state, census)) => {
-                    folders.insert(path.clone(), Reading::Present(state));
-                    censuses.extend(census.map(|census| {
-                        let (mailbox, folder) = (mailbox.source.clone(), path.clone());
-                        (FolderKey { mailbox, folder }, census)
-                    }));
-                }
+        for (path, entry) in line.folders.clone() {
+            if line.connection.is_worn() {
+                line = lines::source(&self.accounts, mailbox).await?;
             }
+            let looked = self.source_folder(&line, mailbox, &path, &entry).await;
+            let (state, census) = match folder_reading(looked, last)? {
+                Reading::Present((state, census)) => (Reading::Present(state), census),
+                Reading::Absent => (Reading::Absent, None),
+                Reading::Unreadable(failure) => (Reading::Unreadable(failure), None),
+            };
+            censuses.extend(census.map(|census| {
+                let (mailbox, folder) = (mailbox.source.clone(), path.clone());
+                (FolderKey { mailbox, folder }, census)
+            }));
+            folders.insert(path, state);
         }
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
@@ -227,7 +267,7 @@ impl Eyes {
             folders,
             quota,
         };
-        Ok((Reading::Present(state), censuses))
+        Ok((state, censuses))
     }
 
     async fn source_folder(
@@ -324,22 +364,6 @@ fn unchanged(pass: &Pass, selected: &Selected) -> bool {
         && pass.uid_validity == selected.uid_validity
         && pass.uid_next == selected.uid_next
         && pass.messages == selected.exists
-}
-
-fn reading(state: std::result::Result<FolderState, Error>) -> Reading<FolderState> {
-    match state {
-        Ok(state) => Reading::Present(state),
-        Err(error) => Reading::Unreadable(Failure::from(&error)),
-    }
-}
-
-/// A lost line makes the mailbox unreadable, not the folder that was asked for just then.
-fn lost(state: &std::result::Result<FolderState, Error>) -> Option<Error> {
-    let error = state.as_ref().err().filter(|e| e.code == "E106" || e.code == "E107")?;
-    let mut copy = Error::new(error.kind, error.code, error.message.clone());
-    copy.words.clone_from(&error.words);
-    copy.hints.clone_from(&error.hints);
-    Some(copy)
 }
 
 fn special_use(entry: &ListEntry) -> Option<SpecialUse> {

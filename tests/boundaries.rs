@@ -90,6 +90,12 @@ const RULES: &[Rule] = &[
         but: &[],
         words: &[&["rusqlite", "async_imap", "std::fs", "std::env"], CLOCK],
     },
+    // The table of answers and the rules of patience are told everything, the time too.
+    Rule {
+        files: &["catalogue", "throttle/limits", "throttle/pace"],
+        but: &[],
+        words: &[WORLD, CLOCK],
+    },
     // Renderers take values: plans, events, reports, evidence.
     Rule {
         files: &["render/", "progress/"],

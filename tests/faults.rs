@@ -9,6 +9,8 @@ mod migration;
 
 #[path = "faults/answers.rs"]
 mod answers;
+#[path = "faults/catalogue.rs"]
+mod catalogue;
 #[path = "faults/copying.rs"]
 mod copying;
 #[path = "faults/damaged.rs"]
@@ -31,3 +33,5 @@ mod saved_plans;
 mod script;
 #[path = "faults/secrets.rs"]
 mod secrets;
+#[path = "faults/throttling.rs"]
+mod throttling;

@@ -179,6 +179,7 @@ struct Applying<'a> {
 impl<'a> Applying<'a> {
     fn begin(args: &'a ApplyArgs, world: World, output: &'a Output) -> Result<Self> {
         let signals = Signals::listen();
+        world.accounts.throttle().end_with(signals.cancel.clone());
         let held = if args.dry_run {
             None
         } else {

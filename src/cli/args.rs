@@ -72,6 +72,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what the ledger knows, also while an apply runs
     Status(StatusArgs),
+    /// Explain a code, or the words of a server
+    Explain(ExplainArgs),
     /// Print the JSON schema of a file format
     Schema(SchemaArgs),
     /// Print the completions of a shell
@@ -201,6 +203,17 @@ pub struct VerifyArgs {
 pub struct StatusArgs {
     /// The migration plan
     pub plan: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// A code such as E104, or a line that a server said, quoted
+    #[arg(required = true, value_name = "CODE|TEXT")]
+    pub what: Vec<String>,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub format: ResultFormat,

@@ -3,6 +3,7 @@
 mod apply;
 pub mod args;
 mod document;
+mod explain;
 mod generate;
 mod output;
 mod plan;
@@ -76,6 +77,7 @@ async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
         Command::Apply(args) => apply::run(args, global, output).await,
         Command::Verify(args) => verify::run(args, global, output).await,
         Command::Status(args) => status::run(args, global, output),
+        Command::Explain(args) => explain::run(args),
         Command::Schema(args) => generate::schema(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),

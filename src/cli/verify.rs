@@ -8,6 +8,7 @@ use crate::cli::signals::Signals;
 use crate::cli::wiring::{Mode, World};
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
+use crate::copy::window::MESSAGES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::Listener;
 use crate::executor::owner::Held;
@@ -33,6 +34,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
         ));
     }
     let signals = Signals::listen();
+    world.accounts.throttle().end_with(signals.cancel.clone());
     let owner = current_owner(world.clock.as_ref(), "verify");
     let held = Held::take(
         Arc::clone(&world.ledger),
@@ -42,6 +44,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     )?;
     world.consents().await?;
     let telling = world.doing(output, false);
+    world.accounts.throttle().tell(Arc::clone(&telling.listener));
     let tallies = world.ledger.tallies()?;
     let desk_of = |mailbox: &Address| {
         let copied = tallies
@@ -109,6 +112,7 @@ fn desk(
             message_size: world.desired.destination.message_size.map(|size| size.0),
             transforms: world.desired.folders.transforms.clone(),
             quiet: Duration::ZERO,
+            window_start: MESSAGES,
         },
         progress: Arc::new(MailboxProgress::new(
             mailbox.clone(),

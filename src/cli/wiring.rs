@@ -91,6 +91,7 @@ impl World {
 
     /// Looks at the world and plans.
     pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
+        self.accounts.throttle().tell(Arc::clone(&listener));
         let eyes = Eyes {
             desired: Arc::clone(&self.desired),
             accounts: Arc::clone(&self.accounts),

@@ -3,7 +3,7 @@
 use crate::catalogue;
 use crate::copy::desk::Desk;
 use crate::copy::window::Place;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{ImapError, PendingAppend};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageState};
@@ -91,6 +91,7 @@ async fn take(
         match answer {
             Ok(destination) => {
                 copied.destination = destination;
+                place.went_well();
                 answers.copied += 1;
                 answers.bytes += copied.size;
                 desk.progress.answered(sent.elapsed());
@@ -103,6 +104,7 @@ async fn take(
             }
             Err(error) if error.is_answer() => {
                 // Before the place in the window is free: the next message must not take it.
+                place.trouble();
                 if halts(&error) {
                     halt.cancel();
                 }
@@ -120,9 +122,9 @@ async fn take(
 }
 
 /// Tells whether a refusal is about every message and not only about its own: the server asks for
-/// patience, or there is no room.
+/// patience, there is no room, the folder is gone.
 pub fn halts(error: &ImapError) -> bool {
-    catalogue::is_transient(error) || catalogue::is_full(error)
+    catalogue::class(error) != Class::Message
 }
 
 /// Waits for the next APPEND; writes a group whose time has come meanwhile.

@@ -2,7 +2,7 @@
 
 use crate::copy::progress::MailboxProgress;
 use crate::copy::stop::Stop;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
@@ -43,6 +43,9 @@ pub struct Policy {
     /// done. A server goes on executing what was in its socket buffer when we died: without
     /// a wait, 39 kills left 220 doubles, with it none.
     pub quiet: Duration,
+    /// Messages that may be in flight on a fresh connection to the destination; it doubles each
+    /// round trip until the first sign of trouble, up to [`crate::copy::window::MESSAGES`].
+    pub window_start: usize,
 }
 
 impl Desk {
@@ -55,6 +58,7 @@ impl Desk {
         let ledger = Arc::clone(&self.ledger);
         tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
             Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
+                .class(Class::Ledger)
                 .source(error)
         })?
     }

@@ -2,24 +2,27 @@
 
 use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
-use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::lines::{Line, Lines};
+use crate::copy::memory::Memory;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::copy::{flags, inventory};
 use crate::desired::DesiredMailbox;
-use crate::error::{Error, ErrorKind, Retry};
+use crate::error::{Class, Error, ErrorKind, Retry};
 use crate::executor::event::Event;
 use crate::imap::{Connection, Selected, SourceConnection};
 use crate::model::folder::{FolderPath, RawName};
-use crate::model::uid::{Uid, UidValidity};
+use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, Pass};
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Rounds in a row that may fail without a single message moving on.
 const FRUITLESS: u32 = 5;
+
+/// The same for rounds that end because the server asks for patience; Exchange was seen to keep
+/// that up for 50 minutes, in waits of up to five.
+const THROTTLED: u32 = 20;
 
 /// What to copy, as it was approved.
 #[derive(Debug)]
@@ -70,33 +73,43 @@ impl FolderCopy<'_> {
     /// Copies until nothing is left to do, over as many connections as it takes.
     pub async fn run(&self, lines: &mut Lines) -> Result<Tally, Stop> {
         let mut tally = Tally::default();
-        let mut first = BTreeMap::new();
-        let mut fruitless = 0;
+        let mut memory = Memory::default();
+        let (mut fruitless, mut throttled) = (0, 0);
         loop {
-            let before = tally;
-            match self.pass(lines, &mut tally, &mut first).await {
+            let before = (tally, memory.suspects.len());
+            match self.pass(lines, &mut tally, &mut memory).await {
                 Ok(()) => return Ok(tally),
                 Err(Stop::Again(error)) => {
                     lines.drop_both();
-                    fruitless = if tally == before { fruitless + 1 } else { 1 };
-                    if fruitless > FRUITLESS {
+                    memory.met_here = false;
+                    if (tally, memory.suspects.len()) != before {
+                        (fruitless, throttled) = (0, 0);
+                    }
+                    let (count, most) = match error.class {
+                        Class::Throttle => (&mut throttled, THROTTLED),
+                        _ => (&mut fruitless, FRUITLESS),
+                    };
+                    *count += 1;
+                    if *count > most {
                         return Err(Stop::Failed(error.hint(format!(
-                            "Tried {FRUITLESS} times in a row without a message moving on."
+                            "Tried {most} times in a row without a message moving on."
                         ))));
                     }
-                    self.hold(&error, fruitless).await?;
+                    let attempt = *count;
+                    self.hold(&error, attempt).await?;
                 }
                 Err(stop) => return Err(stop),
             }
         }
     }
 
-    /// Waits before the next try: exactly as long as the server says, else 1, 2, 4 … seconds.
+    /// Waits before the next try: 1, 2, 4 … seconds. For as long as a server wants, the next
+    /// connections wait by themselves ([`crate::throttle`]).
     async fn hold(&self, error: &Error, attempt: u32) -> Result<(), Stop> {
-        let wait = match error.retry {
-            Retry::After(milliseconds) => Duration::from_millis(milliseconds),
-            Retry::Transient | Retry::Never => Duration::from_secs(1 << attempt.saturating_sub(1)),
-        };
+        if matches!(error.retry, Retry::AtOnce | Retry::After(_)) {
+            return self.desk.go_on();
+        }
+        let wait = Duration::from_secs(1 << attempt.saturating_sub(1).min(6));
         self.desk.tell(&Event::Holding {
             side: "server",
             object: error.message.clone(),
@@ -110,7 +123,7 @@ impl FolderCopy<'_> {
         &self,
         lines: &mut Lines,
         tally: &mut Tally,
-        first: &mut BTreeMap<Uid, Read>,
+        memory: &mut Memory,
     ) -> Result<(), Stop> {
         self.desk.go_on()?;
         lines.open(self.accounts, self.mailbox).await?;
@@ -125,7 +138,7 @@ impl FolderCopy<'_> {
         )
         .await?;
         tally.found += self.settle_unclear(&open).await?;
-        self.send_pending(&open, tally, first).await?;
+        self.send_pending(&open, tally, memory).await?;
         tally.flags += flags::bring_up_to_date(
             self.desk,
             &open.destination.connection,

@@ -3,35 +3,110 @@
 use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
 use crate::copy::folder::{FolderCopy, Open, same_validity};
+use crate::copy::memory::Memory;
 use crate::copy::send::{Round, Way};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::copy::{inventory, reasons};
-use crate::error::Retry;
+use crate::error::{Class, Retry};
 use crate::imap::{ImapError, SequenceSet};
 use crate::message::transform::Transform;
 use crate::model::uid::Uid;
 use crate::ports::ledger::MessageState;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Refusals on one connection: Exchange closes it at the tenth error.
-const REFUSALS: usize = 7;
-
 impl FolderCopy<'_> {
-    /// Deals with what a round left over.
+    /// Deals with what a round left over. Messages that were refused among others are tried again
+    /// later, alone; so is everything that a worn connection did not get.
     pub(super) async fn after(
         &self,
         way: &Way<'_>,
         open: &Open<'_>,
-        round: Round,
+        mut round: Round,
         tally: &mut Tally,
-        first: &mut BTreeMap<Uid, Read>,
+        memory: &mut Memory,
+    ) -> Result<(), Stop> {
+        let refused = std::mem::take(&mut round.answers.refused);
+        let (of_message, others): (Vec<_>, Vec<_>) =
+            refused.into_iter().partition(|(_, error)| catalogue::class(error) == Class::Message);
+        memory.met_here |= !of_message.is_empty();
+        memory.suspects.extend(of_message);
+        self.rest(way, open, round, &others, tally, memory).await?;
+        match memory.suspects.last_key_value() {
+            Some((_, error)) if way.destination.is_worn() => Err(self.renew(way, error).await?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sends refused messages again, each alone on a connection on which none of them was refused
+    /// among others; what is refused again stays behind.
+    pub(super) async fn alone(
+        &self,
+        way: &Way<'_>,
+        open: &Open<'_>,
+        tally: &mut Tally,
+        memory: &mut Memory,
+    ) -> Result<(), Stop> {
+        while let Some((uid, error)) =
+            memory.suspects.first_key_value().map(|(uid, error)| (*uid, error.clone()))
+        {
+            self.desk.go_on()?;
+            if memory.met_here || way.destination.is_worn() {
+                return Err(self.renew(way, &error).await?);
+            }
+            let (key, validity) = (self.source_key(), way.validity);
+            let mut rows =
+                self.desk.ledger(move |ledger| ledger.rows(&key, validity, uid, 1)).await?;
+            rows.retain(|row| {
+                row.listed.uid == uid && !row.vanished && row.state == MessageState::Pending
+            });
+            if rows.is_empty() {
+                memory.suspects.remove(&uid);
+                continue;
+            }
+            let mut round = way.send(&rows, &memory.first).await?;
+            let refused = std::mem::take(&mut round.answers.refused);
+            let (of_message, others): (Vec<_>, Vec<_>) = refused
+                .into_iter()
+                .partition(|(_, error)| catalogue::class(error) == Class::Message);
+            // First of all: the server may close the connection right behind its refusal.
+            for (uid, error) in &of_message {
+                way.except(&[(*uid, reasons::refused(error))]).await?;
+                tally.refused += 1;
+            }
+            if !of_message.is_empty() || round.answers.copied > 0 || round.excepted > 0 {
+                memory.suspects.remove(&uid);
+            }
+            let given = round.unreadable.len() + round.missing.len();
+            self.rest(way, open, round, &others, tally, memory).await?;
+            if given > 0 {
+                memory.suspects.remove(&uid);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for fresh connections at once: this one has seen too many errors.
+    async fn renew(&self, way: &Way<'_>, error: &ImapError) -> Result<Stop, Stop> {
+        self.close_checkpoint().await?;
+        Ok(Stop::Again(catalogue::imap(error, way.destination_object).retry(Retry::AtOnce)))
+    }
+
+    /// Deals with everything of a round but the refusals that are about one message.
+    async fn rest(
+        &self,
+        way: &Way<'_>,
+        open: &Open<'_>,
+        round: Round,
+        others: &[(Uid, ImapError)],
+        tally: &mut Tally,
+        memory: &mut Memory,
     ) -> Result<(), Stop> {
         tally.copied += round.answers.copied;
         tally.bytes += round.answers.bytes;
         tally.refused += round.excepted;
         if !round.to_read_first.is_empty() {
-            self.read_first(way, &round.to_read_first, first).await?;
+            self.read_first(way, &round.to_read_first, &mut memory.first).await?;
         }
         if let Some(stop) = round.stop {
             if !round.owed {
@@ -39,9 +114,15 @@ impl FolderCopy<'_> {
             }
             return Err(stop);
         }
-        self.unless_full(&round.answers.refused).await?;
-        if !round.answers.refused.is_empty() {
-            self.alone(way, round.answers.refused, tally, first).await?;
+        if let Some((_, error)) = others.first() {
+            self.close_checkpoint().await?;
+            return Err(Stop::Failed(match catalogue::class(error) {
+                Class::Mailbox | Class::Credential => {
+                    let object = Object::mailbox("destination", &self.mailbox.destination);
+                    catalogue::imap(error, &object)
+                }
+                _ => catalogue::imap(error, way.destination_object),
+            }));
         }
         for (uid, error) in &round.unreadable {
             let words = error.words().unwrap_or_else(|| error.to_string());
@@ -75,53 +156,6 @@ impl FolderCopy<'_> {
         let mut digester = Digester::new(bodies, &allowed);
         while let Some(read) = digester.next().await.map_err(failed)? {
             first.insert(read.uid, read);
-        }
-        Ok(())
-    }
-
-    /// Stops when the mailbox has no room: nothing of this is about one message.
-    async fn unless_full(&self, refused: &[(Uid, ImapError)]) -> Result<(), Stop> {
-        let Some((_, error)) = refused.iter().find(|(_, error)| catalogue::is_full(error)) else {
-            return Ok(());
-        };
-        self.close_checkpoint().await?;
-        let object = Object::mailbox("destination", &self.mailbox.destination);
-        Err(Stop::Failed(catalogue::imap(error, &object)))
-    }
-
-    /// Sends refused messages again, each alone; what is refused again stays behind.
-    async fn alone(
-        &self,
-        way: &Way<'_>,
-        refused: Vec<(Uid, ImapError)>,
-        tally: &mut Tally,
-        first: &BTreeMap<Uid, Read>,
-    ) -> Result<(), Stop> {
-        for (index, (uid, error)) in refused.into_iter().enumerate() {
-            if index >= REFUSALS {
-                self.close_checkpoint().await?;
-                return Err(Stop::Again(
-                    catalogue::imap(&error, way.destination_object).retry(Retry::Transient),
-                ));
-            }
-            let (key, validity) = (self.source_key(), way.validity);
-            let rows = self.desk.ledger(move |ledger| ledger.rows(&key, validity, uid, 1)).await?;
-            let round = way.send(&rows, first).await?;
-            tally.copied += round.answers.copied;
-            tally.bytes += round.answers.bytes;
-            tally.refused += round.excepted;
-            if let Some(stop) = round.stop {
-                if !round.owed {
-                    self.close_checkpoint().await?;
-                }
-                return Err(stop);
-            }
-            self.unless_full(&round.answers.refused).await?;
-            for (uid, error) in round.answers.refused {
-                let words = error.words().unwrap_or_else(|| error.to_string());
-                way.except(&[(uid, reasons::refused(&words))]).await?;
-                tally.refused += 1;
-            }
         }
         Ok(())
     }

@@ -2,12 +2,14 @@
 
 use crate::accounts::{Accounts, Held};
 use crate::catalogue::{self, Object};
+use crate::copy::window::Window;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
 use crate::model::folder::{FolderPath, RawName};
 use crate::observed::Namespace;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A signed-in connection and the folders that LIST named on it.
 ///
@@ -21,9 +23,15 @@ pub struct Line<C> {
     pub folders: BTreeMap<FolderPath, ListEntry>,
     /// Prefix and separator for new names.
     pub namespace: Namespace,
+    window: OnceLock<Window>,
 }
 
 impl<C> Line<C> {
+    /// Returns the window of this connection, which starts with so many messages the first time.
+    pub fn window(&self, start: usize) -> Window {
+        self.window.get_or_init(|| Window::new(start)).clone()
+    }
+
     /// Returns the wire name of a folder that LIST named.
     pub fn name(&self, path: &FolderPath) -> Option<&RawName> {
         self.folders.get(path).map(|entry| &entry.name)
@@ -62,12 +70,27 @@ impl Lines {
         accounts: &Accounts,
         mailbox: &DesiredMailbox,
     ) -> Result<&mut Line<Connection>> {
+        if self.must_go() {
+            self.drop_both();
+        }
         if self.destination.is_none() {
             self.destination = Some(destination(accounts, mailbox).await?);
         }
         self.destination.as_mut().ok_or_else(|| {
             Error::new(ErrorKind::Failed, "E396", "the destination's connection is not there")
         })
+    }
+
+    /// Tells whether a connection is to be replaced: it has seen too many errors, or there are more
+    /// connections than there may be now. Both go, because the destination is always opened first.
+    fn must_go(&self) -> bool {
+        self.source
+            .as_ref()
+            .is_some_and(|line| line.connection.is_worn() || line.connection.is_surplus())
+            || self
+                .destination
+                .as_ref()
+                .is_some_and(|line| line.connection.is_worn() || line.connection.is_surplus())
     }
 
     pub(super) fn both(&self) -> Option<(&Line<SourceConnection>, &Line<Connection>)> {
@@ -117,7 +140,8 @@ pub async fn source(
     let entries = connection.list().await.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
-    Ok(Line { folders: by_path(entries, &namespace, &object)?, connection, namespace })
+    let folders = by_path(entries, &namespace, &object)?;
+    Ok(Line { folders, connection, namespace, window: OnceLock::new() })
 }
 
 /// Opens the destination of a mailbox and lists its folders.
@@ -131,7 +155,8 @@ pub async fn destination(
     let entries = connection.list().await.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
-    Ok(Line { folders: by_path(entries, &namespace, &object)?, connection, namespace })
+    let folders = by_path(entries, &namespace, &object)?;
+    Ok(Line { folders, connection, namespace, window: OnceLock::new() })
 }
 
 /// The namespace of a server that does not tell one: no prefix, and LIST's separator.

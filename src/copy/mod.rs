@@ -14,6 +14,7 @@ mod leftover;
 pub mod lines;
 pub mod look_alikes;
 pub mod matching;
+pub mod memory;
 mod pending;
 pub mod progress;
 pub mod reasons;

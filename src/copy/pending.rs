@@ -1,14 +1,13 @@
 //! Sends what is pending, page by page.
 
-use crate::copy::bodies::Read;
 use crate::copy::folder::{FolderCopy, Open};
+use crate::copy::memory::Memory;
 use crate::copy::reasons;
 use crate::copy::send::Way;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::model::uid::Uid;
 use crate::ports::ledger::{MessageRow, MessageState};
-use std::collections::BTreeMap;
 
 /// Pending rows that are sent in one round.
 const PAGE: usize = 2_000;
@@ -18,7 +17,7 @@ impl FolderCopy<'_> {
         &self,
         open: &Open<'_>,
         tally: &mut Tally,
-        first: &mut BTreeMap<Uid, Read>,
+        memory: &mut Memory,
     ) -> Result<(), Stop> {
         let (source_object, destination_object) = (self.source_object(), self.destination_object());
         let key = self.source_key();
@@ -32,24 +31,36 @@ impl FolderCopy<'_> {
             validity: open.from.uid_validity,
             source_object: &source_object,
             destination_object: &destination_object,
+            // Where messages were refused, more of it is expected.
+            window: open.destination.window(if memory.suspects.is_empty() {
+                self.desk.policy.window_start
+            } else {
+                1
+            }),
         };
         let mut from = Uid(1);
         let mut checkpointed = false;
         loop {
-            let (rows, next) = self.pending(&way, from, tally).await?;
+            let (mut rows, next) = self.pending(&way, from, tally).await?;
+            rows.retain(|row| !memory.suspects.contains_key(&row.listed.uid));
             if !rows.is_empty() && !checkpointed {
                 self.checkpoint(open).await?;
                 checkpointed = true;
             }
             if !rows.is_empty() {
-                let round = way.send(&rows, first).await?;
-                self.after(&way, open, round, tally, first).await?;
+                let round = way.send(&rows, &memory.first).await?;
+                self.after(&way, open, round, tally, memory).await?;
             }
             match next {
                 Some(next) => from = next,
                 None => break,
             }
         }
+        if !memory.suspects.is_empty() && !checkpointed {
+            self.checkpoint(open).await?;
+            checkpointed = true;
+        }
+        self.alone(&way, open, tally, memory).await?;
         if checkpointed {
             self.close_checkpoint().await?;
         }

@@ -1,6 +1,8 @@
 //! Why a message stays behind. The first word is stable; `apply` looks at it again when what
 //! kept the message back may have changed.
 
+use crate::catalogue;
+use crate::imap::ImapError;
 use crate::model::size::Size;
 use std::collections::BTreeSet;
 
@@ -20,9 +22,15 @@ pub fn needs(transform: &str) -> String {
     format!("{NEEDS} {transform}")
 }
 
-/// The destination refused it twice, the second time alone.
-pub fn refused(words: &str) -> String {
-    format!("refused: the destination said {words}")
+/// The destination refused it twice, the second time alone on a fresh connection.
+pub fn refused(error: &ImapError) -> String {
+    let words = error.words().unwrap_or_else(|| error.to_string());
+    match catalogue::row_of(error) {
+        Some(row) => {
+            format!("refused: the destination said {words} (mailferry explain {})", row.code)
+        }
+        None => format!("refused: the destination said {words}"),
+    }
 }
 
 /// The source does not give it, also when it is asked for alone.
@@ -65,6 +73,7 @@ mod tests {
         assert!(may_be_lifted(&reason, &allowed(&["line-ends", "nul-octets"])));
         assert!(!may_be_lifted(&reason, &allowed(&["line-ends"])));
         assert!(may_be_lifted(&too_large(2, 1), &allowed(&[])));
-        assert!(!may_be_lifted(&refused("NO"), &allowed(&["line-ends"])));
+        let no = ImapError::Invalid { what: "NO".to_owned() };
+        assert!(!may_be_lifted(&refused(&no), &allowed(&["line-ends"])));
     }
 }

@@ -7,6 +7,7 @@ use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::stop::Stop;
 use crate::copy::window::{Place, Window};
+use crate::error::Class;
 use crate::executor::event::Event;
 use crate::imap::{
     AppendBody, Bodies, BodyEvent, Connection, ImapError, PendingAppend, SequenceSet,
@@ -26,6 +27,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+
+/// The error at which Exchange closes a connection.
+const CLOSED_AT: u32 = 10;
 
 /// Messages up to this size are buffered whole and checked before the first octet is sent.
 pub const BUFFERED: u64 = 1 << 20;
@@ -51,6 +55,8 @@ pub struct Way<'a> {
     pub source_object: &'a Object,
     /// For sentences.
     pub destination_object: &'a Object,
+    /// What may be in flight to the destination.
+    pub window: Window,
 }
 
 /// What one round of sending gave.
@@ -99,12 +105,21 @@ impl Way<'_> {
             round.stop = Some(Stop::from_imap(lost, self.destination_object));
         }
         let busy = round.answers.refused.iter().map(|(_, error)| error);
-        let busy = busy.filter(|error| catalogue::is_transient(error)).max_by_key(|e| e.backoff());
+        let busy = busy.filter(|error| catalogue::passes(error)).max_by_key(|e| e.backoff());
         // A line that was lost as well must not shorten the time that the server wants.
         if let (None | Some(Stop::Again(_)), Some(error)) = (&round.stop, busy) {
             round.stop = Some(Stop::from_imap(error, self.destination_object));
         }
         Ok(round)
+    }
+
+    /// How many messages the errors of the connection leave room for: if all of them were refused,
+    /// the server still would not close it.
+    pub(super) fn room(&self) -> usize {
+        match self.destination.errors() {
+            0 => usize::MAX,
+            errors => usize::try_from(CLOSED_AT.saturating_sub(1 + errors)).unwrap_or(1).max(1),
+        }
     }
 
     /// Keeps a refusal of a message whose octets were not asked for.
@@ -124,7 +139,7 @@ impl Way<'_> {
     ) -> Result<(), Stop> {
         let by_uid: BTreeMap<Uid, &MessageRow> =
             rows.iter().map(|row| (row.listed.uid, row)).collect();
-        let window = Window::new();
+        let window = &self.window;
         let mut batches = batches::batches(rows);
         let mut running: VecDeque<(Vec<Uid>, Bodies)> = VecDeque::new();
         loop {
@@ -151,7 +166,7 @@ impl Way<'_> {
                 };
                 let BodyEvent::Start { uid, size } = event else { continue };
                 self.desk.go_on()?;
-                if round.halt.is_cancelled() {
+                if round.halt.is_cancelled() || self.destination.is_worn() {
                     return Ok(());
                 }
                 let uid = if size <= BUFFERED {
@@ -163,7 +178,7 @@ impl Way<'_> {
                         }
                     };
                     if let Some(row) = by_uid.get(&uid).filter(|_| seen.insert(uid)) {
-                        self.send_whole(row, octets, &window, flights, round).await?;
+                        self.send_whole(row, octets, window, flights, round).await?;
                     }
                     uid
                 } else {
@@ -173,7 +188,7 @@ impl Way<'_> {
                     let row =
                         uid.filter(|uid| !seen.contains(uid)).and_then(|uid| by_uid.get(&uid));
                     let Some(row) = row else { continue };
-                    self.send_streamed(row, size, first, &mut bodies, &window, flights, round)
+                    self.send_streamed(row, size, first, &mut bodies, window, flights, round)
                         .await?;
                     row.listed.uid
                 };
@@ -194,7 +209,8 @@ impl Way<'_> {
         batches: &mut VecDeque<Vec<Uid>>,
         round: &mut Round,
     ) -> Result<(), Stop> {
-        if error.loses_connection() || catalogue::is_transient(&error) {
+        let more = !matches!(catalogue::class(&error), Class::Message | Class::Folder | Class::Bug);
+        if error.loses_connection() || (error.is_answer() && more) {
             return Err(Stop::from_imap(&error, self.source_object));
         }
         let rest: Vec<Uid> = uids.iter().copied().filter(|uid| seen.insert(*uid)).collect();
@@ -257,8 +273,8 @@ impl Way<'_> {
             &transforms,
             row.listed.internal_date.clone().or_else(|| date::from_headers(&octets)),
         );
-        let place = window.enter(copied.size).await?;
-        if round.halt.is_cancelled() {
+        let place = window.enter(copied.size, || self.room()).await;
+        if round.halt.is_cancelled() || self.destination.is_worn() {
             return Ok(());
         }
         self.append(row, copied, AppendBody::Whole(sent), place, flights, round).await
@@ -297,6 +313,7 @@ impl Way<'_> {
                 self.fly(InFlight { uid, answer, copied, place, sent: Instant::now() }, flights)
             }
             Err(error) if error.is_answer() => {
+                place.trouble();
                 Self::refused(round, uid, error);
                 Ok(())
             }

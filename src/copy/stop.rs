@@ -19,7 +19,9 @@ impl Stop {
     /// Sorts a failure of one command on a connection.
     pub fn from_imap(error: &ImapError, object: &Object) -> Self {
         let explained = catalogue::imap(error, object);
-        if error.loses_connection() || catalogue::is_transient(error) {
+        if matches!(error, ImapError::Interrupted) {
+            Self::Interrupted
+        } else if error.loses_connection() || catalogue::passes(error) {
             Self::Again(explained)
         } else {
             Self::Failed(explained)
@@ -31,8 +33,9 @@ impl From<Error> for Stop {
     /// Sorts a failure that is explained already: a sign-in or the ledger.
     fn from(error: Error) -> Self {
         match (error.kind, error.retry) {
+            (ErrorKind::Interrupted | ErrorKind::Terminated, _) => Self::Interrupted,
             (ErrorKind::Locked | ErrorKind::Declined, _) | (_, Retry::Never) => Self::Failed(error),
-            (_, Retry::Transient | Retry::After(_)) => Self::Again(error),
+            (_, Retry::AtOnce | Retry::Transient | Retry::After(_)) => Self::Again(error),
         }
     }
 }

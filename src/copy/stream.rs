@@ -40,8 +40,8 @@ impl Way<'_> {
             None => Vec::new(),
         };
         let sent_size = known.map_or(size, |read| read.sent_size);
-        let place = window.enter(sent_size).await?;
-        if round.halt.is_cancelled() {
+        let place = window.enter(sent_size, || self.room()).await;
+        if round.halt.is_cancelled() || self.destination.is_worn() {
             return self.pass_over(bodies).await;
         }
         let (chunks, receiver) = mpsc::channel(4);

@@ -3,7 +3,7 @@
 use crate::catalogue::{self, Object};
 use crate::copy::lines::{Lines, selectable};
 use crate::copy::stop::Stop;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Class, Error, ErrorKind};
 use crate::executor::event::Outcome;
 use crate::executor::mailbox::MailboxRun;
 use crate::imap::{ListEntry, mailbox_name};
@@ -37,6 +37,13 @@ impl MailboxRun {
         })?;
         let outcome = match line.connection.create(&name).await {
             Ok(()) => Outcome::Done { tally: BTreeMap::from([("folders", 1)]) },
+            // About the mailbox, or about now: another name would not help.
+            Err(error)
+                if error.is_answer()
+                    && !matches!(catalogue::class(&error), Class::Folder | Class::Bug) =>
+            {
+                return Err(Stop::from_imap(&error, &object));
+            }
             Err(error) if error.is_answer() => {
                 let entries = line
                     .connection
@@ -52,6 +59,10 @@ impl MailboxRun {
                     )
                     .hint("Map the folder to another name in `folders.map`, or exclude it; then plan again.");
                     refused.words = explained.words;
+                    refused.class = explained.class;
+                    refused
+                        .hints
+                        .push(format!("`mailferry explain {}` says more.", explained.code));
                     return Err(Stop::Failed(refused));
                 }
                 Outcome::AlreadyDone

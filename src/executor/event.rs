@@ -62,6 +62,27 @@ pub enum Event {
         /// The server's own words.
         words: String,
     },
+    /// A server asked for patience. The commands of the account wait, and new connections.
+    Throttled {
+        /// `source` or `destination`.
+        side: &'static str,
+        /// Whose connection heard it.
+        mailbox: String,
+        /// Host and port.
+        server: String,
+        /// How long from now.
+        milliseconds: u64,
+        /// The connections that were allowed until now, when they were halved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connections_before: Option<u16>,
+        /// The connections that are allowed from now on, when they were halved.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        connections_now: Option<u16>,
+        /// The server's own words.
+        words: String,
+    },
+    /// At the end of a run: what one mailbox had to wait for on one side.
+    Waited(crate::throttle::Waited),
     /// A message stays behind.
     Excepted {
         /// The mailbox.

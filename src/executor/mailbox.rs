@@ -5,7 +5,7 @@ use crate::copy::desk::Desk;
 use crate::copy::lines::Lines;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Outcome};
 use crate::planner::plan::{Action, ActionId, Kind};
 use crate::ports::ledger::JournalEntry;
@@ -99,9 +99,12 @@ impl MailboxRun {
     }
 
     fn failed(&mut self, id: &ActionId, error: Error) -> Outcome {
-        let whole_mailbox = matches!(error.code, "E201" | "E104" | "E108" | "E109" | "E110")
-            || error.kind == ErrorKind::Unobservable
-            || error.kind == ErrorKind::Locked;
+        let whole_mailbox =
+            matches!(error.class, Class::Mailbox | Class::Credential | Class::Ledger)
+                || matches!(
+                    error.kind,
+                    ErrorKind::Unobservable | ErrorKind::Locked | ErrorKind::Declined
+                );
         if whole_mailbox {
             self.stopped_by = Some(id.clone());
         }

@@ -3,6 +3,7 @@
 use crate::error::ErrorKind;
 use crate::executor::event::Outcome;
 use crate::planner::plan::ActionId;
+use crate::throttle::Waited;
 use std::collections::BTreeMap;
 
 /// What came of a run.
@@ -16,6 +17,8 @@ pub struct RunReport {
     pub moved: bool,
     /// Ctrl-C or SIGTERM came.
     pub interrupted: bool,
+    /// What had to be waited for because a server asked for it.
+    pub waited: Vec<Waited>,
 }
 
 impl RunReport {

@@ -3,6 +3,7 @@
 use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
+use crate::copy::window::MESSAGES;
 use crate::desired::Desired;
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
@@ -44,6 +45,8 @@ impl Run {
     /// Runs the actions, in their order within each mailbox.
     pub async fn run(&self, actions: &[Action]) -> RunReport {
         self.listener.event(&Event::PhaseStarted { phase: "apply", total: None });
+        self.accounts.throttle().tell(Arc::clone(&self.listener));
+        self.accounts.throttle().end_with(self.cancel.clone());
         let mut groups: BTreeMap<Address, Vec<Action>> = BTreeMap::new();
         for action in actions {
             groups.entry(mailbox_of(&action.kind).clone()).or_default().push(action.clone());
@@ -63,6 +66,10 @@ impl Run {
             };
         }
         report.interrupted = self.cancel.is_cancelled();
+        report.waited = self.accounts.throttle().waited();
+        for waited in &report.waited {
+            self.listener.event(&Event::Waited(waited.clone()));
+        }
         report
     }
 
@@ -86,6 +93,7 @@ impl Run {
                 message_size: self.desired.destination.message_size.map(|size| size.0),
                 transforms: self.desired.folders.transforms.clone(),
                 quiet: QUIET,
+                window_start: MESSAGES,
             },
             progress: Arc::new(progress),
         };

@@ -3,9 +3,10 @@
 pub use crate::imap::sign_in::Credential;
 pub use crate::imap::timeouts::Timeouts;
 
+use crate::imap::brake::Brake;
 use crate::imap::error::ImapError;
 use crate::imap::pending::{Answer, Sink};
-use crate::imap::quote::Part;
+use crate::imap::quote::{self, Part};
 use crate::imap::reader::Reader;
 use crate::imap::send::{self, Literals, Ticket};
 use crate::imap::shared::{Cause, Shared};
@@ -15,6 +16,13 @@ use crate::model::server::Endpoint;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+/// Errors after which a connection is to be replaced: Exchange closes it at the tenth, and some
+/// may be on their way.
+pub const WORN: u32 = 7;
+
+/// How often a command is sent again for which the server only asked for patience.
+const PATIENCE: usize = 8;
 
 /// A signed-in connection.
 ///
@@ -54,14 +62,30 @@ impl Link {
         send::send(&self.shared, self.literals, command, parts, sink, limit).await
     }
 
-    /// Sends and waits for the answer with the untagged data of the given keywords.
+    /// Sends and waits for the answer with the untagged data of the given keywords. A server that
+    /// only asks for patience is asked again when it wants it.
     pub(crate) async fn ask(
         &self,
         command: &'static str,
         parts: Vec<Part>,
         keywords: &'static [&'static str],
     ) -> Result<Answer, ImapError> {
-        self.send(command, parts, Sink::Collect(keywords, Vec::new())).await?.answer().await
+        let (mut left, mut parts) = (PATIENCE, parts);
+        loop {
+            let same = quote::again(&parts);
+            let answer = match self.send(command, parts, Sink::Collect(keywords, Vec::new())).await
+            {
+                Ok(ticket) => ticket.answer().await,
+                Err(error) => Err(error),
+            };
+            match (answer, &self.shared.brake, same) {
+                (Err(error), Some(brake), Some(same)) if left > 0 && brake.again(&error) => {
+                    left -= 1;
+                    parts = same;
+                }
+                (answer, ..) => return answer,
+            }
+        }
     }
 }
 
@@ -79,15 +103,38 @@ impl Connection {
         credential: &Credential,
         timeouts: &Timeouts,
     ) -> Result<Self, ImapError> {
-        let (lines, known) = transport::open(endpoint, timeouts).await?;
-        let lines = sign_in(lines, credential, &known, timeouts.command).await?;
+        Self::open_with(endpoint, credential, timeouts, None).await
+    }
+
+    /// Does what [`Connection::open`] does, with a brake that is asked before every command.
+    pub async fn open_with(
+        endpoint: &Endpoint,
+        credential: &Credential,
+        timeouts: &Timeouts,
+        brake: Option<Arc<dyn Brake>>,
+    ) -> Result<Self, ImapError> {
+        let hear = |error: ImapError| {
+            if let Some(brake) = &brake {
+                brake.heard(&error);
+            }
+            error
+        };
+        if let Some(brake) = &brake {
+            brake.pass().await?;
+        }
+        let (lines, known) = transport::open(endpoint, timeouts).await.map_err(hear)?;
+        if let Some(brake) = &brake {
+            // The server may have asked another connection for patience meanwhile.
+            brake.pass().await?;
+        }
+        let lines = sign_in(lines, credential, &known, timeouts.command).await.map_err(hear)?;
         let (read, write) = tokio::io::split(lines.stream);
         // The greeting, CAPABILITY and the sign-in were one round trip each; STARTTLS adds two.
         let before = match endpoint.tls {
             crate::model::server::TlsMode::Starttls => 5,
             _ => 3,
         };
-        let shared = Arc::new(Shared::new(write, timeouts.clone(), before));
+        let shared = Arc::new(Shared::new(write, timeouts.clone(), before, brake));
         tokio::spawn(Reader::new(read, lines.begun, shared.clone()).run());
         let link = Link { shared, literals: Literals::Synchronising };
         let mut connection = Self { link, capabilities: BTreeSet::new() };
@@ -118,6 +165,17 @@ impl Connection {
     /// often a literal waited for consent.
     pub fn round_trips(&self) -> u64 {
         self.link.shared.round_trips.load(Ordering::Relaxed)
+    }
+
+    /// Returns how many commands were refused on this connection.
+    pub fn errors(&self) -> u32 {
+        self.link.shared.errors.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether so many commands were refused that the connection is to be replaced before
+    /// the server closes it.
+    pub fn is_worn(&self) -> bool {
+        self.errors() >= WORN
     }
 
     /// Sends NOOP.

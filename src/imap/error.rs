@@ -1,6 +1,5 @@
 //! What can go wrong between a command and its answer.
 
-use crate::error::Retry;
 use crate::imap::response;
 use crate::model::server::Endpoint;
 use crate::model::words::shown;
@@ -149,6 +148,9 @@ pub enum ImapError {
     /// A parser failed on what the server sent at the log-in.
     #[error("the server's answer to the log-in cannot be read")]
     Panicked,
+    /// Nothing was sent: the run shall end while the server wants nothing yet.
+    #[error("the wait for the server was ended")]
+    Interrupted,
 }
 
 impl ImapError {
@@ -175,6 +177,18 @@ impl ImapError {
         self.said().and_then(|words| words.code.clone())
     }
 
+    /// Returns the command that failed, when it was one.
+    pub fn command(&self) -> Option<&'static str> {
+        match self {
+            Self::SignIn { .. } => Some("the log-in"),
+            Self::No { command, .. }
+            | Self::Bad { command, .. }
+            | Self::Closed { command, .. }
+            | Self::Unreadable { command, .. } => Some(command),
+            _ => None,
+        }
+    }
+
     /// Tells whether the server answered NO or BAD, so that it surely did not do it.
     pub fn is_answer(&self) -> bool {
         matches!(self, Self::SignIn { .. } | Self::No { .. } | Self::Bad { .. })
@@ -189,32 +203,13 @@ impl ImapError {
                 | Self::Unreadable { .. }
                 | Self::Invalid { .. }
                 | Self::Unsupported { .. }
+                | Self::Interrupted
         )
     }
 
     /// Returns how long the server asked to wait; Exchange says it in milliseconds.
     pub fn backoff(&self) -> Option<Duration> {
         self.said().and_then(|words| words.backoff)
-    }
-
-    /// Returns whether trying again can help, as far as the error alone tells.
-    pub fn retry(&self) -> Retry {
-        if let Some(wait) = self.backoff() {
-            return Retry::After(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
-        }
-        let busy = matches!(
-            self.response_code().as_deref(),
-            Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "THROTTLED" | "SERVERBUG")
-        );
-        match self {
-            _ if busy => Retry::Transient,
-            Self::Resolve { .. }
-            | Self::Connect { .. }
-            | Self::Bye { .. }
-            | Self::Closed { .. }
-            | Self::Timeout { .. } => Retry::Transient,
-            _ => Retry::Never,
-        }
     }
 }
 
@@ -240,7 +235,6 @@ mod tests {
         let error = ImapError::Bad { command: "APPEND", words };
         assert_eq!(error.response_code().as_deref(), Some("THROTTLED"));
         assert_eq!(error.backoff(), Some(Duration::from_millis(178_755)));
-        assert_eq!(error.retry(), Retry::After(178_755));
         assert!(error.words().unwrap().ends_with("milliseconds\\u{7}"));
         assert!(error.is_answer() && !error.loses_connection());
     }
@@ -249,6 +243,5 @@ mod tests {
     fn a_lost_line_is_never_an_answer() {
         let error = ImapError::Closed { command: "APPEND", bye: None, reason: None };
         assert!(!error.is_answer() && error.loses_connection());
-        assert_eq!(error.retry(), Retry::Transient);
     }
 }

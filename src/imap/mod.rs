@@ -2,6 +2,7 @@
 //! lost line, a NO or an unreadable record into a shorter list.
 
 pub mod append;
+pub mod brake;
 pub mod connection;
 pub mod error;
 pub mod fetch;
@@ -29,7 +30,8 @@ mod transport;
 mod turn;
 
 pub use append::{AppendBody, PendingAppend};
-pub use connection::{Connection, Credential};
+pub use brake::Brake;
+pub use connection::{Connection, Credential, WORN};
 pub use error::ImapError;
 pub use fetch::{Bodies, BodyEvent, FetchRow, RowQuery, Rows};
 pub use list::ListEntry;

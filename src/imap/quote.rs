@@ -17,6 +17,19 @@ pub(crate) enum Part {
     Stream { size: u64, body: Receiver<Bytes> },
 }
 
+/// Copies a command that may have to be sent once more; `None` when a part of it is streamed, which
+/// can be done only once.
+pub(crate) fn again(parts: &[Part]) -> Option<Vec<Part>> {
+    parts
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => Some(Part::Text(text.clone())),
+            Part::Literal(octets) => Some(Part::Literal(octets.clone())),
+            Part::Stream { .. } => None,
+        })
+        .collect()
+}
+
 /// Adds text to the last part where possible.
 pub(crate) fn text(parts: &mut Vec<Part>, add: &str) {
     if let Some(Part::Text(last)) = parts.last_mut() {

@@ -238,13 +238,17 @@ impl Reader {
                 Ok(())
             }
             Status::No => {
-                command.finish(Err(ImapError::No { command: name, words: Words::new(&text) }));
+                let error = ImapError::No { command: name, words: Words::new(&text) };
+                self.shared.refused(&error);
+                command.finish(Err(error));
                 Ok(())
             }
             Status::Bad => {
                 let words = Words::new(&text);
                 let open = command.literal_open;
-                command.finish(Err(ImapError::Bad { command: name, words: words.clone() }));
+                let error = ImapError::Bad { command: name, words: words.clone() };
+                self.shared.refused(&error);
+                command.finish(Err(error));
                 if open {
                     // What is left of the literal would be read as commands.
                     let what = format!("the server refused {name} in the middle of a literal");
@@ -263,7 +267,11 @@ impl Reader {
     async fn untagged(&self, data: Untagged, streaming: Option<Streaming>) -> Result<(), Cause> {
         match data.keyword.as_str() {
             "BYE" => {
-                self.shared.state().bye = Some(Words::new(&data.text));
+                let words = Words::new(&data.text);
+                if let Some(brake) = &self.shared.brake {
+                    brake.heard(&ImapError::Bye { words: words.clone() });
+                }
+                self.shared.state().bye = Some(words);
                 Ok(())
             }
             "BAD" if self.shared.state().pending.iter().any(|c| c.command == "APPEND") => {

@@ -85,6 +85,14 @@ pub(crate) async fn send(
         () = shared.closed.cancelled() => return Err(shared.closed_error(command)),
         writer = shared.writer.lock() => writer,
     };
+    if let Some(brake) = &shared.brake {
+        // With the writer held, so that commands go out in the order in which they were asked for.
+        tokio::select! {
+            biased;
+            () = shared.closed.cancelled() => return Err(shared.closed_error(command)),
+            passed = brake.pass() => passed?,
+        }
+    }
     let Some(open) = writer.as_mut() else { return Err(shared.closed_error(command)) };
     let make = |tag| Pending {
         tag,

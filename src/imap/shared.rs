@@ -1,13 +1,14 @@
 //! What the reader and the writers of one connection share.
 
+use crate::imap::brake::Brake;
 use crate::imap::error::{ImapError, Words};
 use crate::imap::pending::Pending;
 use crate::imap::timeouts::Timeouts;
 use crate::imap::transport::BoxStream;
 use crate::imap::turn::Turns;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{BufWriter, WriteHalf};
 use tokio::sync::Notify;
@@ -35,6 +36,10 @@ pub(crate) struct Shared {
     /// The time limit may have changed.
     pub changed: Notify,
     pub round_trips: AtomicU64,
+    /// NO and BAD so far, of whatever command.
+    pub errors: AtomicU32,
+    /// Holds commands back when the server wants it.
+    pub brake: Option<Arc<dyn Brake>>,
     /// One streamed FETCH at a time.
     pub turns: Turns,
     pub writer: tokio::sync::Mutex<Option<BufWriter<WriteHalf<BoxStream>>>>,
@@ -65,7 +70,12 @@ impl Cause {
 }
 
 impl Shared {
-    pub(crate) fn new(writer: WriteHalf<BoxStream>, timeouts: Timeouts, round_trips: u64) -> Self {
+    pub(crate) fn new(
+        writer: WriteHalf<BoxStream>,
+        timeouts: Timeouts,
+        round_trips: u64,
+        brake: Option<Arc<dyn Brake>>,
+    ) -> Self {
         Self {
             state: Mutex::new(State {
                 pending: VecDeque::new(),
@@ -78,6 +88,8 @@ impl Shared {
             closed: CancellationToken::new(),
             changed: Notify::new(),
             round_trips: AtomicU64::new(round_trips),
+            errors: AtomicU32::new(0),
+            brake,
             turns: Turns::default(),
             writer: tokio::sync::Mutex::new(Some(BufWriter::with_capacity(32 << 10, writer))),
         }
@@ -125,6 +137,15 @@ impl Shared {
         drop(state);
         self.changed.notify_one();
         Some(tag)
+    }
+
+    /// Counts a refusal, and lets the brake hear it before whoever asked: what follows must not go
+    /// out in between.
+    pub(crate) fn refused(&self, error: &ImapError) {
+        self.errors.fetch_add(1, Ordering::Relaxed);
+        if let Some(brake) = &self.brake {
+            brake.heard(error);
+        }
     }
 
     /// Octets moved, in either direction.

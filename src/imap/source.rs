@@ -1,5 +1,6 @@
 //! The side that is only read.
 
+use crate::imap::brake::Brake;
 use crate::imap::connection::{Connection, Credential, Timeouts};
 use crate::imap::error::ImapError;
 use crate::imap::fetch::{Bodies, RowQuery, Rows};
@@ -11,6 +12,7 @@ use crate::model::folder::RawName;
 use crate::model::server::Endpoint;
 use crate::observed::{Namespace, Quota};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A connection to a source: it can read, and nothing that it has can write.
 ///
@@ -39,6 +41,21 @@ impl SourceConnection {
         timeouts: &Timeouts,
     ) -> Result<Self, ImapError> {
         Connection::open(endpoint, credential, timeouts).await.map(Self)
+    }
+
+    /// Connects and signs in; see [`Connection::open_with`].
+    pub async fn open_with(
+        endpoint: &Endpoint,
+        credential: &Credential,
+        timeouts: &Timeouts,
+        brake: Option<Arc<dyn Brake>>,
+    ) -> Result<Self, ImapError> {
+        Connection::open_with(endpoint, credential, timeouts, brake).await.map(Self)
+    }
+
+    /// See [`Connection::is_worn`].
+    pub fn is_worn(&self) -> bool {
+        self.0.is_worn()
     }
 
     /// Returns the words of CAPABILITY after the sign-in, in upper case.

@@ -1,6 +1,6 @@
 //! What can go wrong in the ledger's file.
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Class, Error, ErrorKind};
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::model::words;
@@ -72,6 +72,10 @@ fn seconds(at: jiff::Timestamp) -> String {
 impl Fault {
     /// Makes the error that the user sees; `name` is the file.
     pub(super) fn named(self, name: &str) -> Error {
+        self.explained(name).class(Class::Ledger)
+    }
+
+    fn explained(self, name: &str) -> Error {
         match &self {
             Self::Held(owner) => {
                 let wait = format!(

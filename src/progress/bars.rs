@@ -106,11 +106,12 @@ impl Listener for Bars {
                 inner.show(&self.multi, mailbox, now);
                 inner.show_total(&self.multi, now);
             }
-            Event::Holding { .. } => inner.show_all(&self.multi, now),
+            Event::Holding { .. } | Event::Throttled { .. } => inner.show_all(&self.multi, now),
             Event::Notice { message } => self.say(&safe(message)),
             // What was done shows in the bars, and in the summary afterwards.
             Event::ActionEnded { outcome: Outcome::Done { .. }, .. }
             | Event::ActionStarted { .. }
+            | Event::Waited(_)
             | Event::Excepted { .. } => {}
             Event::ActionEnded { id, outcome } => {
                 for line in ended::describe(id, outcome).unwrap_or_default() {

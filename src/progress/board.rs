@@ -106,10 +106,11 @@ impl Board {
             }
             Event::Holding { side, object, seconds, words } => {
                 let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
-                let wait = jiff::SignedDuration::from_secs(seconds);
-                let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-                let hold = Hold { until, words: words.clone() };
-                self.holds.insert((side, object.clone()), hold);
+                self.hold(side, object, seconds, words, now);
+            }
+            Event::Throttled { side, mailbox, milliseconds, words, .. } if *milliseconds > 0 => {
+                let seconds = i64::try_from(milliseconds.div_ceil(1_000)).unwrap_or(i64::MAX);
+                self.hold(side, mailbox, seconds, words, now);
             }
             Event::ActionEnded { outcome: Outcome::Done { tally }, .. } => {
                 let number = |key| tally.get(key).copied().unwrap_or_default();
@@ -119,6 +120,20 @@ impl Board {
             _ => {}
         }
         self.holds.retain(|_, hold| hold.until > now);
+    }
+
+    fn hold(
+        &mut self,
+        side: &'static str,
+        object: &str,
+        seconds: i64,
+        words: &str,
+        now: Timestamp,
+    ) {
+        let wait = jiff::SignedDuration::from_secs(seconds);
+        let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
+        let hold = Hold { until, words: words.to_owned() };
+        self.holds.insert((side, object.to_owned()), hold);
     }
 
     /// Tells whether a mailbox was heard of.

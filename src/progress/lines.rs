@@ -1,8 +1,8 @@
 //! Plain lines, for a log or a pipe.
 
 use super::board::Board;
-use super::ended;
 use super::text::safe;
+use super::{ended, patience};
 use crate::executor::event::{Event, Listener, Outcome};
 use crate::ports::clock::Clock;
 use jiff::Timestamp;
@@ -85,6 +85,12 @@ impl Listener for Lines {
                 inner.write(now, &format!("as reviewed: {unchanged} of {all} objects"));
             }
             Event::Progress { .. } | Event::Holding { .. } => inner.news = true,
+            // Whoever watches a run that stands still wants to know why, and at once.
+            Event::Throttled { .. } => {
+                if let Some(line) = patience::describe(event) {
+                    inner.write(now, &line);
+                }
+            }
             Event::Notice { message } => inner.write(now, &format!("note: {}", safe(message))),
             Event::ActionEnded { id, outcome } => {
                 inner.news |= matches!(outcome, Outcome::Done { .. });
@@ -92,7 +98,10 @@ impl Listener for Lines {
                     inner.write(now, &line);
                 }
             }
-            Event::Looked { .. } | Event::ActionStarted { .. } | Event::Excepted { .. } => {}
+            Event::Looked { .. }
+            | Event::ActionStarted { .. }
+            | Event::Waited(_)
+            | Event::Excepted { .. } => {}
         }
         inner.total_when_due(now);
     }

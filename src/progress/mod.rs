@@ -5,6 +5,7 @@
 
 mod board;
 mod ended;
+mod patience;
 mod text;
 
 pub mod bars;

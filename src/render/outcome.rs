@@ -106,12 +106,34 @@ fn done(text: &mut String, report: &RunReport, approval: &Approval) {
             count(sum("refused"), "message stays", "messages stay")
         );
     }
+    for waited in &report.waited {
+        let _ = write!(
+            text,
+            "The {} asked for patience with {} {}: waited {}",
+            waited.side,
+            clean(&waited.mailbox),
+            count(waited.times, "time", "times"),
+            seconds(waited.milliseconds)
+        );
+        if let Some(least) = waited.fewest_connections {
+            let _ = write!(
+                text,
+                ", went down to {}",
+                count(u64::from(least), "connection", "connections")
+            );
+        }
+        let _ = writeln!(text, "; it said {}", clean(&waited.words));
+    }
     let already = approval.done.len()
         + report.outcomes.values().filter(|o| matches!(o, Outcome::AlreadyDone)).count();
     if already > 0 {
         let _ =
             writeln!(text, "{} done already.", count(already as u64, "action was", "actions were"));
     }
+}
+
+fn seconds(milliseconds: u64) -> String {
+    format!("{}.{} s", milliseconds / 1_000, milliseconds % 1_000 / 100)
 }
 
 fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval, path: &str) {

@@ -5,7 +5,7 @@ use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox, Mapped};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence};
@@ -148,7 +148,7 @@ impl MailboxProof {
             Ok(folders) => Ok(folders),
             Err(Stop::Interrupted) => Err(interrupted(Stop::Interrupted)),
             Err(Stop::Again(error) | Stop::Failed(error)) => {
-                if crate::catalogue::is_ledger(&error) {
+                if error.class == Class::Ledger {
                     return Err(error);
                 }
                 // Closed before they are opened again: their places may be the only ones.

@@ -9,13 +9,13 @@ use rustix::process::Signal;
 use std::time::{Duration, Instant};
 
 /// A real source with messages in one folder, and a destination that does as told.
-struct Answers {
-    migration: Migration,
-    script: Script,
+pub(super) struct Answers {
+    pub(super) migration: Migration,
+    pub(super) script: Script,
 }
 
 impl Answers {
-    fn new(
+    pub(super) fn new(
         messages: usize,
         uidplus: bool,
         decide: impl FnMut(usize) -> Answer + Send + 'static,
@@ -31,7 +31,7 @@ impl Answers {
         Self { migration, script }
     }
 
-    fn run(&self, command: &str) -> Ended {
+    pub(super) fn run(&self, command: &str) -> Ended {
         let mut args = vec![command, "plan.yaml", "--trust", "localhost"];
         match command {
             "apply" => args.push("--auto-approve"),
@@ -43,7 +43,7 @@ impl Answers {
 
     /// Returns how often each source message is at the destination.
     #[track_caller]
-    fn copies(&self) -> Vec<usize> {
+    pub(super) fn copies(&self) -> Vec<usize> {
         let there = self.script.messages("INBOX");
         let source = self.migration.lab.source.dump(ADA, "INBOX");
         let counts: Vec<usize> = source
@@ -55,7 +55,7 @@ impl Answers {
     }
 
     #[track_caller]
-    fn each_once(&self) {
+    pub(super) fn each_once(&self) {
         let copies = self.copies();
         assert!(copies.iter().all(|&count| count == 1), "{copies:?}");
         self.run("verify").code(0);
@@ -63,7 +63,7 @@ impl Answers {
     }
 }
 
-fn first(answer: Answer) -> impl FnMut(usize) -> Answer {
+pub(super) fn first(answer: Answer) -> impl FnMut(usize) -> Answer {
     move |number| if number == 0 { answer.clone() } else { Answer::Store }
 }
 
@@ -230,7 +230,7 @@ fn a_server_that_is_busy_is_asked_again() {
 
 /// Checks that no new command went out earlier than the server said; `window` APPENDs were on
 /// their way already.
-fn quiet_for(script: &Script, wait: Duration, window: usize) {
+pub(super) fn quiet_for(script: &Script, wait: Duration, window: usize) {
     let log = script.log();
     let refused: Vec<Instant> =
         log.iter().filter(|(_, said)| said == "refused").map(|(at, _)| *at).collect();

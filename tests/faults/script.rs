@@ -20,6 +20,8 @@ pub(super) enum Answer {
     Say(&'static str),
     /// Not stored, this answer, BYE.
     SayAndClose(&'static str),
+    /// Not stored; a BYE in these words is all that comes.
+    Bye(&'static str),
     /// Stored, and answered with a tag that nobody sent.
     OtherTag,
     /// Stored, and answered so much later.
@@ -40,11 +42,21 @@ pub(super) struct Message {
 
 type Decide = Box<dyn FnMut(usize) -> Answer + Send>;
 
+/// What becomes of a command that is no APPEND, by its text without the tag; `None` is as usual.
+type Meddle = Box<dyn FnMut(&str) -> Option<Answer> + Send>;
+
+/// Which messages are refused whenever they come.
+type Reject = Box<dyn Fn(&[u8]) -> bool + Send>;
+
 struct State {
     folders: BTreeMap<String, Vec<Message>>,
     decide: Decide,
     /// Refused always: messages of so many octets, in these words.
     refuse: Option<(usize, &'static str)>,
+    reject: Option<(Reject, &'static str)>,
+    meddle: Option<Meddle>,
+    /// Refusals on one connection after which it is closed.
+    errors: Option<usize>,
     appends: usize,
     /// The connection ends after so many octets of the next literal.
     end_in_literal: Option<usize>,
@@ -75,6 +87,9 @@ impl Script {
             decide: Box::new(decide),
             refuse: None,
             end_in_literal: None,
+            reject: None,
+            meddle: None,
+            errors: None,
             appends: 0,
             log: Vec::new(),
             uidplus,
@@ -86,7 +101,8 @@ impl Script {
                 let state = Arc::clone(&shared);
                 std::thread::spawn(move || {
                     // A client that goes away ends its connection, and nothing else.
-                    let _ = Client { stream: BufReader::new(stream), state, selected: None }.run();
+                    let stream = BufReader::new(stream);
+                    let _ = Client { stream, state, selected: None, errors: 0 }.run();
                 });
             }
         });
@@ -112,6 +128,25 @@ impl Script {
         self.state().end_in_literal = Some(octets);
     }
 
+    /// Refuses every message that a test picks, whenever it comes.
+    pub(super) fn reject(
+        &self,
+        pick: impl Fn(&[u8]) -> bool + Send + 'static,
+        words: &'static str,
+    ) {
+        self.state().reject = Some((Box::new(pick), words));
+    }
+
+    /// Is asked about every command that is no APPEND.
+    pub(super) fn meddle(&self, meddle: impl FnMut(&str) -> Option<Answer> + Send + 'static) {
+        self.state().meddle = Some(Box::new(meddle));
+    }
+
+    /// Closes a connection at its so many-th refusal, as Exchange does at the tenth.
+    pub(super) fn close_after(&self, errors: usize) {
+        self.state().errors = Some(errors);
+    }
+
     /// Wants to be asked before each literal.
     pub(super) fn without_literal_plus(&self) {
         self.state().literal_plus = false;
@@ -131,6 +166,7 @@ struct Client {
     stream: BufReader<TcpStream>,
     state: Arc<Mutex<State>>,
     selected: Option<String>,
+    errors: usize,
 }
 
 impl Client {
@@ -200,9 +236,38 @@ impl Client {
             let (tag, word) = (tokens[0].text(), tokens[1].text().to_uppercase());
             let shown = String::from_utf8_lossy(&command[..command.len().min(60)]).into_owned();
             self.note(&shown);
-            let answer = self.answer(&tag, &word, &tokens[2..])?;
+            let text = shown.split_once(' ').map_or("", |(_, text)| text);
+            let meddled = match &mut self.state.lock().unwrap().meddle {
+                Some(meddle) if word != "APPEND" => meddle(text),
+                _ => None,
+            };
+            let answer = match meddled {
+                None | Some(Answer::Store) => self.answer(&tag, &word, &tokens[2..])?,
+                Some(Answer::Say(words)) => {
+                    self.note("refused");
+                    words.to_owned()
+                }
+                Some(Answer::SayAndClose(words)) => {
+                    self.note("refused");
+                    self.say(&format!("{tag} {words}"))?;
+                    return self.close();
+                }
+                Some(other) => panic!("{other:?} is no answer to {text}"),
+            };
             self.say(&format!("{tag} {answer}"))?;
+            self.errors += usize::from(answer.starts_with("NO ") || answer.starts_with("BAD "));
+            let most = self.state.lock().unwrap().errors;
+            if most.is_some_and(|most| self.errors >= most) {
+                self.note("closed for its errors");
+                return self.close();
+            }
         }
+    }
+
+    /// Ends the connection as Exchange does.
+    fn close(&mut self) -> io::Result<()> {
+        self.say("* BYE Connection closed. 14")?;
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     fn answer(&mut self, tag: &str, word: &str, rest: &[Token]) -> io::Result<String> {
@@ -297,8 +362,10 @@ impl Client {
             let mut state = self.state.lock().unwrap();
             let number = state.appends;
             state.appends += 1;
-            let answer = match state.refuse {
-                Some((octets, words)) if octets == message.bytes.len() => Answer::Say(words),
+            let rejected = state.reject.as_ref().filter(|(pick, _)| pick(&message.bytes));
+            let answer = match (state.refuse, rejected) {
+                (Some((octets, words)), _) if octets == message.bytes.len() => Answer::Say(words),
+                (_, Some((_, words))) => Answer::Say(words),
                 _ => (state.decide)(number),
             };
             (answer, state.uidplus)
@@ -342,7 +409,12 @@ impl Client {
             Answer::SayAndClose(words) => {
                 self.note("refused");
                 self.say(&format!("{tag} {words}"))?;
-                self.say("* BYE too much")?;
+                self.close()?;
+                dies
+            }
+            Answer::Bye(words) => {
+                self.note("refused");
+                self.say(&format!("* {words}"))?;
                 dies
             }
             Answer::OtherTag => {

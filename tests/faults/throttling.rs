@@ -1,0 +1,208 @@
+//! Servers that want patience: nothing goes out before the time that they name, whatever command
+//! they named it to, and connections that see too many errors are replaced.
+
+use super::answers::{Answers, first, quiet_for};
+use super::script::Answer;
+use crate::lab::dovecot::Profile;
+use crate::lab::{LabOptions, seeds};
+use crate::migration::run::until;
+use crate::migration::{ADA, BOB, CAROL, Migration};
+use rustix::process::Signal;
+use std::time::{Duration, Instant};
+
+const WAIT: Duration = Duration::from_millis(1_500);
+const NO: &str = "NO Request is throttled. Suggested Backoff Time: 1500 milliseconds";
+const BAD: &str = "BAD Request is throttled. Suggested Backoff Time: 1500 milliseconds";
+
+/// Refuses the so many-th command of a kind, counted from 0.
+fn at(word: &'static str, place: usize, answer: Answer) -> impl FnMut(&str) -> Option<Answer> {
+    let mut seen = 0;
+    move |text| {
+        if !text.to_uppercase().starts_with(word) {
+            return None;
+        }
+        seen += 1;
+        (seen == place + 1).then(|| answer.clone())
+    }
+}
+
+#[test]
+fn both_forms_are_obeyed_whatever_was_asked() {
+    // The first of each comes while the mailbox is looked at, a later one while it is copied.
+    let places =
+        [("LOGIN", 0), ("LIST", 0), ("STATUS", 0), ("SELECT", 0), ("LOGIN", 1), ("SELECT", 1)];
+    for (word, place) in places {
+        for answer in [Answer::Say(NO), Answer::SayAndClose(BAD)] {
+            let what = format!("{word} {place}: {answer:?}");
+            let answers = Answers::new(3, true, |_| Answer::Store);
+            answers.script.meddle(at(word, place, answer));
+            let ended =
+                answers.run("apply").code(0).says(&["asked for patience", "Request is throttled"]);
+            let refused = answers.script.log().iter().filter(|(_, said)| said == "refused").count();
+            assert_eq!(refused, 1, "{what}\n{ended}");
+            quiet_for(&answers.script, WAIT, 0);
+            answers.each_once();
+        }
+    }
+}
+
+#[test]
+fn a_throttled_fetch_of_the_destination_is_asked_again() {
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    answers.run("apply").code(0);
+    // Adoption reads the destination: another ledger knows nothing of the copy.
+    answers.script.meddle(at("UID FETCH", 0, Answer::SayAndClose(NO)));
+    std::fs::remove_dir_all(answers.migration.path(".mailferry")).unwrap();
+    let planned = answers.run("plan");
+    assert_eq!(planned.code, Some(2), "{planned}");
+    assert_eq!(answers.copies(), [1, 1, 1]);
+}
+
+#[test]
+fn an_absurd_wait_is_shown_and_ended_by_one_signal() {
+    let hours = "NO Request is throttled. Suggested Backoff Time: 10800000 milliseconds";
+    let answers = Answers::new(3, true, first(Answer::Say(hours)));
+    let running =
+        answers.migration.begin(&["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"]);
+    until("the server asked for patience", || {
+        answers.script.log().iter().any(|(_, said)| said == "refused")
+    });
+    std::thread::sleep(Duration::from_millis(700));
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let ended = running.end().code(130).says(&["waiting 3 h", "10800000 milliseconds"]);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{ended}");
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_wait_for_room_ends_with_one_signal_too() {
+    let crowded = "NO [LIMIT] Maximum number of connections from user+IP exceeded (mail_max_userip_connections=1)";
+    let answers = Answers::new(1, true, |_| Answer::Store);
+    answers.script.meddle(move |text| text.starts_with("LOGIN").then_some(Answer::Say(crowded)));
+    let running =
+        answers.migration.begin(&["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"]);
+    until("the server refused twice", || {
+        answers.script.log().iter().filter(|(_, said)| said == "refused").count() > 1
+    });
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let ended = running.end().code(130);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{ended}");
+}
+
+#[test]
+fn a_refused_log_in_is_not_tried_again_in_the_run() {
+    let refused = "NO [AUTHENTICATIONFAILED] Authentication failed.";
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    // The look is let in; the password changes before the copy.
+    answers.script.meddle({
+        let mut seen = 0;
+        move |text| {
+            seen += usize::from(text.starts_with("LOGIN"));
+            (text.starts_with("LOGIN") && seen > 1).then_some(Answer::Say(refused))
+        }
+    });
+    let ended = answers.run("apply").code(8).says(&["refused the log-in", "E104"]);
+    let tries = answers.script.log().iter().filter(|(_, said)| said == "refused").count();
+    assert_eq!(tries, 1, "{ended}");
+    answers.script.meddle(|_| None);
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
+#[test]
+fn a_server_that_closes_at_ten_errors_gets_every_other_message_and_names_each_refusal() {
+    let answers = Answers::new(45, true, |_| Answer::Store);
+    answers.script.close_after(10);
+    let bad = 5..35_usize;
+    let rejected: Vec<Vec<u8>> = bad.clone().map(|number| seeds::plain(number).bytes).collect();
+    answers.script.reject(
+        move |bytes| rejected.iter().any(|one| one == bytes),
+        "BAD Command Argument Error. 11",
+    );
+    let args = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost", "--format", "json"];
+    let ended = answers.migration.run(&args).code(5);
+    let wanted: Vec<usize> = (0..45).map(|number| usize::from(!bad.contains(&number))).collect();
+    assert_eq!(answers.copies(), wanted, "{ended}");
+    // Each is named once, with its reason.
+    for number in bad {
+        let uid = format!("\"uid\":{},", number + 1);
+        let named: Vec<&str> = ended
+            .stdout
+            .lines()
+            .filter(|l| l.contains("\"excepted\"") && l.contains(&uid))
+            .collect();
+        assert!(named.len() == 1 && named[0].contains("mailferry explain E217"), "{uid} {named:?}");
+    }
+    answers.run("verify").code(6).says(&["excepted refused: 30", "mailferry explain E217"]);
+    let log = answers.script.log();
+    let closed = log.iter().filter(|(_, said)| said == "closed for its errors").count();
+    // The first burst is on its way before anybody knows; afterwards no connection gets there.
+    assert!(closed <= 1, "{closed} connections were closed for their errors\n{ended}");
+    // And again: nothing twice.
+    answers.run("apply");
+    assert_eq!(answers.copies(), wanted);
+}
+
+#[test]
+fn folders_that_are_refused_stop_themselves_alone() {
+    let answers = Answers::new(2, true, |_| Answer::Store);
+    let folders: Vec<(String, Vec<seeds::Mail>)> =
+        (0..14).map(|n| (format!("Box {n}"), vec![seeds::plain(100 + n)])).collect();
+    let folders: Vec<(&str, Vec<seeds::Mail>)> =
+        folders.iter().map(|(name, mails)| (name.as_str(), mails.clone())).collect();
+    answers.migration.lab.source.seed(ADA, &folders);
+    answers.script.close_after(10);
+    // Twelve in a row, as Exchange refuses `Files`.
+    answers.script.meddle(|text| {
+        let number =
+            text.strip_prefix("CREATE \"Box ")?.trim_end_matches('"').parse::<u32>().ok()?;
+        (number < 12).then_some(Answer::Say("NO Folder name is reserved"))
+    });
+    let ended =
+        answers.run("apply").code(5).says(&["E202", "Folder name is reserved", "explain E222"]);
+    for name in ["Box 12", "Box 13"] {
+        assert_eq!(answers.script.messages(name).len(), 1, "{name}\n{ended}");
+    }
+    assert_eq!(answers.script.messages("INBOX").len(), 2, "{ended}");
+    let log = answers.script.log();
+    assert!(!log.iter().any(|(_, said)| said == "closed for its errors"), "{log:#?}");
+}
+
+/// Real Dovecots that let a user have one connection, and somebody else who has it.
+#[test]
+fn a_crowded_dovecot_is_waited_for_and_everything_arrives() {
+    let one = |profile| Profile { connections_per_user: 1, ..profile };
+    let migration = Migration::empty(LabOptions {
+        source: one(Profile::rackspace()),
+        destination: one(Profile::exchange()),
+        ..LabOptions::default()
+    });
+    for (number, user) in [ADA, BOB, CAROL].into_iter().enumerate() {
+        migration.lab.source.seed(user, &crate::migration::folders(number * 100));
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let foreign = [migration.lab.destination.session(ADA), migration.lab.source.session(BOB)];
+    let begun = Instant::now();
+    let running = migration.begin(&["apply", "plan.yaml", "--auto-approve"]);
+    std::thread::sleep(Duration::from_secs(7));
+    drop(foreign);
+    let ended = running.end().code(0).says(&[
+        "asked for patience",
+        "mail_max_userip_connections=1",
+        ADA,
+        BOB,
+    ]);
+    assert!(begun.elapsed() > Duration::from_secs(7), "{ended}");
+    for user in [ADA, BOB, CAROL] {
+        migration.arrived(user);
+    }
+    migration.run(&["verify", "plan.yaml"]).code(0);
+    // Again: nothing to do, and nothing doubled.
+    migration.run(&["apply", "plan.yaml", "--auto-approve"]).code(0);
+    for user in [ADA, BOB, CAROL] {
+        migration.arrived(user);
+    }
+}
