@@ -19,6 +19,7 @@ use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota
 use crate::planner::census::{Census, LedgerSummary};
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger, Pass};
+use crate::profile::target::Target;
 use count::{Count, Limits};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -97,7 +98,9 @@ async fn look(
     // One after the other: a consent is asked for once, and a side that hangs costs one place.
     let destination = eyes.destination(&mailbox).await?;
     eyes.looked(&format!("destination {}", mailbox.destination), &destination);
-    let source = eyes.source(&mailbox).await?;
+    // Nothing is planned for a destination that could not be read.
+    let target = destination.present().map(|state| eyes.target(state)).unwrap_or_default();
+    let source = eyes.source(&mailbox, &target).await?;
     eyes.looked(&format!("source {}", mailbox.source), &source.0);
     Ok((mailbox, source, destination))
 }
@@ -158,6 +161,7 @@ impl Eyes {
         let quota = quota(&line.connection, &line.folders, "destination", at).await;
         Ok(Reading::Present(MailboxState {
             capabilities: line.connection.capabilities().clone(),
+            told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
             quota,
@@ -194,7 +198,11 @@ impl Eyes {
         Ok(state(entry, contents))
     }
 
-    async fn source(&self, mailbox: &DesiredMailbox) -> Result<SourceLook> {
+    fn target(&self, state: &MailboxState) -> Target {
+        self.desired.destination.target(Some(&state.told), &state.capabilities)
+    }
+
+    async fn source(&self, mailbox: &DesiredMailbox, target: &Target) -> Result<SourceLook> {
         let line = match lines::source(&self.accounts, mailbox).await {
             Ok(line) => line,
             Err(error) => return Ok((unreadable(error)?, Vec::new())),
@@ -202,7 +210,7 @@ impl Eyes {
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
         for (path, entry) in &line.folders {
-            let looked = self.source_folder(&line, mailbox, path, entry).await;
+            let looked = self.source_folder(&line, mailbox, path, entry, target).await;
             match looked {
                 Err(error) if ends_the_look(&error) => return Err(error),
                 Err(error) if error.code == "E106" || error.code == "E107" => {
@@ -223,6 +231,7 @@ impl Eyes {
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
+            told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
             quota,
@@ -236,6 +245,7 @@ impl Eyes {
         mailbox: &DesiredMailbox,
         path: &FolderPath,
         entry: &ListEntry,
+        target: &Target,
     ) -> Result<(FolderState, Option<Census>)> {
         if !lines::selectable(entry) {
             return Ok((state(entry, None), None));
@@ -247,13 +257,15 @@ impl Eyes {
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
         let special_use = special_use(entry);
-        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude);
+        let names = &target.profile.names;
+        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
+        let limits = Limits { size: target.message_size, rules: target.rules.clone() };
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
-        let mut census = self.census(line, entry, &selected, &key, &object).await?;
+        let mut census = self.census(line, entry, &selected, &key, &object, limits).await?;
         let (checkpoint, bound) = blocking(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
@@ -278,16 +290,10 @@ impl Eyes {
         selected: &Selected,
         key: &FolderKey,
         object: &Object,
+        limits: Limits,
     ) -> Result<Census> {
-        let mut count = Count::new(
-            Arc::clone(&self.ledger),
-            key.clone(),
-            selected.uid_validity,
-            Limits {
-                size: self.accounts.destination_side().message_size.map(|size| size.0),
-                transforms: self.desired.folders.transforms.clone(),
-            },
-        );
+        let (ledger, validity) = (Arc::clone(&self.ledger), selected.uid_validity);
+        let mut count = Count::new(ledger, key.clone(), validity, limits);
         let asked = key.clone();
         let (last, listed) = blocking(&self.ledger, move |ledger| {
             // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.

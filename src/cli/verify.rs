@@ -105,11 +105,7 @@ fn desk(
         listener: Arc::clone(listener),
         clock: Arc::clone(&world.clock),
         cancel: signals.cancel.clone(),
-        policy: Policy {
-            message_size: world.desired.destination.message_size.map(|size| size.0),
-            transforms: world.desired.folders.transforms.clone(),
-            quiet: Duration::ZERO,
-        },
+        policy: Policy { quiet: Duration::ZERO },
         progress: Arc::new(MailboxProgress::new(
             mailbox.clone(),
             Arc::clone(listener),

@@ -15,6 +15,7 @@ use crate::imap::{Connection, Selected, SourceConnection};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Pass};
+use crate::profile::target::Target;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -48,6 +49,7 @@ pub(super) struct Open<'a> {
     pub(super) destination_name: &'a RawName,
     pub(super) from: Selected,
     pub(super) to: Selected,
+    pub(super) target: Target,
 }
 
 impl FolderCopy<'_> {
@@ -164,7 +166,8 @@ impl FolderCopy<'_> {
             .examine(source_name)
             .await
             .map_err(|error| Stop::from_imap(&error, &from_object))?;
-        let to = destination
+        let target = destination.target(self.accounts);
+        let mut to = destination
             .connection
             .select(destination_name)
             .await
@@ -183,7 +186,8 @@ impl FolderCopy<'_> {
                 .hint("Give the destination user the right to insert messages, then apply again."),
             ));
         }
-        Ok(Open { source, destination, source_name, destination_name, from, to })
+        to.permanent_flags = target.profile.permanent(&to.permanent_flags);
+        Ok(Open { source, destination, source_name, destination_name, from, to, target })
     }
 }
 

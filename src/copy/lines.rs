@@ -6,7 +6,9 @@ use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
 use crate::model::folder::{FolderPath, RawName};
+use crate::model::server::Told;
 use crate::observed::Namespace;
+use crate::profile::target::Target;
 use std::collections::BTreeMap;
 
 /// A signed-in connection and the folders that LIST named on it.
@@ -21,6 +23,16 @@ pub struct Line<C> {
     pub folders: BTreeMap<FolderPath, ListEntry>,
     /// Prefix and separator for new names.
     pub namespace: Namespace,
+    /// What the server told of itself; only a destination is asked.
+    pub told: Told,
+}
+
+impl Line<Connection> {
+    /// Returns what holds for this destination.
+    pub fn target(&self, accounts: &Accounts) -> Target {
+        let capabilities = self.connection.capabilities();
+        accounts.destination_side().target(Some(&self.told), capabilities)
+    }
 }
 
 impl<C> Line<C> {
@@ -117,7 +129,8 @@ pub async fn source(
     let entries = connection.list().await.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
-    Ok(Line { folders: by_path(entries, &namespace, &object)?, connection, namespace })
+    let folders = by_path(entries, &namespace, &object)?;
+    Ok(Line { connection, folders, namespace, told: Told::default() })
 }
 
 /// Opens the destination of a mailbox and lists its folders.
@@ -128,10 +141,18 @@ pub async fn destination(
     let connection = accounts.destination(mailbox).await?;
     let object = Object::mailbox("destination", &mailbox.destination);
     let failed = |error| catalogue::imap(&error, &object);
-    let entries = connection.list().await.map_err(failed)?;
+    // Asked together, so that they cost the time of one question.
+    let (entries, identity) = tokio::join!(connection.list(), connection.identity());
+    let entries = entries.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
-    Ok(Line { folders: by_path(entries, &namespace, &object)?, connection, namespace })
+    let folders = by_path(entries, &namespace, &object)?;
+    let append_limit = match folders.get(&FolderPath::inbox()) {
+        Some(inbox) => connection.append_limit(&inbox.name).await.map_err(failed)?,
+        None => None,
+    };
+    let told = Told { identity: identity.map_err(failed)?, append_limit };
+    Ok(Line { connection, folders, namespace, told })
 }
 
 /// The namespace of a server that does not tell one: no prefix, and LIST's separator.

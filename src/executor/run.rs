@@ -82,11 +82,7 @@ impl Run {
             listener: Arc::clone(&self.listener),
             clock: Arc::clone(&self.clock),
             cancel: self.cancel.clone(),
-            policy: Policy {
-                message_size: self.desired.destination.message_size.map(|size| size.0),
-                transforms: self.desired.folders.transforms.clone(),
-                quiet: QUIET,
-            },
+            policy: Policy { quiet: QUIET },
             progress: Arc::new(progress),
         };
         Some(MailboxRun::new(desk, Arc::clone(&self.accounts), mailbox, actions))
