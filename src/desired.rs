@@ -5,8 +5,9 @@ use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::records::Mx;
-use crate::model::server::Endpoint;
+use crate::model::server::{Endpoint, Told};
 use crate::model::size::Size;
+use crate::profile::target::Target;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,8 +48,21 @@ pub struct Side {
     pub connections: u16,
     /// Connections for one mailbox at once.
     pub connections_per_mailbox: u16,
-    /// The largest message that the destination takes; unlimited when `None`.
+    /// The largest message that the destination takes; what its profile says when `None`.
     pub message_size: Option<Size>,
+    /// The profile of the destination by its name; what the server tells when `None`.
+    pub profile: Option<String>,
+    /// Names of the changes that may be made to messages; what the destination's profile needs
+    /// when `None`.
+    pub transforms: Option<BTreeSet<String>>,
+}
+
+impl Side {
+    /// Returns what holds for a destination that told this.
+    pub fn target(&self, told: Option<&Told>, capabilities: &BTreeSet<String>) -> Target {
+        let (profile, allowed) = (self.profile.as_deref(), self.transforms.as_ref());
+        Target::new(profile, self.message_size, allowed, told, capabilities)
+    }
 }
 
 /// One mailbox to move.
@@ -129,8 +143,6 @@ pub struct FolderPolicy {
     pub merge: BTreeSet<FolderPath>,
     /// Characters that the destination cannot store in a name, with their replacement.
     pub characters: BTreeMap<char, String>,
-    /// Named changes to messages that the destination could not take as they are.
-    pub transforms: BTreeSet<String>,
 }
 
 /// A regular expression over the text form of a path.

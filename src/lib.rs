@@ -23,6 +23,7 @@ pub mod observe;
 pub mod observed;
 pub mod planner;
 pub mod ports;
+pub mod profile;
 pub mod progress;
 pub mod render;
 pub mod secrets;

@@ -19,6 +19,7 @@ use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota
 use crate::planner::census::{Census, LedgerSummary};
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger, Pass};
+use crate::profile::target::Target;
 use count::{Count, Limits};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -104,7 +105,9 @@ async fn look(
     // One after the other: a consent is asked for once, and a side that hangs costs one place.
     let destination = eyes.patiently(async |last| eyes.destination(&mailbox, last).await).await?;
     eyes.looked(&format!("destination {}", mailbox.destination), &destination);
-    let source = eyes.patiently(async |last| eyes.source(&mailbox, last).await).await?;
+    // Nothing is planned for a destination that could not be read.
+    let target = destination.present().map(|state| eyes.target(state)).unwrap_or_default();
+    let source = eyes.patiently(async |last| eyes.source(&mailbox, &target, last).await).await?;
     let (source, census) = match source {
         Reading::Present((state, census)) => (Reading::Present(state), census),
         Reading::Absent => (Reading::Absent, Vec::new()),
@@ -204,6 +207,7 @@ impl Eyes {
         let quota = quota(&line.connection, &line.folders, "destination", at).await;
         Ok(MailboxState {
             capabilities: line.connection.capabilities().clone(),
+            told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
             quota,
@@ -240,7 +244,16 @@ impl Eyes {
         Ok(state(entry, contents))
     }
 
-    async fn source(&self, mailbox: &DesiredMailbox, last: bool) -> Result<SourceState> {
+    fn target(&self, state: &MailboxState) -> Target {
+        self.desired.destination.target(Some(&state.told), &state.capabilities)
+    }
+
+    async fn source(
+        &self,
+        mailbox: &DesiredMailbox,
+        target: &Target,
+        last: bool,
+    ) -> Result<SourceState> {
         let mut line = lines::source(&self.accounts, mailbox).await?;
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
@@ -248,7 +261,7 @@ impl Eyes {
             if line.connection.is_worn() {
                 line = lines::source(&self.accounts, mailbox).await?;
             }
-            let looked = self.source_folder(&line, mailbox, &path, &entry).await;
+            let looked = self.source_folder(&line, mailbox, &path, &entry, target).await;
             let (state, census) = match folder_reading(looked, last)? {
                 Reading::Present((state, census)) => (Reading::Present(state), census),
                 Reading::Absent => (Reading::Absent, None),
@@ -263,6 +276,7 @@ impl Eyes {
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
+            told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
             quota,
@@ -276,6 +290,7 @@ impl Eyes {
         mailbox: &DesiredMailbox,
         path: &FolderPath,
         entry: &ListEntry,
+        target: &Target,
     ) -> Result<(FolderState, Option<Census>)> {
         if !lines::selectable(entry) {
             return Ok((state(entry, None), None));
@@ -287,13 +302,15 @@ impl Eyes {
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
         let special_use = special_use(entry);
-        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude);
+        let names = &target.profile.names;
+        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
+        let limits = Limits { size: target.message_size, rules: target.rules.clone() };
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
-        let mut census = self.census(line, entry, &selected, &key, &object).await?;
+        let mut census = self.census(line, entry, &selected, &key, &object, limits).await?;
         let (checkpoint, bound) = blocking(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
@@ -318,16 +335,10 @@ impl Eyes {
         selected: &Selected,
         key: &FolderKey,
         object: &Object,
+        limits: Limits,
     ) -> Result<Census> {
-        let mut count = Count::new(
-            Arc::clone(&self.ledger),
-            key.clone(),
-            selected.uid_validity,
-            Limits {
-                size: self.accounts.destination_side().message_size.map(|size| size.0),
-                transforms: self.desired.folders.transforms.clone(),
-            },
-        );
+        let (ledger, validity) = (Arc::clone(&self.ledger), selected.uid_validity);
+        let mut count = Count::new(ledger, key.clone(), validity, limits);
         let asked = key.clone();
         let (last, listed) = blocking(&self.ledger, move |ledger| {
             // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.

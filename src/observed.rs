@@ -7,6 +7,7 @@ use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::Reading;
 use crate::model::records::{Mx, RecordSet};
+use crate::model::server::Told;
 use crate::model::uid::{Uid, UidValidity};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,12 +28,19 @@ pub struct Observed {
 pub struct MailboxState {
     /// The words of CAPABILITY after the sign-in, in upper case.
     pub capabilities: BTreeSet<String>,
+    /// What the server told of itself; only destinations are asked.
+    #[serde(default, skip_serializing_if = "crate::observed::is_nothing")]
+    pub told: Told,
     /// Personal namespace prefix and hierarchy separator, RFC 2342.
     pub namespace: Reading<Namespace>,
     /// Every folder that LIST names, by decoded path.
     pub folders: BTreeMap<FolderPath, Reading<FolderState>>,
     /// The quota root of the INBOX, RFC 9208; absent when the server has none.
     pub quota: Reading<Quota>,
+}
+
+fn is_nothing(told: &Told) -> bool {
+    *told == Told::default()
 }
 
 /// The personal namespace, RFC 2342.

@@ -13,8 +13,14 @@ mod adoption;
 mod books;
 #[path = "end_to_end/compared.rs"]
 mod compared;
+#[path = "end_to_end/cyrus.rs"]
+mod cyrus;
+#[path = "end_to_end/exchange_profile.rs"]
+mod exchange_profile;
 #[path = "end_to_end/ferry.rs"]
 mod ferry;
+#[path = "end_to_end/folder_names.rs"]
+mod folder_names;
 #[path = "end_to_end/kills.rs"]
 mod kills;
 #[path = "end_to_end/lane.rs"]

@@ -49,6 +49,35 @@ need_packages() (
     fi
 )
 
+# Cyrus beside Dovecot: Debian's cyrus-imapd conflicts with dovecot-imapd over who is the
+# machine's IMAP server, so that one package is unpacked below DIRECTORY and not installed; the
+# rest of Cyrus comes from cyrus-common. msmtp-mta is the smallest package that satisfies its wish
+# for a mail transport agent, and runs nothing. Names what it made in DIRECTORY/cyrus.
+need_cyrus() (
+    local directory=$1
+    need_packages /usr/lib/cyrus/bin/master=cyrus-common /usr/sbin/sendmail=msmtp-mta \
+        /usr/sbin/saslpasswd2=sasl2-bin || exit 1
+    [ -x "$directory/cyrus/usr/lib/cyrus/bin/imapd" ] && exit 0
+    local wanted
+    # The same version as the rest, or they do not fit together.
+    wanted=$(dpkg-query -W -f '${Version}' cyrus-common) || exit 1
+    mkdir -p "$directory" || exit 1
+    local fresh
+    fresh=$(mktemp -d "$directory/cyrus.XXXXXX") || exit 1
+    trap 'rm -rf "$fresh"' EXIT
+    echo "unpacking cyrus-imapd $wanted beside Dovecot (nothing is installed)"
+    # apt-get hands over to an account of its own, which must be able to write there.
+    chmod 777 "$fresh" || exit 1
+    if ! (cd "$fresh" && apt-get -q download "cyrus-imapd=$wanted") </dev/null >"$fresh/said" 2>&1; then
+        cat "$fresh/said" >&2
+        echo "error: apt-get could not download cyrus-imapd $wanted; its words are above" >&2
+        exit 1
+    fi
+    dpkg-deb -x "$fresh"/cyrus-imapd_*.deb "$fresh/root" || exit 1
+    chmod -R a+rX "$fresh/root" || exit 1
+    rm -rf "$directory/cyrus" && mv "$fresh/root" "$directory/cyrus"
+)
+
 # What both users of this file need. named and dovecot live in /usr/sbin, which ordinary users do
 # not have in PATH.
 need_servers() {

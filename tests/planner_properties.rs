@@ -102,6 +102,7 @@ fn mailbox(names: &[&str], seen: &[Seen], base: u32) -> Reading<MailboxState> {
         .filter_map(|((name, seen), number)| Some((path(name), reading(*seen, name, number)?)))
         .collect();
     Reading::Present(MailboxState {
+        told: mailferry::model::server::Told::default(),
         capabilities: BTreeSet::new(),
         namespace: Reading::Absent,
         folders,

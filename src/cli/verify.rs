@@ -8,7 +8,6 @@ use crate::cli::signals::Signals;
 use crate::cli::wiring::{Mode, World};
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
-use crate::copy::window::MESSAGES;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::Listener;
 use crate::executor::owner::Held;
@@ -108,12 +107,7 @@ fn desk(
         listener: Arc::clone(listener),
         clock: Arc::clone(&world.clock),
         cancel: signals.cancel.clone(),
-        policy: Policy {
-            message_size: world.desired.destination.message_size.map(|size| size.0),
-            transforms: world.desired.folders.transforms.clone(),
-            quiet: Duration::ZERO,
-            window_start: MESSAGES,
-        },
+        policy: Policy { quiet: Duration::ZERO },
         progress: Arc::new(MailboxProgress::new(
             mailbox.clone(),
             Arc::clone(listener),

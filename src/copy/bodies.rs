@@ -1,13 +1,14 @@
 //! Reads bodies for their digests alone, a chunk at a time.
 
 use crate::imap::{Bodies, BodyEvent, ImapError};
+use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
-use crate::message::transform::{Transform, Transformer};
+use crate::message::transform::{Recipe, Rehearsal, Transform};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::uid::Uid;
 
 /// What one reading of a body tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Read {
     /// The message.
     pub uid: Uid,
@@ -19,6 +20,10 @@ pub struct Read {
     pub sent_size: u64,
     /// What the octets hold.
     pub traits: Traits,
+    /// How the transforms are done again.
+    pub recipe: Recipe,
+    /// Why the transforms do not make the message fit; only for those that it needs.
+    pub impossible: Option<Refusal>,
 }
 
 /// Reads bodies and digests them, as they are and as `transforms` make them.
@@ -39,31 +44,38 @@ impl Digester {
     /// passed over: who asked for them finds that they are missing.
     pub async fn next(&mut self) -> Result<Option<Read>, ImapError> {
         let mut hasher = Hasher::new();
-        let mut sent = Hasher::new();
         let mut scanner = Scanner::new();
-        let mut transformer = Transformer::new(&self.transforms);
-        let mut sent_size = 0;
+        let mut sent = (!self.transforms.is_empty()).then(|| Rehearsal::new(&self.transforms));
         while let Some(event) = self.bodies.next().await? {
             match event {
                 BodyEvent::Start { .. } | BodyEvent::Missing { .. } => {}
                 BodyEvent::Chunk(chunk) => {
                     hasher.update(&chunk);
                     scanner.feed(&chunk);
-                    let changed = transformer.feed(&chunk);
-                    sent_size += changed.len() as u64;
-                    sent.update(&changed);
+                    if let Some(sent) = &mut sent {
+                        sent.feed(&chunk);
+                    }
                 }
                 BodyEvent::End { uid } => {
-                    let end = transformer.finish();
-                    sent_size += end.len() as u64;
-                    sent.update(&end);
-                    return Ok(Some(Read {
+                    let (digest, traits) = (hasher.finish(), scanner.finish());
+                    let mut read = Read {
                         uid,
-                        digest: hasher.finish(),
-                        sent_digest: sent.finish(),
-                        sent_size,
-                        traits: scanner.found(),
-                    }));
+                        digest,
+                        sent_digest: digest,
+                        sent_size: traits.octets,
+                        traits,
+                        recipe: Recipe::default(),
+                        impossible: None,
+                    };
+                    if let Some(sent) = sent.map(Rehearsal::finish)
+                        && self.transforms.iter().any(|transform| transform.is_needed(&traits))
+                    {
+                        read.sent_digest = sent.digest;
+                        read.sent_size = sent.size;
+                        read.recipe = sent.recipe;
+                        read.impossible = sent.impossible;
+                    }
+                    return Ok(Some(read));
                 }
             }
         }

@@ -7,7 +7,6 @@ use crate::executor::event::{Event, Listener};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
 use crate::ports::ledger::{FolderKey, Ledger, MessageRow};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -26,26 +25,19 @@ pub struct Desk {
     pub clock: Arc<dyn Clock>,
     /// Ends the run after what is in flight.
     pub cancel: CancellationToken,
-    /// What the destination and the migration plan allow.
+    /// How carefully it goes.
     pub policy: Policy,
     /// Numbers of the mailbox in this run.
     pub progress: Arc<MailboxProgress>,
 }
 
-/// What may be sent, and how.
+/// How carefully a run goes.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Octets of the largest message that the destination takes.
-    pub message_size: Option<u64>,
-    /// Names of the transforms that may be applied.
-    pub transforms: BTreeSet<String>,
     /// How long a destination folder must stand still before an unanswered APPEND counts as not
     /// done. A server goes on executing what was in its socket buffer when we died: without
     /// a wait, 39 kills left 220 doubles, with it none.
     pub quiet: Duration,
-    /// Messages that may be in flight on a fresh connection to the destination; it doubles each
-    /// round trip until the first sign of trouble, up to [`crate::copy::window::MESSAGES`].
-    pub window_start: usize,
 }
 
 impl Desk {

@@ -15,6 +15,7 @@ use crate::imap::{Connection, Selected, SourceConnection};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, Pass};
+use crate::profile::target::Target;
 use std::time::Duration;
 
 /// Rounds in a row that may fail without a single message moving on.
@@ -51,6 +52,7 @@ pub(super) struct Open<'a> {
     pub(super) destination_name: &'a RawName,
     pub(super) from: Selected,
     pub(super) to: Selected,
+    pub(super) target: Target,
 }
 
 impl FolderCopy<'_> {
@@ -177,7 +179,8 @@ impl FolderCopy<'_> {
             .examine(source_name)
             .await
             .map_err(|error| Stop::from_imap(&error, &from_object))?;
-        let to = destination
+        let target = destination.target(self.accounts);
+        let mut to = destination
             .connection
             .select(destination_name)
             .await
@@ -196,7 +199,8 @@ impl FolderCopy<'_> {
                 .hint("Give the destination user the right to insert messages, then apply again."),
             ));
         }
-        Ok(Open { source, destination, source_name, destination_name, from, to })
+        to.permanent_flags = target.profile.permanent(&to.permanent_flags);
+        Ok(Open { source, destination, source_name, destination_name, from, to, target })
     }
 }
 

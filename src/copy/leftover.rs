@@ -10,7 +10,6 @@ use crate::copy::tally::Tally;
 use crate::copy::{inventory, reasons};
 use crate::error::{Class, Retry};
 use crate::imap::{ImapError, SequenceSet};
-use crate::message::transform::Transform;
 use crate::model::uid::Uid;
 use crate::ports::ledger::MessageState;
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,11 +148,7 @@ impl FolderCopy<'_> {
             .fetch_bodies(&SequenceSet::from_uids(uids.iter().copied()))
             .await
             .map_err(failed)?;
-        let allowed: Vec<Transform> = Transform::ALL
-            .into_iter()
-            .filter(|transform| self.desk.policy.transforms.contains(transform.name()))
-            .collect();
-        let mut digester = Digester::new(bodies, &allowed);
+        let mut digester = Digester::new(bodies, &way.target.rules.transforms());
         while let Some(read) = digester.next().await.map_err(failed)? {
             first.insert(read.uid, read);
         }

@@ -7,7 +7,9 @@ use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
 use crate::model::folder::{FolderPath, RawName};
+use crate::model::server::Told;
 use crate::observed::Namespace;
+use crate::profile::target::Target;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -24,6 +26,16 @@ pub struct Line<C> {
     /// Prefix and separator for new names.
     pub namespace: Namespace,
     window: OnceLock<Window>,
+    /// What the server told of itself; only a destination is asked.
+    pub told: Told,
+}
+
+impl Line<Connection> {
+    /// Returns what holds for this destination.
+    pub fn target(&self, accounts: &Accounts) -> Target {
+        let capabilities = self.connection.capabilities();
+        accounts.destination_side().target(Some(&self.told), capabilities)
+    }
 }
 
 impl<C> Line<C> {
@@ -141,7 +153,7 @@ pub async fn source(
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
     let folders = by_path(entries, &namespace, &object)?;
-    Ok(Line { folders, connection, namespace, window: OnceLock::new() })
+    Ok(Line { folders, connection, namespace, window: OnceLock::new(), told: Told::default() })
 }
 
 /// Opens the destination of a mailbox and lists its folders.
@@ -152,11 +164,18 @@ pub async fn destination(
     let connection = accounts.destination(mailbox).await?;
     let object = Object::mailbox("destination", &mailbox.destination);
     let failed = |error| catalogue::imap(&error, &object);
-    let entries = connection.list().await.map_err(failed)?;
+    // Asked together, so that they cost the time of one question.
+    let (entries, identity) = tokio::join!(connection.list(), connection.identity());
+    let entries = entries.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
     let folders = by_path(entries, &namespace, &object)?;
-    Ok(Line { folders, connection, namespace, window: OnceLock::new() })
+    let append_limit = match folders.get(&FolderPath::inbox()) {
+        Some(inbox) => connection.append_limit(&inbox.name).await.map_err(failed)?,
+        None => None,
+    };
+    let told = Told { identity: identity.map_err(failed)?, append_limit };
+    Ok(Line { connection, folders, namespace, window: OnceLock::new(), told })
 }
 
 /// The namespace of a server that does not tell one: no prefix, and LIST's separator.

@@ -27,13 +27,14 @@ impl FolderCopy<'_> {
             destination: &open.destination.connection,
             name: open.destination_name,
             permanent: &open.to.permanent_flags,
+            target: &open.target,
             key: &key,
             validity: open.from.uid_validity,
             source_object: &source_object,
             destination_object: &destination_object,
             // Where messages were refused, more of it is expected.
             window: open.destination.window(if memory.suspects.is_empty() {
-                self.desk.policy.window_start
+                usize::from(open.target.profile.window)
             } else {
                 1
             }),
@@ -77,16 +78,14 @@ impl FolderCopy<'_> {
         let (key, validity) = (self.source_key(), way.validity);
         let rows = self.desk.ledger(move |ledger| ledger.rows(&key, validity, from, PAGE)).await?;
         let next = rows.last().map(|row| Uid(row.listed.uid.0.saturating_add(1)));
-        let limit = self.desk.policy.message_size;
+        let limit = way.target.message_size;
         let mut too_large = Vec::new();
         let mut pending = Vec::new();
         let mut lifted = Vec::new();
         for row in rows.into_iter().filter(|row| !row.vanished) {
             let wanted = match &row.state {
                 MessageState::Pending => true,
-                MessageState::Excepted(reason) => {
-                    reasons::may_be_lifted(reason, &self.desk.policy.transforms)
-                }
+                MessageState::Excepted(reason) => reasons::may_be_lifted(reason, &way.target.rules),
                 _ => false,
             };
             if !wanted {

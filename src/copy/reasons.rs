@@ -3,8 +3,8 @@
 
 use crate::catalogue;
 use crate::imap::ImapError;
+use crate::message::rules::{Refusal, Rules};
 use crate::model::size::Size;
-use std::collections::BTreeSet;
 
 /// Prefix of messages above the destination's size limit.
 const TOO_LARGE: &str = "too-large";
@@ -17,9 +17,27 @@ pub fn too_large(size: u64, limit: u64) -> String {
     format!("{TOO_LARGE}: {} is above the destination's limit of {}", Size(size), Size(limit))
 }
 
-/// It needs a transform that the migration plan does not allow.
-pub fn needs(transform: &str) -> String {
-    format!("{NEEDS} {transform}")
+/// Prefix of messages that a transform cannot make fit.
+const CANNOT: &str = "cannot-change";
+
+/// Prefix of messages with a header that the destination refuses.
+const INVALID_HEADER: &str = "invalid-header";
+
+/// It cannot be sent as it is, and nothing that is allowed changes that.
+pub fn unfit(refusal: Refusal) -> String {
+    match refusal {
+        Refusal::NotAllowed(transform) => format!(
+            "{NEEDS} {}: it holds {}, which the destination cannot take",
+            transform.name(),
+            transform.mends()
+        ),
+        Refusal::Empty => "empty: it has no octet, and no server stores that".to_owned(),
+        Refusal::InvalidHeader => format!(
+            "{INVALID_HEADER}: a line of its header has no field name, and the destination \
+             refuses that"
+        ),
+        Refusal::Impossible(transform, why) => format!("{CANNOT} {transform}: {why}"),
+    }
 }
 
 /// The destination refused it twice, the second time alone on a fresh connection.
@@ -43,12 +61,18 @@ pub fn no_body() -> String {
     "no-body: the source lists the message and gives no content for it".to_owned()
 }
 
-/// Tells whether a change of the migration plan may have freed the message: it is looked at again.
-/// Whether the size limit was raised, the caller knows.
-pub fn may_be_lifted(reason: &str, transforms: &BTreeSet<String>) -> bool {
+/// Tells whether a change of the migration plan or of the destination may have freed the message:
+/// it is looked at again. Whether the size limit was raised, the caller knows.
+pub fn may_be_lifted(reason: &str, rules: &Rules) -> bool {
     let class = class(reason);
-    class == TOO_LARGE
-        || class.strip_prefix(NEEDS).is_some_and(|name| transforms.contains(name.trim_start()))
+    let (kind, name) = class.split_once(' ').unwrap_or((class, ""));
+    match kind {
+        TOO_LARGE => true,
+        INVALID_HEADER => rules.lifts(INVALID_HEADER),
+        NEEDS => rules.lifts(name),
+        CANNOT => !rules.needs(name),
+        _ => false,
+    }
 }
 
 /// Returns the stable first words of a reason, for counting.
@@ -68,12 +92,22 @@ mod tests {
 
     #[test]
     fn a_message_is_looked_at_again_only_when_its_transform_is_allowed_now() {
-        let reason = format!("{}: it holds NUL octets", needs("nul-octets"));
-        let allowed = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        assert!(may_be_lifted(&reason, &allowed(&["line-ends", "nul-octets"])));
-        assert!(!may_be_lifted(&reason, &allowed(&["line-ends"])));
-        assert!(may_be_lifted(&too_large(2, 1), &allowed(&[])));
+        use crate::message::transform::Transform;
+        let reason = unfit(Refusal::NotAllowed(Transform::NulOctets));
+        let rules = |names: &[&str]| {
+            let allowed = names.iter().map(|&name| name.to_owned()).collect();
+            Rules::new(&[Transform::NulOctets, Transform::LineEnds], Some(&allowed))
+        };
+        assert!(may_be_lifted(&reason, &rules(&["line-ends", "nul-octets"])));
+        assert!(!may_be_lifted(&reason, &rules(&["line-ends"])));
+        assert!(may_be_lifted(&too_large(2, 1), &rules(&[])));
         let no = ImapError::Invalid { what: "NO".to_owned() };
-        assert!(!may_be_lifted(&refused(&no), &allowed(&["line-ends"])));
+        assert!(!may_be_lifted(&refused(&no), &rules(&["line-ends"])));
+        let header = unfit(Refusal::InvalidHeader);
+        assert!(may_be_lifted(&header, &rules(&[])));
+        assert!(!may_be_lifted(&header, &rules(&[]).without_invalid_headers()));
+        let impossible = unfit(Refusal::Impossible("nul-octets", "x"));
+        assert!(!may_be_lifted(&impossible, &rules(&["nul-octets"])));
+        assert!(may_be_lifted(&impossible, &Rules::new(&[], None)));
     }
 }

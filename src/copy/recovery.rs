@@ -10,7 +10,8 @@ use crate::copy::matching::{self, Candidate, Keys, Mark, Unsettled};
 use crate::copy::stop::Stop;
 use crate::executor::event::Event;
 use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
-use crate::message::transform::{self, Transform};
+use crate::message::rules::Rules;
+use crate::message::transform::Transform;
 use crate::model::digest::Digest;
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::RawName;
@@ -45,6 +46,8 @@ pub struct Search<'a> {
     pub validity: UidValidity,
     /// What it can store.
     pub permanent: &'a PermanentFlags,
+    /// What was changed on the way to it.
+    pub rules: &'a Rules,
     /// Source folders whose pending messages may be there, with their present UIDVALIDITY.
     pub sources: Vec<(FolderKey, RawName, UidValidity)>,
     /// UIDs below are not looked at.
@@ -120,7 +123,7 @@ impl Search<'_> {
                 stored_flags: stored,
                 source_flags: row.listed.flags.clone(),
                 internal_date: candidate.date.clone(),
-                transforms: applied(read, &self.transforms()),
+                transforms: applied(read, self.rules),
                 adopted,
                 elsewhere: None,
             };
@@ -156,13 +159,6 @@ impl Search<'_> {
             Some((*key, Mark { digest: read.sent_digest, second, flags }))
         };
         reads.iter().filter_map(mark).collect()
-    }
-
-    fn transforms(&self) -> Vec<Transform> {
-        Transform::ALL
-            .into_iter()
-            .filter(|transform| self.desk.policy.transforms.contains(transform.name()))
-            .collect()
     }
 
     /// Adds flags, one command for all messages that lack the same.
@@ -364,7 +360,7 @@ impl Search<'_> {
                     .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
                     .await
                     .map_err(failed)?;
-                let mut digester = Digester::new(bodies, &self.transforms());
+                let mut digester = Digester::new(bodies, &self.rules.transforms());
                 while let Some(read) = digester.next().await.map_err(failed)? {
                     reads.insert((index, read.uid), read);
                 }
@@ -387,12 +383,8 @@ fn their_marks(
     digests.iter().map(mark).collect()
 }
 
-/// The transforms among `allowed` that changed something.
-fn applied(read: &Read, allowed: &[Transform]) -> Vec<String> {
-    let names = allowed.iter().map(|transform| transform.name().to_owned()).collect();
-    transform::needed(&read.traits, &names)
-        .unwrap_or_default()
-        .iter()
-        .map(|transform| transform.name().to_owned())
-        .collect()
+/// The transforms that changed something; none where nothing could be sent.
+fn applied(read: &Read, rules: &Rules) -> Vec<String> {
+    let needed = rules.needed(&read.traits).unwrap_or_default();
+    needed.into_iter().map(Transform::label).collect()
 }

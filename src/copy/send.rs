@@ -5,6 +5,7 @@ use crate::copy::acks::{self, Answers, InFlight};
 use crate::copy::batches;
 use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
+use crate::copy::reasons;
 use crate::copy::stop::Stop;
 use crate::copy::window::{Place, Window};
 use crate::error::Class;
@@ -14,14 +15,16 @@ use crate::imap::{
     SourceConnection,
 };
 use crate::message::date;
+use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
-use crate::message::transform::{self, Transform, Transformer};
+use crate::message::transform::{Transform, Transformer};
 use crate::model::digest::Digest;
-use crate::model::flags::PermanentFlags;
+use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::RawName;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use crate::profile::target::Target;
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
@@ -47,6 +50,8 @@ pub struct Way<'a> {
     pub name: &'a RawName,
     /// What the destination folder can store.
     pub permanent: &'a PermanentFlags,
+    /// What holds for the destination.
+    pub target: &'a Target,
     /// The source folder.
     pub key: &'a FolderKey,
     /// Its UIDVALIDITY.
@@ -261,12 +266,23 @@ impl Way<'_> {
         flights: &mpsc::UnboundedSender<InFlight>,
         round: &mut Round,
     ) -> Result<(), Stop> {
-        let mut scanner = Scanner::new();
-        scanner.feed(&octets);
-        let Some(transforms) = self.allowed(row, &scanner.found(), round).await? else {
+        let scan = |octets: &[u8]| {
+            let mut scanner = Scanner::new();
+            scanner.feed(octets);
+            scanner.finish()
+        };
+        let Some(transforms) = self.allowed(row, &scan(&octets), round).await? else {
             return Ok(());
         };
-        let sent = Transformer::whole(&transforms, &octets);
+        let sent = match Transformer::whole(&transforms, &octets) {
+            Ok(sent) => sent,
+            Err(refusal) => return self.stays(row, reasons::unfit(refusal), round).await,
+        };
+        let traits = scan(&sent);
+        if let Some(reason) = self.still_unfit(&traits, &transforms) {
+            return self.stays(row, reason, round).await;
+        }
+        let literal8 = self.target.rules.is_literal8(&traits);
         let copied = self.copied(
             row,
             (Digest::of(&octets), Digest::of(&sent), sent.len() as u64),
@@ -277,7 +293,8 @@ impl Way<'_> {
         if round.halt.is_cancelled() || self.destination.is_worn() {
             return Ok(());
         }
-        self.append(row, copied, AppendBody::Whole(sent), place, flights, round).await
+        let body = if literal8 { AppendBody::Binary(sent) } else { AppendBody::Whole(sent) };
+        self.append(row, copied, body, place, flights, round).await
     }
 
     async fn append(
@@ -338,19 +355,49 @@ impl Way<'_> {
         transforms: &[Transform],
         internal_date: Option<InternalDate>,
     ) -> Copied {
-        let (stored_flags, _) = row.listed.flags.storable(self.permanent);
+        let (stored_flags, source_flags) = self.flags(row);
         Copied {
             destination: None,
             source_digest,
             sent_digest,
             size,
             stored_flags,
-            source_flags: row.listed.flags.clone(),
+            source_flags,
             internal_date,
-            transforms: transforms.iter().map(|transform| transform.name().to_owned()).collect(),
+            transforms: transforms.iter().map(|transform| transform.label()).collect(),
             adopted: false,
             elsewhere: None,
         }
+    }
+
+    /// Returns the flags that go with APPEND, and those of the source that they stand for. What
+    /// the destination forgets at APPEND is in neither, so that it counts as changed and follows
+    /// by STORE.
+    pub(super) fn flags(&self, row: &MessageRow) -> (Flags, Flags) {
+        let (storable, _) = row.listed.flags.storable(self.permanent);
+        let (first, later) = self.target.profile.at_append(&storable);
+        (first, row.listed.flags.minus(&later))
+    }
+
+    /// Says why a changed message may not go out after all.
+    pub(super) fn still_unfit(&self, sent: &Traits, transforms: &[Transform]) -> Option<String> {
+        if let Some(limit) = self.target.message_size.filter(|&limit| sent.octets > limit) {
+            return Some(reasons::too_large(sent.octets, limit));
+        }
+        let last = transforms.last().filter(|_| self.target.rules.forbids_whole(sent))?;
+        let why = "it needs more than the change can do";
+        Some(reasons::unfit(Refusal::Impossible(last.name(), why)))
+    }
+
+    /// Records that a message stays behind.
+    pub(super) async fn stays(
+        &self,
+        row: &MessageRow,
+        reason: String,
+        round: &mut Round,
+    ) -> Result<(), Stop> {
+        round.excepted += 1;
+        self.except(&[(row.listed.uid, reason)]).await
     }
 
     /// Returns the transforms that a message needs; excepts it when one is not allowed.
@@ -360,16 +407,10 @@ impl Way<'_> {
         traits: &Traits,
         round: &mut Round,
     ) -> Result<Option<Vec<Transform>>, Stop> {
-        match transform::needed(traits, &self.desk.policy.transforms) {
+        match self.target.rules.needed(traits) {
             Ok(transforms) => Ok(Some(transforms)),
-            Err(transform) => {
-                let reason = format!(
-                    "{}: it holds {}, which the destination cannot take",
-                    crate::copy::reasons::needs(transform.name()),
-                    transform.mends()
-                );
-                self.except(&[(row.listed.uid, reason)]).await?;
-                round.excepted += 1;
+            Err(refusal) => {
+                self.stays(row, reasons::unfit(refusal), round).await?;
                 Ok(None)
             }
         }

@@ -3,12 +3,14 @@
 use crate::catalogue;
 use crate::copy::acks::InFlight;
 use crate::copy::bodies::Read;
+use crate::copy::reasons;
 use crate::copy::send::{Round, Way};
 use crate::copy::stop::Stop;
 use crate::copy::window::Window;
 use crate::imap::{AppendBody, Bodies, BodyEvent, ImapError};
-use crate::message::scan::Scanner;
-use crate::message::transform::{Transform, Transformer};
+use crate::message::rules::Refusal;
+use crate::message::scan::{Scanner, Traits};
+use crate::message::transform::Transformer;
 use crate::model::digest::{Digest, Hasher};
 use crate::model::uid::Uid;
 use crate::ports::ledger::MessageRow;
@@ -39,27 +41,43 @@ impl Way<'_> {
             },
             None => Vec::new(),
         };
+        let reason = known.and_then(|read| self.unfit(read));
+        if let Some(reason) = reason {
+            self.stays(row, reason, round).await?;
+            return self.pass_over(bodies).await;
+        }
+        let literal8 = known.is_some_and(|read| {
+            // The transforms leave NUL in the body where a literal8 carries it.
+            let body_only = Traits { nul: read.traits.nul - read.traits.header_nul, ..read.traits };
+            self.target.rules.is_literal8(&body_only)
+        });
         let sent_size = known.map_or(size, |read| read.sent_size);
         let place = window.enter(sent_size, || self.room()).await;
         if round.halt.is_cancelled() || self.destination.is_worn() {
             return self.pass_over(bodies).await;
         }
         let (chunks, receiver) = mpsc::channel(4);
-        let (flags, _) = row.listed.flags.storable(self.permanent);
+        let (flags, _) = self.flags(row);
         let date = row.listed.internal_date.clone();
-        let append = self.destination.append(
-            self.name,
-            &flags,
-            date.as_ref(),
-            sent_size,
-            AppendBody::Stream(receiver),
-        );
-        let feed = self.feed(bodies, &transforms, chunks);
+        let body = if literal8 {
+            AppendBody::BinaryStream(receiver)
+        } else {
+            AppendBody::Stream(receiver)
+        };
+        let append = self.destination.append(self.name, &flags, date.as_ref(), sent_size, body);
+        let recipe = known.map(|read| read.recipe.clone()).unwrap_or_default();
+        let feed = self.feed(bodies, Transformer::new(&transforms, &recipe), literal8, chunks);
         let (answer, fed) = tokio::join!(append, feed);
         // Until the literal is whole, a broken body breaks the destination's line as well.
         round.owed |= fed.as_ref().map_or(true, Option::is_none);
         let Some((digest, sent_digest)) = fed? else {
-            round.to_read_first.insert(uid);
+            if known.is_some() {
+                let why = "it needs more than the change can do";
+                let name = transforms.last().map_or("nothing", |transform| transform.name());
+                self.stays(row, reasons::unfit(Refusal::Impossible(name, why)), round).await?;
+            } else {
+                round.to_read_first.insert(uid);
+            }
             return Err(Stop::Again(
                 catalogue::imap(
                     &ImapError::Protocol {
@@ -79,12 +97,12 @@ impl Way<'_> {
     async fn feed(
         &self,
         bodies: &mut Bodies,
-        transforms: &[Transform],
+        mut transformer: Transformer,
+        literal8: bool,
         chunks: mpsc::Sender<Bytes>,
     ) -> Result<Option<(Digest, Digest)>, Stop> {
         let (mut hasher, mut sent) = (Hasher::new(), Hasher::new());
         let mut scanner = Scanner::new();
-        let mut transformer = Transformer::new(transforms);
         // The last chunk is held back until it is known that nothing is wrong with the end.
         let mut held: Option<Bytes> = None;
         loop {
@@ -93,8 +111,7 @@ impl Way<'_> {
                     hasher.update(&chunk);
                     let chunk = transformer.feed(&chunk);
                     scanner.feed(&chunk);
-                    let found = scanner.found();
-                    if found.nul > 0 || found.bare_lf > 0 {
+                    if self.may_not_go(&scanner.found(), literal8) {
                         return Ok(None);
                     }
                     sent.update(&chunk);
@@ -106,7 +123,9 @@ impl Way<'_> {
                 Some(BodyEvent::End { .. }) => {
                     let end = transformer.finish();
                     scanner.feed(&end);
-                    if scanner.found().ends_in_cr {
+                    let found = scanner.finish();
+                    if self.may_not_go(&found, literal8) || self.target.rules.forbids_whole(&found)
+                    {
                         return Ok(None);
                     }
                     sent.update(&end);
@@ -120,6 +139,21 @@ impl Way<'_> {
                 }
             }
         }
+    }
+
+    /// Tells whether octets that are on their way may not go out.
+    fn may_not_go(&self, found: &Traits, literal8: bool) -> bool {
+        // What a plain literal may not carry, RFC 3501 section 4.3.
+        self.target.rules.forbids(found) || (found.nul > 0 && !literal8)
+    }
+
+    /// Says why a message that was read once may not go out.
+    fn unfit(&self, read: &Read) -> Option<String> {
+        if let Some(refusal) = read.impossible {
+            return Some(reasons::unfit(refusal));
+        }
+        let limit = self.target.message_size.filter(|&limit| read.sent_size > limit)?;
+        Some(reasons::too_large(read.sent_size, limit))
     }
 
     async fn pass_over(&self, bodies: &mut Bodies) -> Result<(), Stop> {

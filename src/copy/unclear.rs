@@ -195,6 +195,7 @@ impl SearchOwner<'_> {
             folder: &self.folder,
             validity: self.open.to.uid_validity,
             permanent: &self.open.to.permanent_flags,
+            rules: &self.open.target.rules,
             sources: self.sources,
             from: self.from,
             quiet: self.quiet,

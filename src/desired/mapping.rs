@@ -3,6 +3,7 @@
 use super::{FolderPolicy, Mapped, Pattern};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
+use crate::profile::names::Names;
 
 /// Stands for a `/` inside of a component while patterns are matched; private use, so that no
 /// folder's name holds it.
@@ -51,12 +52,27 @@ impl Pattern {
 }
 
 impl FolderPolicy {
-    /// Says where a folder of the source goes.
+    /// Says where a folder of the source goes at a destination with such names.
     ///
     /// The first that applies: the exclusions, the folder's own entry in `map`, its special use,
     /// the nearest folder above in `map`, the rules, else the same path; characters that the
-    /// destination cannot store are replaced last.
+    /// destination cannot store are replaced last, first as the migration plan says and then as
+    /// its profile does.
     pub fn map(
+        &self,
+        path: &FolderPath,
+        special_use: Option<SpecialUse>,
+        mailbox_excludes: &[Pattern],
+        names: &Names,
+    ) -> Mapped {
+        match self.wanted(path, special_use, mailbox_excludes) {
+            Mapped::To { path, position } => Mapped::To { path: names.fitted(&path), position },
+            other => other,
+        }
+    }
+
+    /// Says where a folder goes before the destination's profile has its say.
+    pub fn wanted(
         &self,
         path: &FolderPath,
         special_use: Option<SpecialUse>,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::desired::FolderRule;
+use crate::profile::names::Names;
 
 fn at(line: u32) -> Position {
     Position { file: "plan.yaml".to_owned(), line, column: 1 }
@@ -30,7 +31,7 @@ fn policy() -> FolderPolicy {
 }
 
 fn mapped(policy: &FolderPolicy, from: &str, special_use: Option<SpecialUse>) -> String {
-    match policy.map(&path(from), special_use, &[]) {
+    match policy.map(&path(from), special_use, &[], &Names::ANY) {
         Mapped::To { path, .. } => path.to_string(),
         Mapped::Excluded { position } => format!("excluded {}", position.line),
         Mapped::Invalid { reason, .. } => format!("invalid: {reason}"),
@@ -60,7 +61,7 @@ fn the_first_that_applies_says_where_a_folder_goes() {
 
 #[test]
 fn the_place_of_the_rule_is_told() {
-    let to = |from: &str| match policy().map(&path(from), None, &[]) {
+    let to = |from: &str| match policy().map(&path(from), None, &[], &Names::ANY) {
         Mapped::To { position, .. } => position.map(|position| position.line),
         other => panic!("{other:?}"),
     };
@@ -73,9 +74,9 @@ fn the_place_of_the_rule_is_told() {
 fn a_mailbox_excludes_more() {
     let own = [Pattern::new("inbox/Lists/*", at(9)).unwrap()];
     let excluded = Mapped::Excluded { position: at(9) };
-    assert_eq!(policy().map(&path("INBOX/Lists/a"), None, &own), excluded);
-    assert_ne!(policy().map(&path("INBOX/Lists/a/b"), None, &own), excluded);
-    assert_ne!(policy().map(&path("INBOX/Lists"), None, &own), excluded);
+    assert_eq!(policy().map(&path("INBOX/Lists/a"), None, &own, &Names::ANY), excluded);
+    assert_ne!(policy().map(&path("INBOX/Lists/a/b"), None, &own, &Names::ANY), excluded);
+    assert_ne!(policy().map(&path("INBOX/Lists"), None, &own, &Names::ANY), excluded);
 }
 
 #[test]

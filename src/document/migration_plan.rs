@@ -83,6 +83,9 @@ pub(super) struct Source {
 pub(super) struct Destination {
     /// The product.
     pub(super) product: Field<DestinationProduct>,
+    /// What the server is, when it does not tell or tells something else: decides what it takes,
+    /// what is changed for it and how folders are named there.
+    pub(super) profile: Field<DestinationProfile>,
     /// The IMAP server.
     pub(super) imap: Field<Imap>,
     /// One log-in for all mailboxes, where the server has such a thing.
@@ -109,6 +112,20 @@ pub(super) enum SourceProduct {
 pub(super) enum DestinationProduct {
     /// Any IMAP server.
     Imap,
+}
+
+/// Servers whose habits are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DestinationProfile {
+    /// Dovecot.
+    Dovecot,
+    /// Cyrus IMAP.
+    Cyrus,
+    /// Exchange Online, from published facts.
+    ExchangeOnline,
+    /// Another server.
+    Generic,
 }
 
 /// An IMAP server.
@@ -206,9 +223,9 @@ pub(super) struct Folders {
     pub(super) exclude: Field<Items<String>>,
     /// What happens at the destination to messages that vanish at the source.
     pub(super) deletions: Field<Deletions>,
-    /// Changes that may be made to a message that the destination could not take as it is; both
-    /// `line-ends` and `nul-octets` when left out, because IMAP can carry neither. With `[]` no
-    /// message is changed: those that would need it stay behind.
+    /// Changes that may be made to a message that the destination could not take as it is; what
+    /// the destination's profile needs when left out. One that it does not need is never made.
+    /// With `[]` no message is changed: those that would need it stay behind.
     pub(super) transforms: Field<Items<Transform>>,
     /// Characters that the destination cannot store in a folder's name, with what replaces them.
     pub(super) characters: Field<Entries<String>>,
@@ -262,6 +279,11 @@ pub(super) enum Transform {
     LineEnds,
     /// A NUL octet becomes 0x80, as Dovecot stores it.
     NulOctets,
+    /// Raw 8-bit fields of the message's own header become encoded-words.
+    #[serde(rename = "8bit-headers")]
+    EightBitHeaders,
+    /// Parts with lines that are too long are encoded in base64; header lines are folded.
+    LongLines,
 }
 
 /// A mailbox, or a file with mailboxes.

@@ -3,7 +3,6 @@
 use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
-use crate::copy::window::MESSAGES;
 use crate::desired::Desired;
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
@@ -89,12 +88,7 @@ impl Run {
             listener: Arc::clone(&self.listener),
             clock: Arc::clone(&self.clock),
             cancel: self.cancel.clone(),
-            policy: Policy {
-                message_size: self.desired.destination.message_size.map(|size| size.0),
-                transforms: self.desired.folders.transforms.clone(),
-                quiet: QUIET,
-                window_start: MESSAGES,
-            },
+            policy: Policy { quiet: QUIET },
             progress: Arc::new(progress),
         };
         Some(MailboxRun::new(desk, Arc::clone(&self.accounts), mailbox, actions))

@@ -22,6 +22,10 @@ pub enum AppendBody {
     /// Bit by bit. The command ends when the sender is dropped; the connection is dropped instead
     /// when that comes too early, or when an octet too many comes.
     Stream(Receiver<Bytes>),
+    /// All at once, as a literal8, RFC 3516 section 4.3, which may hold NUL.
+    Binary(Bytes),
+    /// Bit by bit, as a literal8.
+    BinaryStream(Receiver<Bytes>),
 }
 
 /// A message that was sent in full and not answered yet.
@@ -78,15 +82,22 @@ impl Connection {
             head.push_str("\" ");
         }
         quote::text(&mut parts, &head);
+        if matches!(body, AppendBody::Binary(_) | AppendBody::BinaryStream(_)) {
+            quote::text(&mut parts, "~");
+        }
         match body {
-            AppendBody::Whole(octets) if octets.len() as u64 == size => {
+            AppendBody::Whole(octets) | AppendBody::Binary(octets)
+                if octets.len() as u64 == size =>
+            {
                 parts.push(Part::Literal(octets));
             }
-            AppendBody::Whole(octets) => {
+            AppendBody::Whole(octets) | AppendBody::Binary(octets) => {
                 let what = format!("a message of {} octets was announced as {size}", octets.len());
                 return Err(ImapError::Invalid { what });
             }
-            AppendBody::Stream(body) => parts.push(Part::Stream { size, body }),
+            AppendBody::Stream(body) | AppendBody::BinaryStream(body) => {
+                parts.push(Part::Stream { size, body });
+            }
         }
         let link = &self.link;
         let limit = link.shared.timeouts.for_append(size);

@@ -7,6 +7,7 @@ pub mod connection;
 pub mod error;
 pub mod fetch;
 pub mod frame;
+mod identity;
 pub mod list;
 pub mod mailbox_name;
 pub mod select;

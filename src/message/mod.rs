@@ -3,5 +3,10 @@
 //! Pure: no I/O and no knowledge of servers.
 
 pub mod date;
+mod eight_bit_header;
+mod encoded_word;
+mod long_lines;
+mod mime_header;
+pub mod rules;
 pub mod scan;
 pub mod transform;

@@ -48,3 +48,25 @@ impl fmt::Display for Endpoint {
         write!(f, "{}:{}", self.host, self.port)
     }
 }
+
+/// What a server says of itself in answer to ID, RFC 2971.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The value of `name`, for example `Dovecot`.
+    pub name: String,
+    /// The value of `version`, when it tells one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+/// What a destination told about itself besides its capabilities.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// `None` when it does not answer ID, or tells no name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// Octets of the largest message for the INBOX, RFC 7889 section 4, where the limit is not
+    /// the same for every mailbox; else CAPABILITY has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub append_limit: Option<u64>,
+}

@@ -3,17 +3,18 @@
 use super::blocking;
 use crate::copy::reasons;
 use crate::error::Result;
+use crate::message::rules::Rules;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
 use crate::ports::ledger::{FolderKey, Ledger, Listed, MessageRow, MessageState};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What the destination takes, as the migration plan says.
+/// What the destination takes.
 #[derive(Debug)]
 pub(super) struct Limits {
     pub(super) size: Option<u64>,
-    pub(super) transforms: BTreeSet<String>,
+    pub(super) rules: Rules,
 }
 
 /// Counts a listing against the ledger, page by page, both in order of UID.
@@ -123,7 +124,7 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
             census.to_copy_bytes += listed.size;
         }
         Some((MessageState::Excepted(reason), _))
-            if !over && reasons::may_be_lifted(reason, &limits.transforms) =>
+            if !over && reasons::may_be_lifted(reason, &limits.rules) =>
         {
             census.to_copy += 1;
             census.to_copy_bytes += listed.size;

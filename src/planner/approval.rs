@@ -185,6 +185,7 @@ mod tests {
             unknown: Vec::new(),
             findings: Vec::new(),
             as_wanted: BTreeSet::new(),
+            profiles: BTreeMap::new(),
         }
     }
 

@@ -6,6 +6,7 @@ use super::mapping::Pair;
 use super::order::folder_key;
 use super::plan::WaitingOn;
 use super::{codes, guard};
+use crate::desired::Acknowledgement;
 use crate::model::folder::FolderPath;
 use crate::model::reading::Reading;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,8 +39,15 @@ struct Group {
 pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) -> Collisions {
     let mut found = Collisions::default();
     for group in groups(scope, pairs).into_values() {
-        let covers = covers(scope, &group);
+        let (covers, by_case) = covers(scope, &group);
         let Some(first) = group.spellings.first().filter(|_| !covers.is_empty()) else { continue };
+        // Where the destination holds both as one, accepting them would not make them two.
+        let acknowledged: &[Acknowledgement] = if by_case && scope.target.profile.names.ignores_case
+        {
+            &[]
+        } else {
+            &scope.desired.acknowledged
+        };
         let guard = guard::make(
             codes::COLLISION,
             format!("{}/{first}", scope.address),
@@ -48,7 +56,7 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) -
                 .to_owned(),
             covers,
             Some(&scope.wanted.position),
-            &scope.desired.acknowledged,
+            acknowledged,
         );
         found.0.extend(guard::wait(&guard).map(|on| (group.spellings, on)));
         drafts.guards.push(guard);
@@ -80,7 +88,7 @@ fn groups(scope: &Scope<'_>, pairs: &[Pair<'_>]) -> BTreeMap<String, Group> {
 
 /// Says what collides. It does not depend on which of the wanted folders exist already, so that
 /// creating one of them does not void an acknowledgement.
-fn covers(scope: &Scope<'_>, group: &Group) -> Vec<String> {
+fn covers(scope: &Scope<'_>, group: &Group) -> (Vec<String>, bool) {
     let mut covers = Vec::new();
     for (destination, sources) in &group.sources {
         if sources.len() > 1 && !scope.desired.folders.merge.contains(destination) {
@@ -94,13 +102,17 @@ fn covers(scope: &Scope<'_>, group: &Group) -> Vec<String> {
         group.strangers.iter().filter(|path| parents.contains(&path.parent())).collect();
     let missing = |path: &FolderPath| matches!(scope.standing(path), Standing::Missing);
     let joins = !strangers.is_empty() && group.spellings.iter().any(missing);
-    if parents.len() == 1 && (group.spellings.len() > 1 || joins) {
+    let names = &scope.target.profile.names;
+    let by_case = (names.ignores_case || names.may_ignore_case)
+        && parents.len() == 1
+        && (group.spellings.len() > 1 || joins);
+    if by_case {
         let mut shown: Vec<&FolderPath> = group.spellings.iter().chain(strangers).collect();
         shown.sort_by_cached_key(|path| folder_key(path));
         let shown: Vec<String> = shown.iter().map(ToString::to_string).collect();
         covers.push(format!("{} differ in upper and lower case only", shown.join(" and ")));
     }
-    covers
+    (covers, by_case)
 }
 
 fn folded(path: &FolderPath) -> String {

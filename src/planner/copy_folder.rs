@@ -221,7 +221,7 @@ fn action(
         after: State::CopiedTo {
             source: contents.uid_validity,
             folder: pair.destination.clone(),
-            transforms: scope.desired.folders.transforms.clone(),
+            transforms: scope.target.rules.names(),
         },
         reason: reason(census),
         position: pair.position.clone().or_else(|| Some(scope.wanted.position.clone())),
@@ -239,7 +239,7 @@ fn estimate(
 ) -> Estimate {
     let mut excepted = BTreeMap::new();
     if census.over_limit > 0 {
-        let reason = match scope.desired.destination.message_size {
+        let reason = match scope.target.message_size.map(Size) {
             Some(limit) => format!("larger than the destination's limit of {}", whole(limit)),
             None => "larger than the destination's limit".to_owned(),
         };
@@ -272,7 +272,7 @@ pub(super) fn lost_flags(
     destination
         .or(inbox)
         .and_then(|there| there.permanent_flags.as_ref())
-        .map(|permanent| contents.flags.storable(permanent).1)
+        .map(|permanent| contents.flags.storable(&scope.target.profile.permanent(permanent)).1)
         .unwrap_or_default()
 }
 

@@ -19,6 +19,8 @@ pub(super) struct Drafts {
     touched: BTreeSet<Address>,
     missed: bool,
     pub(super) as_wanted: BTreeSet<ActionId>,
+    /// Mailboxes by the label of their destination's profile.
+    pub(super) profiles: BTreeMap<String, u64>,
 }
 
 /// The parts of a plan, in their final order.
@@ -31,6 +33,7 @@ pub(super) struct Finished {
     pub(super) findings: Vec<Finding>,
     pub(super) settled: BTreeMap<String, Settled>,
     pub(super) as_wanted: BTreeSet<ActionId>,
+    pub(super) profiles: BTreeMap<String, u64>,
 }
 
 impl Drafts {
@@ -139,6 +142,7 @@ impl Drafts {
             findings: self.findings.into_values().collect(),
             settled: self.settled,
             as_wanted: self.as_wanted,
+            profiles: self.profiles,
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed};
 use crate::ports::ledger::FolderKey;
+use crate::profile::target::Target;
 use std::collections::BTreeMap;
 
 /// A mailbox of which both sides were read.
@@ -22,6 +23,8 @@ pub(super) struct Scope<'a> {
     pub(super) source: &'a MailboxState,
     pub(super) destination: &'a MailboxState,
     pub(super) ledger: &'a LedgerSummary,
+    /// What holds for the destination.
+    pub(super) target: Target,
     /// What every action of this mailbox waits for.
     pub(super) on: Vec<WaitingOn>,
 }
@@ -201,7 +204,9 @@ fn scope<'a>(
         .filter(|guard| guard.object == wanted.destination.as_str())
         .filter_map(guard::wait)
         .collect();
-    Some(Scope { desired, address, wanted, source, destination, ledger, on })
+    let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
+    *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;
+    Some(Scope { desired, address, wanted, source, destination, ledger, target, on })
 }
 
 /// Returns a side that was read; names it as unknown otherwise. A mailbox that nobody looked at

@@ -4,7 +4,7 @@ use super::drafts::Drafts;
 use super::mailbox::Scope;
 use super::{codes, object};
 use crate::desired::Mapped;
-use crate::model::folder::FolderPath;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::reading::{Failure, Reading};
 use crate::observed::{FolderContents, FolderState};
@@ -37,6 +37,67 @@ fn unwritable(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) ->
     })
 }
 
+/// A path whose parts can all be stored and that cannot.
+fn too_deep(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Option<Failure> {
+    let why = scope.target.profile.names.refusal(destination)?;
+    Some(Failure {
+        message: format!("{path} of {} has no place: {why}", scope.address),
+        words: None,
+        hint: Some("Map the folder to a place further up, or exclude it.".to_owned()),
+    })
+}
+
+/// Tells whether a folder would meet one that the destination has for something else than mail,
+/// and names it as unknown: where its mail shall go, only a person can say.
+fn no_mail(
+    scope: &Scope<'_>,
+    path: &FolderPath,
+    folder: Option<(&FolderState, &FolderContents)>,
+    drafts: &mut Drafts,
+) -> bool {
+    let special_use = folder.and_then(|(state, _)| state.special_use);
+    let wanted = scope.desired.folders.wanted(path, special_use, &scope.wanted.exclude);
+    let Mapped::To { path: destination, position } = wanted else { return false };
+    let first = destination.components().first();
+    let meets = |name: &&str| first.is_some_and(|first| first.eq_ignore_ascii_case(name));
+    if !scope.target.profile.no_mail.iter().any(meets) {
+        return false;
+    }
+    let failure = Failure {
+        message: format!(
+            "{path} of {} has no place: {destination} is no folder for mail at the destination \
+             (profile {})",
+            scope.address, scope.target.profile.label
+        ),
+        words: None,
+        hint: Some("Map the folder to another name in `folders.map`, or exclude it.".to_owned()),
+    };
+    let place = position.as_ref().unwrap_or(&scope.wanted.position);
+    drafts.unknown(object::source_folder(scope.address, path), failure, Some(place));
+    true
+}
+
+/// Says which name the destination's profile changed, and to what.
+fn renamed(
+    scope: &Scope<'_>,
+    path: &FolderPath,
+    special_use: Option<SpecialUse>,
+    destination: &FolderPath,
+    drafts: &mut Drafts,
+) {
+    let wanted = scope.desired.folders.wanted(path, special_use, &scope.wanted.exclude);
+    if let Mapped::To { path: wanted, position } = wanted
+        && wanted != *destination
+    {
+        let message = format!(
+            "{wanted} becomes {destination}: the destination cannot hold the name (profile {})",
+            scope.target.profile.label
+        );
+        let place = position.as_ref().unwrap_or(&scope.wanted.position);
+        drafts.finding(codes::RENAMED, scope.address.as_str(), message, Some(place));
+    }
+}
+
 /// Maps the folders that can be selected and those that could not be read; the latter keep their
 /// place, so that nothing else is planned there as if they were absent.
 pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>> {
@@ -53,9 +114,17 @@ pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>>
         };
         let special_use = folder.and_then(|(state, _)| state.special_use);
         let policy = &scope.desired.folders;
-        match policy.map(path, special_use, &scope.wanted.exclude) {
+        let names = &scope.target.profile.names;
+        if no_mail(scope, path, folder, drafts) {
+            continue;
+        }
+        match policy.map(path, special_use, &scope.wanted.exclude, names) {
             Mapped::To { path: destination, position } => {
-                let unwritable = folder.and_then(|_| unwritable(scope, path, &destination));
+                renamed(scope, path, special_use, &destination, drafts);
+                let unwritable = folder.and_then(|_| {
+                    unwritable(scope, path, &destination)
+                        .or_else(|| too_deep(scope, path, &destination))
+                });
                 if let Some(failure) = unwritable {
                     let place = position.as_ref().unwrap_or(&scope.wanted.position);
                     drafts.unknown(

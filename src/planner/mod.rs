@@ -69,6 +69,7 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &LedgerSummary) -> P
         unknown: done.unknown,
         findings: done.findings,
         as_wanted: done.as_wanted,
+        profiles: done.profiles,
     }
 }
 

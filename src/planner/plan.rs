@@ -39,6 +39,9 @@ pub struct Plan {
     pub unknown: Vec<Unknown>,
     /// Remarks that a reviewer should read; they block nothing.
     pub findings: Vec<Finding>,
+    /// Mailboxes by the profile that their destination is taken for.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub profiles: BTreeMap<String, u64>,
     /// Actions that are not planned because the world was seen to equal their `after`. Not saved:
     /// it tells, in a plan made now, what is done from what merely cannot be planned.
     #[serde(skip)]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 /// Finds what is worth a remark.
 pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    another_product(scope, drafts);
     lost_flags(scope, pairs, drafts);
     settled_without_copy(scope, pairs, drafts);
     quota(scope, pairs, drafts);
@@ -21,6 +22,17 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
 
 fn remark(scope: &Scope<'_>, code: &str, message: String, drafts: &mut Drafts) {
     drafts.finding(code, scope.address.as_str(), message, Some(&scope.wanted.position));
+}
+
+fn another_product(scope: &Scope<'_>, drafts: &mut Drafts) {
+    if scope.target.disagrees() {
+        let message = format!(
+            "the destination says that it is {}, and the migration plan says `profile: {}`, which \
+             counts",
+            scope.target.told.name, scope.target.profile.name
+        );
+        remark(scope, codes::ANOTHER_PRODUCT, message, drafts);
+    }
 }
 
 fn lost_flags(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {

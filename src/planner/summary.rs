@@ -106,6 +106,7 @@ mod tests {
             unknown: vec![Unknown { object: "x".to_owned(), failure, position: None }],
             findings: Vec::new(),
             as_wanted: BTreeSet::new(),
+            profiles: BTreeMap::new(),
         };
         assert!(!plan.changes() && !plan.needs_acknowledgement());
         assert_eq!(

@@ -54,8 +54,14 @@ pub(super) fn name(saved: &SavedPlan) -> String {
 /// Returns the line that says what was looked at.
 pub(super) fn looked_at(plan: &Plan) -> String {
     let seen = &plan.looked_at;
+    let profiles: Vec<&str> = plan.profiles.keys().map(String::as_str).collect();
+    let profiles = if profiles.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", clean(&profiles.join(", ")))
+    };
     format!(
-        "observed: source {}/{} {} · destination {}/{} · dns {}/{} name servers · {} unknown",
+        "observed: source {}/{} {} · destination {}/{}{profiles} · dns {}/{} name servers · {} unknown",
         seen.source.0,
         seen.source.1,
         if seen.source.1 == 1 { "mailbox" } else { "mailboxes" },

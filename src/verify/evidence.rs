@@ -38,6 +38,10 @@ pub struct MailboxEvidence {
     pub folders: Vec<FolderEvidence>,
     /// Checks of the mailbox as a whole: it could be read, its folders are there.
     pub checks: Vec<Check>,
+    /// The label of the profile by which the destination was taken; `None` when it could not be
+    /// read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// One source folder with the folder that it goes to.

@@ -8,7 +8,7 @@ use crate::copy::lines::Line;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
 use crate::imap::{Connection, FetchRow, ImapError, RowQuery, SequenceSet, SourceConnection};
-use crate::message::transform::Transform;
+use crate::message::transform::{Transform, by_names};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
@@ -188,13 +188,20 @@ impl FolderProof<'_> {
         let failed = |error: ImapError| Stop::from_imap(&error, object);
         let uids: Vec<Uid> = rows.iter().map(|row| row.listed.uid).collect();
         let now = source_rows(&self.source.connection, &uids).await.map_err(failed)?;
-        let bodies = self
-            .source
-            .connection
-            .fetch_bodies(&SequenceSet::from_uids(uids.iter().copied()))
-            .await
-            .map_err(failed)?;
-        let read = digests(bodies, &Transform::ALL).await.map_err(failed)?;
+        // Each message is changed again as the ledger says that it was changed.
+        let mut changed: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
+        for row in &rows {
+            let labels = row.copied.as_ref().map(|copied| copied.transforms.clone());
+            changed.entry(labels.unwrap_or_default()).or_default().push(row.listed.uid);
+        }
+        let mut read = BTreeMap::new();
+        for (labels, uids) in changed {
+            // What another version did cannot be done again: such a message differs.
+            let transforms = by_names(&labels).unwrap_or_default();
+            let set = SequenceSet::from_uids(uids.iter().copied());
+            let bodies = self.source.connection.fetch_bodies(&set).await.map_err(failed)?;
+            read.extend(digests(bodies, &transforms).await.map_err(failed)?);
+        }
         let at: Vec<Uid> = rows
             .iter()
             .filter_map(|row| row.copied.as_ref()?.destination)

@@ -8,6 +8,7 @@ use crate::desired::{Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection};
 use crate::model::folder::{FolderPath, SpecialUse};
+use crate::profile::names::Names;
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence};
 use crate::verify::folder::FolderProof;
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ pub(super) async fn verify(
         destination: mailbox.destination.clone(),
         folders: Vec::new(),
         checks: Vec::new(),
+        profile: None,
     };
     match both(&accounts, &mailbox).await {
         Ok((source, destination)) => {
@@ -93,12 +95,15 @@ impl MailboxProof {
     ) -> Result<()> {
         let mut groups: BTreeMap<FolderPath, Vec<FolderPath>> = BTreeMap::new();
         let mut there = Check::new("folders are there");
+        let target = self.sides.as_ref().map(|(_, there)| there.target(&self.accounts));
+        evidence.profile = target.as_ref().map(|target| target.profile.label.to_owned());
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
                 continue;
             }
             let special_use = entry.attributes.iter().find_map(|a| SpecialUse::from_attribute(a));
-            match self.desired.folders.map(&path, special_use, &self.mailbox.exclude) {
+            let names = target.as_ref().map_or(&Names::ANY, |target| &target.profile.names);
+            match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
                 Mapped::To { path: to, .. } => {
                     let known = self.sides.as_ref().map(|(_, destination)| &destination.folders);
                     if known.is_some_and(|folders| folders.contains_key(&to)) {

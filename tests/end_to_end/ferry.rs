@@ -28,6 +28,10 @@ pub(crate) struct Wanted<'a> {
     pub(crate) destination: &'a str,
     /// Further lines at the end.
     pub(crate) more: String,
+    /// Another destination than the lab's, by its port with TLS.
+    pub(crate) destination_port: Option<u16>,
+    /// Another source than the lab's: its port with TLS, and the administrator's log-in there.
+    pub(crate) source: Option<(u16, &'a str)>,
 }
 
 /// The program, its migration plan and its ledger.
@@ -70,7 +74,8 @@ impl Ferry {
 
     fn at(work: PathBuf, lab: &Lab, wanted: &Wanted<'_>) -> Self {
         fs::copy(&lab.ca_pem, work.join("ca.pem")).expect("the CA can be copied");
-        let trust = format!("localhost:{},localhost:{}", lab.source.port, lab.destination.port);
+        let (source, destination) = ports(lab, wanted);
+        let trust = format!("localhost:{source},localhost:{destination}");
         let ferry = Self { work, trust, runs: 0.into() };
         ferry.write_plan(lab, wanted);
         ferry
@@ -254,7 +259,14 @@ impl Drop for Running {
     }
 }
 
+/// The ports of source and destination.
+fn ports(lab: &Lab, wanted: &Wanted<'_>) -> (u16, u16) {
+    let source = wanted.source.map_or(lab.source.port, |(port, _)| port);
+    (source, wanted.destination_port.unwrap_or(lab.destination.port))
+}
+
 fn yaml(lab: &Lab, wanted: &Wanted<'_>) -> String {
+    let (source, destination) = ports(lab, wanted);
     let mailboxes = wanted
         .mailboxes
         .iter()
@@ -270,7 +282,7 @@ secrets: {{ old: {{ env: OLD_ADMIN_PASSWORD }}, new: {{ env: NEW_PASSWORD }} }}
 source:
   product: imap
   imap: {{ host: localhost, port: {source}, ca: ca.pem }}
-  login: {{ admin: {master}, secret: old, style: master-user }}
+  login: {login}
 destination:
   product: imap
   imap: {{ host: localhost, port: {destination}, ca: ca.pem }}
@@ -278,9 +290,10 @@ destination:
 mailboxes:
 {mailboxes}
 {more}",
-        source = lab.source.port,
-        destination = lab.destination.port,
-        master = MASTER.0,
+        login = wanted.source.map_or_else(
+            || format!("{{ admin: {}, secret: old, style: master-user }}", MASTER.0),
+            |(_, login)| login.to_owned()
+        ),
         special = wanted.destination,
         folders = wanted.folders,
         more = wanted.more,

@@ -14,6 +14,12 @@ pub struct Authority {
     pub pem: PathBuf,
 }
 
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authority").field("pem", &self.pem).finish_non_exhaustive()
+    }
+}
+
 impl Authority {
     /// Makes a CA and writes its certificate.
     pub fn create(pem: &Path, name: &str) -> Self {

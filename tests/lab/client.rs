@@ -211,6 +211,13 @@ impl Session {
         self.command("UNSELECT").map(drop)
     }
 
+    /// Appends a message that holds NUL, as a literal8 of RFC 3516.
+    pub fn append_binary(&mut self, path: &str, date: &str, bytes: &[u8]) -> io::Result<()> {
+        let name = self.name(path);
+        let command = format!("APPEND {name} \"{date:>26}\" ~{{{}}}", bytes.len());
+        self.send(&command, Some(bytes)).map(drop)
+    }
+
     /// Reads every message of a folder without changing anything, in the order of UIDs.
     pub fn dump(&mut self, path: &str) -> io::Result<Vec<Stored>> {
         self.command(&format!("EXAMINE {}", self.name(path)))?;

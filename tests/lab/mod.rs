@@ -11,6 +11,7 @@ pub mod account;
 pub mod bind;
 pub mod certificates;
 pub mod client;
+pub mod cyrus;
 pub mod daemon;
 pub mod dovecot;
 pub mod ports;
@@ -71,10 +72,18 @@ pub struct Lab {
     pub dir: PathBuf,
     /// For the files of the test itself (plans, ledgers).
     pub work: PathBuf,
+    account: Account,
+    authority: Authority,
     _temporary: TempDir,
 }
 
 impl Lab {
+    /// Starts a Cyrus beside the others, with the destination's password.
+    pub fn cyrus(&self, profile: &cyrus::CyrusProfile, users: &[&str]) -> cyrus::CyrusServer {
+        let users = (users, Self::DESTINATION_PASSWORD);
+        cyrus::CyrusServer::start(&self.dir, profile, users, &self.authority, &self.account)
+    }
+
     /// The password of every mailbox at the source.
     pub const SOURCE_PASSWORD: &'static str = "source-pw";
     /// The password of every mailbox at the destination.
@@ -98,10 +107,12 @@ impl Lab {
             source,
             destination,
             dns,
-            ca_pem: authority.pem,
+            ca_pem: authority.pem.clone(),
             other_ca_pem: other.pem,
             dir,
             work,
+            account,
+            authority,
             _temporary: temporary,
         }
     }

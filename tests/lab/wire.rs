@@ -84,6 +84,8 @@ fn sequence<'a>(rest: &mut &'a [u8]) -> (Vec<Token>, &'a [u8]) {
                 *rest = &rest[1..];
             }
             b'"' => tokens.push(quoted(rest)),
+            // RFC 3516 section 4.2: a literal that may hold NUL.
+            b'~' if rest.starts_with(b"~{") => *rest = &rest[1..],
             b'{' => tokens.push(literal(rest)),
             _ => tokens.push(atom(rest)),
         }

@@ -27,6 +27,8 @@ fn side(host: &str, product: &str, message_size: Option<Size>) -> Side {
         connections: 10,
         connections_per_mailbox: 2,
         message_size,
+        profile: None,
+        transforms: None,
     }
 }
 
@@ -53,7 +55,6 @@ pub(crate) fn desired() -> Desired {
                 (path("Junk"), to("Junk Email", 22)),
             ]),
             exclude: vec![exclude("Old", 23)],
-            transforms: BTreeSet::from(["long-lines".to_owned()]),
             ..FolderPolicy::default()
         },
         zones: BTreeMap::new(),

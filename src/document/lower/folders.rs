@@ -12,17 +12,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
     let Some(folders) = plan.folders.value() else {
-        return FolderPolicy { transforms: every_transform(), ..FolderPolicy::default() };
+        return FolderPolicy::default();
     };
     let merge: BTreeSet<FolderPath> = folders
         .merge
         .value()
         .map(|items| items.0.iter().map(|item| item.value.0.clone()).collect())
         .unwrap_or_default();
-    let transforms = match folders.transforms.value() {
-        Some(items) => items.0.iter().map(|item| name_of(item.value)).collect(),
-        None => every_transform(),
-    };
     FolderPolicy {
         map: map(cx, folders, &merge),
         by_use: by_use(cx, folders.by_use.value(), &merge),
@@ -30,21 +26,22 @@ pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
         exclude: patterns(cx, &folders.exclude),
         merge,
         characters: characters(cx, folders),
-        transforms,
     }
 }
 
-/// What a server that speaks IMAP needs: RFC 3501 section 4.3 allows no NUL in a literal, and
-/// servers change a bare LF when they store it.
-fn every_transform() -> BTreeSet<String> {
-    [Transform::LineEnds, Transform::NulOctets].into_iter().map(name_of).collect()
+/// Returns the names of the transforms that may be applied; `None` when nothing is said.
+pub(super) fn transforms(plan: &MigrationPlan) -> Option<BTreeSet<String>> {
+    let items = plan.folders.value()?.transforms.value()?;
+    Some(items.0.iter().map(|item| name_of(item.value).to_owned()).collect())
 }
 
-fn name_of(transform: Transform) -> String {
+const fn name_of(transform: Transform) -> &'static str {
     use crate::message::transform::Transform as Known;
     match transform {
-        Transform::LineEnds => Known::LineEnds.name().to_owned(),
-        Transform::NulOctets => Known::NulOctets.name().to_owned(),
+        Transform::LineEnds => Known::LineEnds.name(),
+        Transform::NulOctets => Known::NulOctets.name(),
+        Transform::EightBitHeaders => Known::EightBitHeaders.name(),
+        Transform::LongLines => Known::LongLines(0).name(),
     }
 }
 

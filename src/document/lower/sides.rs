@@ -3,7 +3,8 @@
 use super::super::csv_file::{self, Row, path_finding};
 use super::super::finding::Finding;
 use super::super::migration_plan::{
-    AdminLogin, AdminStyle, DestinationProduct, Imap, MigrationPlan, Passwords, SourceProduct,
+    AdminLogin, AdminStyle, DestinationProduct, DestinationProfile, Imap, MigrationPlan, Passwords,
+    SourceProduct,
 };
 use super::super::node::Place;
 use super::super::spanned::{Field, Spanned};
@@ -91,6 +92,8 @@ pub(super) fn source(cx: &mut Lowering<'_>, plan: &MigrationPlan) -> Option<Lowe
         connections,
         connections_per_mailbox,
         message_size: None,
+        profile: None,
+        transforms: None,
     };
     Some(LoweredSide { side, login })
 }
@@ -118,8 +121,19 @@ pub(super) fn destination(cx: &mut Lowering<'_>, plan: &MigrationPlan) -> Option
         connections,
         connections_per_mailbox,
         message_size: size.map(|size| size.value.0),
+        profile: side.profile.value().map(|profile| name_of(*profile).to_owned()),
+        transforms: super::folders::transforms(plan),
     };
     Some(LoweredSide { side, login })
+}
+
+const fn name_of(profile: DestinationProfile) -> &'static str {
+    match profile {
+        DestinationProfile::Dovecot => "dovecot",
+        DestinationProfile::Cyrus => "cyrus",
+        DestinationProfile::ExchangeOnline => "exchange-online",
+        DestinationProfile::Generic => "generic",
+    }
 }
 
 fn numbers(cx: &Lowering<'_>, given: Option<(&Field<u16>, &Field<u16>)>) -> (u16, u16) {
