@@ -27,10 +27,10 @@ use crate::imap::ImapError;
 /// general.
 const TABLES: [&[Row]; 8] = [
     throttling::ROWS,
+    credentials::ROWS,
     mailboxes::ROWS,
     transient::ROWS,
     elsewhere::ROWS,
-    credentials::ROWS,
     messages::ROWS,
     folders::ROWS,
     general::ROWS,

@@ -1,6 +1,7 @@
 //! Looks at both sides and at DNS, and compares the source with the ledger. It writes nothing.
 
 mod count;
+mod patience;
 
 use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
@@ -8,7 +9,7 @@ use crate::copy::inventory;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox, Mapped};
-use crate::error::{Class, Error, ErrorKind, Result, Retry};
+use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
 use crate::model::address::{Address, Domain};
@@ -22,9 +23,9 @@ use crate::ports::ledger::{FolderKey, Ledger, Pass};
 use crate::profile::target::Target;
 use count::{Count, Limits};
 use futures_util::StreamExt;
+use patience::folder_reading;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Mailboxes that are looked at together; each takes one connection on a side at a time.
 const MAILBOXES: usize = 4;
@@ -49,9 +50,6 @@ type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
 
 /// The same when it could be read.
 type SourceState = (MailboxState, Vec<(FolderKey, Census)>);
-
-/// Looks at one side of a mailbox whose server is in trouble for now.
-const LOOKS: u32 = 3;
 
 /// Looks at everything that the migration plan names.
 ///
@@ -136,48 +134,10 @@ fn ends_the_look(error: &Error) -> bool {
     kinds.contains(&error.kind) || error.class == Class::Ledger
 }
 
-/// What is known of one folder. A lost line, and trouble that may be over at the next look, make the
-/// mailbox unreadable and not the folder that was asked for just then.
-fn folder_reading<T>(looked: Result<T>, last: bool) -> Result<Reading<T>> {
-    match looked {
-        Ok(seen) => Ok(Reading::Present(seen)),
-        Err(error) if ends_the_look(&error) || error.class == Class::Line => Err(error),
-        Err(error) if matches!(error.class, Class::Throttle | Class::Transient) && !last => {
-            Err(error)
-        }
-        Err(error) => Ok(Reading::Unreadable(Failure::from(&error))),
-    }
-}
-
 impl Eyes {
     fn looked<T>(&self, object: &str, reading: &Reading<T>) {
         let readable = reading.failure().is_none();
         self.listener.event(&Event::Looked { object: object.to_owned(), readable });
-    }
-
-    /// Looks at one side of a mailbox, again when its server is only in trouble for now. Only what
-    /// ends the whole look is an error; `look` is told whether it is the last one.
-    async fn patiently<T>(&self, look: impl AsyncFn(bool) -> Result<T>) -> Result<Reading<T>> {
-        let mut looks = 0;
-        loop {
-            looks += 1;
-            let error = match look(looks >= LOOKS).await {
-                Ok(seen) => return Ok(Reading::Present(seen)),
-                Err(error) if ends_the_look(&error) => return Err(error),
-                Err(error) => error,
-            };
-            if looks >= LOOKS || error.retry == Retry::Never {
-                return Ok(Reading::Unreadable(Failure::from(&error)));
-            }
-            match error.class {
-                // The next connection waits by itself.
-                Class::Throttle => {}
-                Class::Transient => {
-                    self.accounts.throttle().sleep(Duration::from_secs(1 << (looks - 1))).await?;
-                }
-                _ => return Ok(Reading::Unreadable(Failure::from(&error))),
-            }
-        }
     }
 
     async fn destination(&self, mailbox: &DesiredMailbox, last: bool) -> Result<MailboxState> {

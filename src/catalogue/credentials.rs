@@ -13,7 +13,7 @@ pub(super) const ROWS: &[Row] = &[
         sentence: "IMAP is off for this mailbox at WHO",
         next: &["Switch IMAP on for the mailbox, then run the same command again."],
         examples: &[
-            seen("NO IMAP access is disabled", "Dovecot with nologin"),
+            seen("NO [CONTACTADMIN] IMAP access is disabled", "Dovecot 2.3.19, field nologin"),
             seen("NO [ALERT] Your account is not enabled for IMAP use.", "Gmail"),
         ],
     },

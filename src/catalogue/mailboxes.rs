@@ -89,6 +89,6 @@ pub(super) const ROWS: &[Row] = &[
         pattern: Pattern::of(&["CONTACTADMIN"], &[]),
         sentence: "WHO says that its administrator has to look at this mailbox",
         next: &["Ask the administrator of the server, with the words above."],
-        examples: &[seen("NO [CONTACTADMIN]", "RFC 5530 section 3")],
+        examples: &[seen("NO [CONTACTADMIN]", "RFC 5530 section 3, the code")],
     },
 ];

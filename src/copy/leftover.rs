@@ -29,12 +29,10 @@ impl FolderCopy<'_> {
         let (of_message, others): (Vec<_>, Vec<_>) =
             refused.into_iter().partition(|(_, error)| catalogue::class(error) == Class::Message);
         memory.met_here |= !of_message.is_empty();
-        memory.suspects.extend(of_message);
+        memory.suspects.extend(of_message.into_iter().map(|(uid, _)| uid));
         self.rest(way, open, round, &others, tally, memory).await?;
-        match memory.suspects.last_key_value() {
-            Some((_, error)) if way.destination.is_worn() => Err(self.renew(way, error).await?),
-            _ => Ok(()),
-        }
+        // A worn connection got nothing more: what is left of the page is still to be sent.
+        if way.destination.is_worn() { Err(self.renew(way).await?) } else { Ok(()) }
     }
 
     /// Sends refused messages again, each alone on a connection on which none of them was refused
@@ -46,12 +44,10 @@ impl FolderCopy<'_> {
         tally: &mut Tally,
         memory: &mut Memory,
     ) -> Result<(), Stop> {
-        while let Some((uid, error)) =
-            memory.suspects.first_key_value().map(|(uid, error)| (*uid, error.clone()))
-        {
+        while let Some(uid) = memory.suspects.first().copied() {
             self.desk.go_on()?;
             if memory.met_here || way.destination.is_worn() {
-                return Err(self.renew(way, &error).await?);
+                return Err(self.renew(way).await?);
             }
             let (key, validity) = (self.source_key(), way.validity);
             let mut rows =
@@ -86,9 +82,14 @@ impl FolderCopy<'_> {
     }
 
     /// Asks for fresh connections at once: this one has seen too many errors.
-    async fn renew(&self, way: &Way<'_>, error: &ImapError) -> Result<Stop, Stop> {
+    async fn renew(&self, way: &Way<'_>) -> Result<Stop, Stop> {
         self.close_checkpoint().await?;
-        Ok(Stop::Again(catalogue::imap(error, way.destination_object).retry(Retry::AtOnce)))
+        let error = ImapError::Closed {
+            command: "APPEND",
+            bye: None,
+            reason: Some("it saw refusals, and a fresh one takes its place".to_owned()),
+        };
+        Ok(Stop::Again(catalogue::imap(&error, way.destination_object).retry(Retry::AtOnce)))
     }
 
     /// Deals with everything of a round but the refusals that are about one message.

@@ -43,7 +43,7 @@ impl FolderCopy<'_> {
         let mut checkpointed = false;
         loop {
             let (mut rows, next) = self.pending(&way, from, tally).await?;
-            rows.retain(|row| !memory.suspects.contains_key(&row.listed.uid));
+            rows.retain(|row| !memory.suspects.contains(&row.listed.uid));
             if !rows.is_empty() && !checkpointed {
                 self.checkpoint(open).await?;
                 checkpointed = true;

@@ -335,7 +335,9 @@ impl Way<'_> {
                 Ok(())
             }
             Err(error) => {
-                round.owed = true;
+                // Where the line holds, nothing was sent: the run ended while the server wanted
+                // nothing, or it cannot be said in IMAP.
+                round.owed |= error.loses_connection();
                 Err(Stop::from_imap(&error, self.destination_object))
             }
         }

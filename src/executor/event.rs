@@ -82,7 +82,7 @@ pub enum Event {
         words: String,
     },
     /// At the end of a run: what one mailbox had to wait for on one side.
-    Waited(crate::throttle::Waited),
+    Waited(Waited),
     /// A message stays behind.
     Excepted {
         /// The mailbox.
@@ -106,6 +106,23 @@ pub enum Event {
         /// How.
         outcome: Outcome,
     },
+}
+
+/// What one mailbox had to wait for on one side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Waited {
+    /// `source` or `destination`.
+    pub side: &'static str,
+    /// The mailbox.
+    pub mailbox: String,
+    /// How often the server asked for patience.
+    pub times: u64,
+    /// For how long in all, in milliseconds, overlapping waits counted once.
+    pub milliseconds: u64,
+    /// The fewest connections to which its halvings led, when there were any.
+    pub fewest_connections: Option<u16>,
+    /// The server's words, the last time.
+    pub words: String,
 }
 
 /// How an action ended.

@@ -1,9 +1,8 @@
 //! What came of a run, as data: renderers and exit codes are made from it.
 
 use crate::error::ErrorKind;
-use crate::executor::event::Outcome;
+use crate::executor::event::{Outcome, Waited};
 use crate::planner::plan::ActionId;
-use crate::throttle::Waited;
 use std::collections::BTreeMap;
 
 /// What came of a run.

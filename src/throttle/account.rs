@@ -1,10 +1,10 @@
 //! One account at one server: its places, and its brake.
 
 use super::limits::Limits;
-use super::{REPEAT, Server, State, Throttle, Waited, interrupted};
+use super::{REPEAT, Server, State, Throttle, interrupted};
 use crate::catalogue::{self, Scope};
 use crate::error::{Class, Result};
-use crate::executor::event::Event;
+use crate::executor::event::{Event, Waited};
 use crate::imap::{Brake, ImapError};
 use async_trait::async_trait;
 use std::sync::Arc;

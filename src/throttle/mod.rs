@@ -8,13 +8,11 @@ pub mod limits;
 pub mod pace;
 
 mod account;
-mod waited;
 
 pub use account::{AccountBrake, AccountKey, Allowed, Place};
-pub use waited::Waited;
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::event::{Event, Listener};
+use crate::executor::event::{Event, Listener, Waited};
 use limits::Limits;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -99,7 +99,7 @@ impl<'a> One<'a> {
         match row.class {
             Class::Message => {
                 let third = seeds::plain(2).bytes;
-                self.script.reject(move |bytes| bytes == third, words);
+                self.script.reject(move |bytes| bytes == third, answer);
                 let ended = self.apply().code(5).says(&["1 message stays behind"]);
                 assert_eq!(self.copies(), [1, 1, 0, 1], "{what}\n{ended}");
                 let tries = self.script.log().iter().filter(|(_, said)| said == "refused").count();

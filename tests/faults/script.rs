@@ -53,7 +53,7 @@ struct State {
     decide: Decide,
     /// Refused always: messages of so many octets, in these words.
     refuse: Option<(usize, &'static str)>,
-    reject: Option<(Reject, &'static str)>,
+    reject: Option<(Reject, Answer)>,
     meddle: Option<Meddle>,
     /// Refusals on one connection after which it is closed.
     errors: Option<usize>,
@@ -128,13 +128,9 @@ impl Script {
         self.state().end_in_literal = Some(octets);
     }
 
-    /// Refuses every message that a test picks, whenever it comes.
-    pub(super) fn reject(
-        &self,
-        pick: impl Fn(&[u8]) -> bool + Send + 'static,
-        words: &'static str,
-    ) {
-        self.state().reject = Some((Box::new(pick), words));
+    /// Answers like this to every message that a test picks, whenever it comes.
+    pub(super) fn reject(&self, pick: impl Fn(&[u8]) -> bool + Send + 'static, answer: Answer) {
+        self.state().reject = Some((Box::new(pick), answer));
     }
 
     /// Is asked about every command that is no APPEND.
@@ -365,7 +361,7 @@ impl Client {
             let rejected = state.reject.as_ref().filter(|(pick, _)| pick(&message.bytes));
             let answer = match (state.refuse, rejected) {
                 (Some((octets, words)), _) if octets == message.bytes.len() => Answer::Say(words),
-                (_, Some((_, words))) => Answer::Say(words),
+                (_, Some((_, answer))) => answer.clone(),
                 _ => (state.decide)(number),
             };
             (answer, state.uidplus)

@@ -120,7 +120,7 @@ fn a_server_that_closes_at_ten_errors_gets_every_other_message_and_names_each_re
     let rejected: Vec<Vec<u8>> = bad.clone().map(|number| seeds::plain(number).bytes).collect();
     answers.script.reject(
         move |bytes| rejected.iter().any(|one| one == bytes),
-        "BAD Command Argument Error. 11",
+        Answer::Say("BAD Command Argument Error. 11"),
     );
     let args = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost", "--format", "json"];
     let ended = answers.migration.run(&args).code(5);
@@ -144,6 +144,19 @@ fn a_server_that_closes_at_ten_errors_gets_every_other_message_and_names_each_re
     // And again: nothing twice.
     answers.run("apply");
     assert_eq!(answers.copies(), wanted);
+}
+
+/// As Cyrus does with a literal that it did not want.
+#[test]
+fn a_server_that_hangs_up_behind_a_refusal_keeps_one_message_back_and_no_other() {
+    let answers = Answers::new(24, true, |_| Answer::Store);
+    let bad = seeds::plain(9).bytes;
+    let answer = Answer::SayAndClose("NO [TOOBIG] Message size exceeds fixed limit");
+    answers.script.reject(move |bytes| bytes == bad, answer);
+    let ended = answers.run("apply").code(5).says(&["1 message stays behind"]);
+    let wanted: Vec<usize> = (0..24).map(|number| usize::from(number != 9)).collect();
+    assert_eq!(answers.copies(), wanted, "{ended}");
+    answers.run("verify").code(6).says(&["source UID 10", "[TOOBIG]", "mailferry explain E211"]);
 }
 
 #[test]
