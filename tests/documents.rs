@@ -157,7 +157,7 @@ fn every_key_reaches_what_is_wanted() {
     );
     assert_eq!(ada.destination_login.secret, SecretRef::File(loaded.root.join("secrets/new")));
     assert_eq!(ada.exclude.len(), 1);
-    assert_eq!(ada.position.to_string(), "every-key.yaml:29:5");
+    assert_eq!(ada.position.to_string(), "every-key.yaml:30:5");
 
     let bob = mailbox("bob@sub.acme.example");
     assert_eq!(bob.source_login.style, LoginStyle::Login { user: "bob*migrator".to_owned() });
