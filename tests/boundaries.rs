@@ -75,7 +75,7 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        files: &["model/", "planner/", "desired", "observed", "render/", "message/"],
+        files: &["model/", "planner/", "desired", "observed", "render/", "message/", "profile/"],
         but: &[],
         words: &[WORLD, CLOCK],
     },
@@ -113,7 +113,7 @@ const RULES: &[Rule] = &[
     // Data flows one way: what lies below knows nothing of what lies above.
     Rule { files: &["model/"], but: &[], words: &[ABOVE_MODEL] },
     Rule {
-        files: &["planner/", "desired", "observed", "message/"],
+        files: &["planner/", "desired", "observed", "message/", "profile/"],
         but: &[],
         words: &[ABOVE_PLANNER],
     },

@@ -141,6 +141,13 @@ fn every_key_reaches_what_is_wanted() {
         (1, 1)
     );
     assert_eq!(desired.destination.message_size.map(|size| size.0), Some(35_000_000));
+    assert_eq!(desired.destination.profile.as_deref(), Some("cyrus"));
+    let transforms = desired.destination.transforms.as_ref().expect("transforms");
+    assert!(
+        mailferry::message::transform::Transform::NAMES
+            .iter()
+            .all(|name| transforms.contains(*name))
+    );
     assert_eq!(desired.mailboxes.len(), 5);
     let mailbox = |address: &str| &desired.mailboxes[&address.parse().expect("an address")];
 
@@ -157,7 +164,7 @@ fn every_key_reaches_what_is_wanted() {
     );
     assert_eq!(ada.destination_login.secret, SecretRef::File(loaded.root.join("secrets/new")));
     assert_eq!(ada.exclude.len(), 1);
-    assert_eq!(ada.position.to_string(), "every-key.yaml:29:5");
+    assert_eq!(ada.position.to_string(), "every-key.yaml:30:5");
 
     let bob = mailbox("bob@sub.acme.example");
     assert_eq!(bob.source_login.style, LoginStyle::Login { user: "bob*migrator".to_owned() });
@@ -172,7 +179,7 @@ fn every_key_reaches_what_is_wanted() {
     let zone = &desired.zones[&"acme.example".parse().expect("a domain")];
     let (mx, position) = zone.mx.as_ref().expect("an MX set");
     assert_eq!(mx.first().expect("one").to_string(), "10 mx1.new.example.");
-    assert_eq!(position.to_string(), "every-key.yaml:43:7");
+    assert_eq!(position.to_string(), "every-key.yaml:44:7");
     assert_eq!(zone.servers.len(), 1);
     assert_eq!(desired.resolvers.len(), 1);
     assert_eq!(desired.acknowledged.len(), 2);

@@ -53,7 +53,12 @@ pub(super) fn field(field: &[u8]) -> Option<Vec<u8>> {
     let name = head.strip_suffix(b":")?.trim_ascii_end();
     let name = std::str::from_utf8(name).ok().filter(|name| name.is_ascii())?.to_lowercase();
     let mut out = Lines { octets: head.to_vec(), line: head.len() };
-    let ended = if FIXED.contains(&name.as_str()) || name.starts_with("arc-") {
+    let value = escaped(value);
+    let value = value.as_slice();
+    let ended = if value.is_ascii() {
+        out.put(value);
+        Some(())
+    } else if FIXED.contains(&name.as_str()) || name.starts_with("arc-") {
         None
     } else if ADDRESSES.contains(&name.as_str()) {
         addresses(value, &mut out)
@@ -140,6 +145,27 @@ fn turns(value: &[u8]) -> Vec<&[u8]> {
         (rest, blank) = (after, !blank);
     }
     turns
+}
+
+/// Escapes raw octets within an encoded-word of the Q encoding, RFC 2047 section 4.2: its charset
+/// is told, and decoders give the same.
+fn escaped(value: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(value.len());
+    for turn in turns(value) {
+        let quoted = is_encoded(turn)
+            && turn
+                .split(|&octet| octet == b'?')
+                .nth(2)
+                .is_some_and(|e| e.eq_ignore_ascii_case(b"q"));
+        for &octet in turn {
+            if quoted && octet >= 0x80 {
+                out.extend_from_slice(format!("={octet:02X}").as_bytes());
+            } else {
+                out.push(octet);
+            }
+        }
+    }
+    out
 }
 
 fn unstructured(value: &[u8], out: &mut Lines) -> Option<()> {
@@ -373,6 +399,10 @@ mod tests {
         ] {
             assert_eq!(encoded(raw.as_bytes()).as_deref(), Some(wanted));
         }
+        assert_eq!(
+            encoded(b"To: =?iso-8859-1?Q?J\xfcrgen?= <j@acme.example>\r\n").as_deref(),
+            Some("To: =?iso-8859-1?Q?J=FCrgen?= <j@acme.example>\r\n")
+        );
         assert_eq!(
             encoded(b"Subject: Gr\xfc\xdfe\r\n").as_deref(),
             Some("Subject: =?unknown-8bit?B?R3L832U=?=\r\n")
