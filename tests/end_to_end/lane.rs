@@ -79,7 +79,7 @@ pub(crate) struct Lane<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) user: String,
     pub(crate) ferry: Ferry,
-    pub(crate) truth: Truth,
+    pub(crate) truth: Truth<'a>,
     pub(crate) tally: Tally,
     random: Random,
     twin: Twin,
