@@ -55,8 +55,9 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     eyes.listener
         .event(&Event::PhaseStarted { phase: "observe", total: Some(mailboxes * 2 + zones) });
     let empty = blocking(&eyes.ledger, |ledger| ledger.is_empty()).await?;
+    let paused = blocking(&eyes.ledger, |ledger| ledger.paused()).await?;
     let mut observed = Observed::default();
-    let mut summary = LedgerSummary { empty, folders: BTreeMap::new() };
+    let mut summary = LedgerSummary { empty, paused, ..LedgerSummary::default() };
     let mut looks = futures_util::stream::iter(
         eyes.desired.mailboxes.values().cloned().map(|mailbox| look(eyes, mailbox)),
     )

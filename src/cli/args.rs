@@ -72,6 +72,12 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what the ledger knows, also while an apply runs
     Status(StatusArgs),
+    /// Let a mailbox rest: a running apply ends its work on it, later ones leave it out
+    Pause(PauseArgs),
+    /// End the rest of a mailbox
+    Resume(ResumeArgs),
+    /// Have messages that stay behind tried again by the next apply
+    Retry(RetryArgs),
     /// Print the JSON schema of a file format
     Schema(SchemaArgs),
     /// Print the completions of a shell
@@ -201,6 +207,51 @@ pub struct VerifyArgs {
 pub struct StatusArgs {
     /// The migration plan
     pub plan: PathBuf,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// Why, for whoever reads plan, status and apply
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// Only messages of this folder of the source
+    #[arg(long, value_name = "PATH")]
+    pub folder: Option<String>,
+    /// Only messages with this reason, such as `refused` or `no-body`
+    #[arg(long, value_name = "CLASS")]
+    pub reason: Option<String>,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub format: ResultFormat,

@@ -6,6 +6,8 @@ mod document;
 mod generate;
 mod output;
 mod plan;
+mod rest;
+mod retry;
 mod show;
 mod signals;
 mod status;
@@ -76,6 +78,9 @@ async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
         Command::Apply(args) => apply::run(args, global, output).await,
         Command::Verify(args) => verify::run(args, global, output).await,
         Command::Status(args) => status::run(args, global, output),
+        Command::Pause(args) => rest::pause(args, global, output),
+        Command::Resume(args) => rest::resume(args, global, output),
+        Command::Retry(args) => retry::run(args, global, output).await,
         Command::Schema(args) => generate::schema(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),

@@ -6,7 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::wiring::{Mode, World};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ports::ledger::FolderTally;
-use crate::render::style::thousands;
+use crate::render::style::{clean, thousands};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -26,10 +26,12 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
         }
     }
     let holder = world.ledger.holder()?;
+    let paused = world.ledger.paused()?;
     let text = match args.format {
         ResultFormat::Json => {
             let value = serde_json::json!({
                 "format_version": "1.0", "holder": holder, "mailboxes": mailboxes,
+                "paused": paused,
             });
             let text = serde_json::to_string_pretty(&value).map_err(|error| {
                 Error::new(ErrorKind::Failed, "E003", "the status could not be written")
@@ -55,6 +57,10 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
                     thousands(tally.pending),
                     thousands(tally.excepted.values().sum()),
                 );
+            }
+            for (mailbox, pause) in &paused {
+                let note = if pause.note.is_empty() { String::new() } else { format!(": {}", clean(&pause.note)) };
+                let _ = writeln!(text, "{mailbox:<40} rests since {}{note}", pause.since);
             }
             if mailboxes.is_empty() {
                 text.push_str("The ledger holds nothing yet: no mailbox was listed or copied.\n");

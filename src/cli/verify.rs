@@ -5,7 +5,7 @@ use crate::cli::args::{EvidenceFormat, Global, VerifyArgs};
 use crate::cli::output::Output;
 use crate::cli::plan::write;
 use crate::cli::signals::Signals;
-use crate::cli::wiring::{Mode, World};
+use crate::cli::wiring::{self, Mode, World};
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,16 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> Result<Ended> {
-    let only = only(args)?;
+    let only = args.only.as_deref().map(wiring::address).transpose()?;
     let world = World::open(&args.plan, global, output, Mode::Write)?;
-    if let Some(only) = &only
-        && !world.desired.mailboxes.contains_key(only)
-    {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "E006",
-            format!("{only} is not in {}", args.plan.display()),
-        ));
+    if let Some(only) = &only {
+        world.mailbox(only, &args.plan)?;
     }
     let signals = Signals::listen();
     let owner = current_owner(world.clock.as_ref(), "verify");
@@ -82,15 +76,6 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     } else {
         Ended::Done
     })
-}
-
-fn only(args: &VerifyArgs) -> Result<Option<Address>> {
-    args.only
-        .as_ref()
-        .map(|text| {
-            text.parse().map_err(|reason: String| Error::new(ErrorKind::Usage, "E006", reason))
-        })
-        .transpose()
 }
 
 fn desk(

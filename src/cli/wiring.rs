@@ -6,12 +6,13 @@ use crate::cli::args::Global;
 use crate::cli::document;
 use crate::cli::output::Output;
 use crate::clock::SystemClock;
-use crate::desired::Desired;
+use crate::desired::{Desired, DesiredMailbox};
 use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::imap::Timeouts;
 use crate::ledger::SqliteLedger;
+use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
 use crate::planner::plan::Plan;
@@ -89,6 +90,18 @@ impl World {
         })
     }
 
+    /// Returns a mailbox of the migration plan by its address there.
+    pub(crate) fn mailbox(&self, address: &Address, plan: &Path) -> Result<&DesiredMailbox> {
+        self.desired.mailboxes.get(address).ok_or_else(|| {
+            Error::new(
+                ErrorKind::Usage,
+                "E006",
+                format!("{address} is not in {}", plan.display()),
+            )
+            .hint("Name a mailbox by its address in the migration plan.")
+        })
+    }
+
     /// Looks at the world and plans.
     pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
         let eyes = Eyes {
@@ -157,6 +170,11 @@ impl Drop for Telling {
     fn drop(&mut self) {
         self.ticks.abort();
     }
+}
+
+/// Reads the address of a mailbox from the command line.
+pub(crate) fn address(text: &str) -> Result<Address> {
+    text.parse().map_err(|reason: String| Error::new(ErrorKind::Usage, "E006", reason))
 }
 
 /// Reads the values of `--trust`.

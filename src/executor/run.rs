@@ -7,6 +7,7 @@ use crate::desired::Desired;
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
 use crate::executor::report::RunReport;
+use crate::executor::resting::{Rest, Watch};
 use crate::model::address::Address;
 use crate::planner::plan::{Action, Kind};
 use crate::ports::clock::Clock;
@@ -48,9 +49,13 @@ impl Run {
         for action in actions {
             groups.entry(mailbox_of(&action.kind).clone()).or_default().push(action.clone());
         }
-        let mut runs = futures_util::stream::iter(
-            groups.into_iter().filter_map(|(address, actions)| self.mailbox(&address, actions)),
-        )
+        let rests: BTreeMap<Address, Rest> =
+            groups.keys().map(|address| (address.clone(), Rest::new(&self.cancel))).collect();
+        let watch =
+            Watch::start(Arc::clone(&self.ledger), Arc::clone(&self.listener), rests.clone()).await;
+        let mut runs = futures_util::stream::iter(groups.into_iter().filter_map(
+            |(address, actions)| self.mailbox(&address, actions, rests.get(&address)?.clone()),
+        ))
         .map(MailboxRun::run)
         .buffer_unordered(MAILBOXES);
         let mut report = RunReport::default();
@@ -62,11 +67,17 @@ impl Run {
                 (one, other) => one.or(other),
             };
         }
+        drop(watch);
         report.interrupted = self.cancel.is_cancelled();
         report
     }
 
-    fn mailbox(&self, address: &Address, actions: Vec<Action>) -> Option<MailboxRun> {
+    fn mailbox(
+        &self,
+        address: &Address,
+        actions: Vec<Action>,
+        rest: Rest,
+    ) -> Option<MailboxRun> {
         let mailbox = self.desired.mailboxes.get(address)?.clone();
         let (messages, bytes) =
             actions.iter().fold((0, 0), |(messages, bytes), action| match &action.kind {
@@ -81,7 +92,7 @@ impl Run {
             ledger: Arc::clone(&self.ledger),
             listener: Arc::clone(&self.listener),
             clock: Arc::clone(&self.clock),
-            cancel: self.cancel.clone(),
+            cancel: rest.cancel.clone(),
             policy: Policy {
                 message_size: self.desired.destination.message_size.map(|size| size.0),
                 transforms: self.desired.folders.transforms.clone(),
@@ -89,7 +100,7 @@ impl Run {
             },
             progress: Arc::new(progress),
         };
-        Some(MailboxRun::new(desk, Arc::clone(&self.accounts), mailbox, actions))
+        Some(MailboxRun::new(desk, rest, Arc::clone(&self.accounts), mailbox, actions))
     }
 }
 

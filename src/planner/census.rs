@@ -1,7 +1,8 @@
 //! What the ledger and a fresh listing say about each source folder, in numbers.
 
+use crate::model::address::Address;
 use crate::model::uid::UidValidity;
-use crate::ports::ledger::FolderKey;
+use crate::ports::ledger::{FolderKey, Pause};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ pub struct LedgerSummary {
     /// By source folder. A folder that could not be listed has no entry.
     #[serde(with = "by_pair")]
     pub folders: BTreeMap<FolderKey, Census>,
+    /// Mailboxes that a person told to rest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paused: BTreeMap<Address, Pause>,
 }
 
 /// One source folder: the listing compared with the ledger.

@@ -200,6 +200,10 @@ fn scope<'a>(
         .filter(|guard| guard.code == codes::SHARED_DESTINATION)
         .filter(|guard| guard.object == wanted.destination.as_str())
         .filter_map(guard::wait)
+        .chain(ledger.paused.get(address).map(|pause| WaitingOn::Resume {
+            since: pause.since,
+            note: pause.note.clone(),
+        }))
         .collect();
     Some(Scope { desired, address, wanted, source, destination, ledger, on })
 }
