@@ -6,6 +6,7 @@
 //! outcome → event) → verify → Evidence`, again until nothing is ready.
 
 pub mod accounts;
+pub mod archive;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
@@ -25,5 +26,6 @@ pub mod planner;
 pub mod ports;
 pub mod progress;
 pub mod render;
+pub mod rollback;
 pub mod secrets;
 pub mod verify;

@@ -254,7 +254,7 @@ impl Eyes {
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
-        let mut census = self.census(line, entry, &selected, &key, &object).await?;
+        let mut census = self.census(line, mailbox, entry, &selected, &key, &object).await?;
         let (checkpoint, bound) = blocking(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
@@ -275,6 +275,7 @@ impl Eyes {
     async fn census(
         &self,
         line: &Line<SourceConnection>,
+        mailbox: &DesiredMailbox,
         entry: &ListEntry,
         selected: &Selected,
         key: &FolderKey,
@@ -287,6 +288,7 @@ impl Eyes {
             Limits {
                 size: self.accounts.destination_side().message_size.map(|size| size.0),
                 transforms: self.desired.folders.transforms.clone(),
+                range: mailbox.messages.range,
             },
         );
         let asked = key.clone();

@@ -277,15 +277,19 @@ impl<'a> Applying<'a> {
             cancel: self.signals.cancel.clone(),
         };
         let report = run.run(&approval.run).await;
+        let name = path.to_string_lossy();
+        let behind = stays_behind(self.world.ledger.as_ref())?;
+        let behind = render::outcome::behind(behind.saturating_sub(report.sum("refused")), &name);
+        if json && !behind.is_empty() {
+            let message = behind.trim_end().to_owned();
+            telling.listener.event(&Event::Notice { message });
+        }
         telling.finish();
         if let Some(error) = self.held.as_ref().and_then(Held::lost) {
             return Err(error);
         }
         if !json {
-            let name = path.to_string_lossy();
-            let behind = stays_behind(self.world.ledger.as_ref())?;
-            let behind = behind.saturating_sub(report.sum("refused"));
-            Output::result(&render::outcome::behind(behind, &name))?;
+            Output::result(&behind)?;
             let shown = render::outcome::text(&report, fresh, &approval, &name);
             Output::result(&shown)?;
         }

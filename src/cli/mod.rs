@@ -1,6 +1,7 @@
 //! The command line: one file for each command, and the exit code.
 
 mod apply;
+mod archive;
 pub mod args;
 mod document;
 mod generate;
@@ -8,6 +9,7 @@ mod output;
 mod plan;
 mod rest;
 mod retry;
+mod rollback;
 mod show;
 mod signals;
 mod status;
@@ -81,6 +83,8 @@ async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
         Command::Pause(args) => rest::pause(args, global, output),
         Command::Resume(args) => rest::resume(args, global, output),
         Command::Retry(args) => retry::run(args, global, output).await,
+        Command::Rollback(args) => rollback::run(args, global, output).await,
+        Command::Archive(args) => archive::run(args, global, output).await,
         Command::Schema(args) => generate::schema(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),

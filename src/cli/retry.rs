@@ -70,9 +70,9 @@ pub(crate) async fn run(args: &RetryArgs, global: &Global, output: &Output) -> R
     let list: Vec<_> = folders
         .iter()
         .filter(|(_, one)| !one.classes.is_empty() || one.unclear > 0)
-        .map(|(path, one)| {
-            json!({ "folder": path, "retried": one.classes, "unclear": one.unclear })
-        })
+        .map(
+            |(path, one)| json!({ "folder": path, "retried": one.classes, "unclear": one.unclear }),
+        )
         .collect();
     Output::told(
         args.format,
@@ -144,7 +144,12 @@ fn text(
     for (path, one) in folders {
         for (class, number) in &one.classes {
             let path = clean(&path.to_string());
-            let _ = writeln!(text, "{path}: {} ({})", count(*number, "message", "messages"), clean(class));
+            let _ = writeln!(
+                text,
+                "{path}: {} ({})",
+                count(*number, "message", "messages"),
+                clean(class)
+            );
         }
     }
     if unclear > 0 {

@@ -95,6 +95,7 @@ fn desk(
             transforms: world.desired.folders.transforms.clone(),
             quiet: Duration::ZERO,
         },
+        pace: None,
         progress: Arc::new(MailboxProgress::new(
             mailbox.clone(),
             Arc::clone(listener),

@@ -6,6 +6,8 @@ use crate::cli::args::Global;
 use crate::cli::document;
 use crate::cli::output::Output;
 use crate::clock::SystemClock;
+use crate::copy::desk::{Desk, Policy};
+use crate::copy::progress::MailboxProgress;
 use crate::desired::{Desired, DesiredMailbox};
 use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
@@ -23,6 +25,8 @@ use crate::progress;
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What a command may do with the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,13 +97,31 @@ impl World {
     /// Returns a mailbox of the migration plan by its address there.
     pub(crate) fn mailbox(&self, address: &Address, plan: &Path) -> Result<&DesiredMailbox> {
         self.desired.mailboxes.get(address).ok_or_else(|| {
-            Error::new(
-                ErrorKind::Usage,
-                "E006",
-                format!("{address} is not in {}", plan.display()),
-            )
-            .hint("Name a mailbox by its address in the migration plan.")
+            Error::new(ErrorKind::Usage, "E006", format!("{address} is not in {}", plan.display()))
+                .hint("Name a mailbox by its address in the migration plan.")
         })
+    }
+
+    /// Returns what every step of work on one mailbox needs; no limit of speed or hours.
+    pub(crate) fn desk(
+        &self,
+        mailbox: &Address,
+        listener: Arc<dyn Listener>,
+        cancel: &CancellationToken,
+    ) -> Desk {
+        Desk {
+            ledger: Arc::clone(&self.ledger),
+            listener: Arc::clone(&listener),
+            clock: Arc::clone(&self.clock),
+            cancel: cancel.clone(),
+            policy: Policy {
+                message_size: self.desired.destination.message_size.map(|size| size.0),
+                transforms: self.desired.folders.transforms.clone(),
+                quiet: Duration::ZERO,
+            },
+            pace: None,
+            progress: Arc::new(MailboxProgress::new(mailbox.clone(), listener, 0, 0)),
+        }
     }
 
     /// Looks at the world and plans.
@@ -152,7 +174,7 @@ impl Telling {
         let ticked = Arc::clone(&listener);
         let ticks = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 ticked.tick();
             }
         });

@@ -13,6 +13,7 @@ pub mod inventory;
 mod leftover;
 pub mod lines;
 pub mod matching;
+pub mod pace;
 mod pending;
 pub mod progress;
 pub mod reasons;

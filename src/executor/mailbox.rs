@@ -70,6 +70,9 @@ impl MailboxRun {
         if self.desk.cancel.is_cancelled() {
             return self.ended_early();
         }
+        if self.desk.office_hours().await.is_err() {
+            return self.ended_early();
+        }
         if let Some(by) = &self.stopped_by {
             return Outcome::Blocked { by: by.clone() };
         }

@@ -70,11 +70,7 @@ impl Drop for Watch {
     }
 }
 
-async fn look(
-    ledger: &Arc<dyn Ledger>,
-    listener: &dyn Listener,
-    rests: &BTreeMap<Address, Rest>,
-) {
+async fn look(ledger: &Arc<dyn Ledger>, listener: &dyn Listener, rests: &BTreeMap<Address, Rest>) {
     let ledger = Arc::clone(ledger);
     match tokio::task::spawn_blocking(move || ledger.paused()).await {
         Ok(Ok(paused)) => {

@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
+use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
 use crate::desired::Desired;
 use crate::executor::event::{Event, Listener};
@@ -9,6 +10,7 @@ use crate::executor::mailbox::MailboxRun;
 use crate::executor::report::RunReport;
 use crate::executor::resting::{Rest, Watch};
 use crate::model::address::Address;
+use crate::model::size::Size;
 use crate::planner::plan::{Action, Kind};
 use crate::ports::clock::Clock;
 use crate::ports::ledger::Ledger;
@@ -45,19 +47,26 @@ impl Run {
     /// Runs the actions, in their order within each mailbox.
     pub async fn run(&self, actions: &[Action]) -> RunReport {
         self.listener.event(&Event::PhaseStarted { phase: "apply", total: None });
+        if let Some(bandwidth) = self.desired.pacing.bandwidth {
+            let message = format!("sends at most {} a second (limits.bandwidth)", Size(bandwidth));
+            self.listener.event(&Event::Notice { message });
+        }
         let mut groups: BTreeMap<Address, Vec<Action>> = BTreeMap::new();
         for action in actions {
             groups.entry(mailbox_of(&action.kind).clone()).or_default().push(action.clone());
         }
+        let pace = Arc::new(Pace::new(&self.desired.pacing));
         let rests: BTreeMap<Address, Rest> =
             groups.keys().map(|address| (address.clone(), Rest::new(&self.cancel))).collect();
         let watch =
             Watch::start(Arc::clone(&self.ledger), Arc::clone(&self.listener), rests.clone()).await;
-        let mut runs = futures_util::stream::iter(groups.into_iter().filter_map(
-            |(address, actions)| self.mailbox(&address, actions, rests.get(&address)?.clone()),
-        ))
-        .map(MailboxRun::run)
-        .buffer_unordered(MAILBOXES);
+        let mut runs =
+            futures_util::stream::iter(groups.into_iter().filter_map(|(address, actions)| {
+                let rest = rests.get(&address)?.clone();
+                self.mailbox(&address, actions, rest, Arc::clone(&pace))
+            }))
+            .map(MailboxRun::run)
+            .buffer_unordered(MAILBOXES);
         let mut report = RunReport::default();
         while let Some(ended) = runs.next().await {
             report.outcomes.extend(ended.outcomes);
@@ -77,6 +86,7 @@ impl Run {
         address: &Address,
         actions: Vec<Action>,
         rest: Rest,
+        pace: Arc<Pace>,
     ) -> Option<MailboxRun> {
         let mailbox = self.desired.mailboxes.get(address)?.clone();
         let (messages, bytes) =
@@ -98,6 +108,7 @@ impl Run {
                 transforms: self.desired.folders.transforms.clone(),
                 quiet: QUIET,
             },
+            pace: Some(pace),
             progress: Arc::new(progress),
         };
         Some(MailboxRun::new(desk, rest, Arc::clone(&self.accounts), mailbox, actions))

@@ -36,6 +36,9 @@ pub struct Census {
     pub excepted: BTreeMap<String, u64>,
     /// Above the destination's size limit and not settled; part of neither `to_copy` nor `excepted`.
     pub over_limit: u64,
+    /// Of other dates than the migration plan wants, and not settled; part of none of the above.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub excluded: u64,
     /// Fate unknown since an interrupted run.
     pub unclear: u64,
     /// In the ledger, not in the listing.
@@ -44,6 +47,11 @@ pub struct Census {
     pub destination_uid_validity: Option<UidValidity>,
     /// An interrupted run left the destination folder's checkpoint open.
     pub interrupted: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 mod by_pair {

@@ -56,6 +56,7 @@ pub(crate) fn desired() -> Desired {
             transforms: BTreeSet::from(["long-lines".to_owned()]),
             ..FolderPolicy::default()
         },
+        pacing: mailferry::model::hours::Pacing::default(),
         zones: BTreeMap::new(),
         resolvers: Vec::new(),
         acknowledged: Vec::new(),
@@ -81,6 +82,7 @@ pub(crate) fn add_mailbox(desired: &mut Desired, source: &str, destination: &str
         source_login: login(source),
         destination_login: login(destination),
         exclude: Vec::new(),
+        messages: mailferry::model::date_range::MessageChoice::default(),
         position: at(line),
     };
     desired.mailboxes.insert(source.parse().unwrap(), mailbox);
