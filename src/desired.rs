@@ -1,8 +1,10 @@
 //! What the migration plan means: defaults of the products filled in, nothing observed yet.
 
 use crate::model::address::{Address, Domain};
+use crate::model::date_range::MessageChoice;
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::hours::Pacing;
 use crate::model::position::Position;
 use crate::model::records::Mx;
 use crate::model::server::{Endpoint, Told};
@@ -29,6 +31,8 @@ pub struct Desired {
     pub mailboxes: BTreeMap<Address, DesiredMailbox>,
     /// How folders are mapped, for all mailboxes.
     pub folders: FolderPolicy,
+    /// How fast and when mail is copied.
+    pub pacing: Pacing,
     /// DNS zones with what they shall hold.
     pub zones: BTreeMap<Domain, DesiredZone>,
     /// Recursive resolvers to ask, `address:port`; the system's when empty.
@@ -78,6 +82,8 @@ pub struct DesiredMailbox {
     pub destination_login: Login,
     /// Folders of this mailbox that stay behind, besides those of the policy.
     pub exclude: Vec<Pattern>,
+    /// Which messages are copied, and in which order.
+    pub messages: MessageChoice,
     /// Where the mailbox stands in the migration plan.
     pub position: Position,
 }

@@ -6,6 +6,7 @@
 //! outcome → event) → verify → Evidence`, again until nothing is ready.
 
 pub mod accounts;
+pub mod archive;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
@@ -26,6 +27,7 @@ pub mod ports;
 pub mod profile;
 pub mod progress;
 pub mod render;
+pub mod rollback;
 pub mod secrets;
 pub mod throttle;
 pub mod verify;

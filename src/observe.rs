@@ -61,8 +61,9 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     eyes.listener
         .event(&Event::PhaseStarted { phase: "observe", total: Some(mailboxes * 2 + zones) });
     let empty = blocking(&eyes.ledger, |ledger| ledger.is_empty()).await?;
+    let paused = blocking(&eyes.ledger, |ledger| ledger.paused()).await?;
     let mut observed = Observed::default();
-    let mut summary = LedgerSummary { empty, folders: BTreeMap::new() };
+    let mut summary = LedgerSummary { empty, paused, ..LedgerSummary::default() };
     let mut looks = futures_util::stream::iter(
         eyes.desired.mailboxes.values().cloned().map(|mailbox| look(eyes, mailbox)),
     )
@@ -268,7 +269,11 @@ impl Eyes {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
-        let limits = Limits { size: target.message_size, rules: target.rules.clone() };
+        let limits = Limits {
+            size: target.message_size,
+            rules: target.rules.clone(),
+            range: mailbox.messages.range,
+        };
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
         let mut census = self.census(line, entry, &selected, &key, &object, limits).await?;
         let (checkpoint, bound) = blocking(&self.ledger, {

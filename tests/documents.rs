@@ -5,6 +5,7 @@
 
 use mailferry::desired::{LoginStyle, SecretRef};
 use mailferry::document::{self, Loaded, Options};
+use mailferry::model::date_range::Order;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -172,6 +173,17 @@ fn every_key_reaches_what_is_wanted() {
     assert_eq!(row.source_login.style, LoginStyle::Login { user: "one*migrator".to_owned() });
     assert_eq!(row.position.to_string(), "mailboxes.csv:2:1");
     assert_eq!(mailbox("eve@more.example").position.to_string(), "included.yaml:3:5");
+
+    let range = |address| mailbox(address).messages.range.to_string();
+    assert_eq!(range("ada@acme.example"), "from 2020-01-01 to before 2021-01-01");
+    assert_eq!(range("bob@sub.acme.example"), "from 2020-01-01 on");
+    assert_eq!(range("csv1@acme.example"), "from 2020-01-01 on");
+    assert_eq!(mailbox("ada@acme.example").messages.order, Order::NewestFirst);
+    assert_eq!(mailbox("bob@sub.acme.example").messages.order, Order::OldestFirst);
+    assert_eq!(desired.pacing.bandwidth, Some(2_000_000));
+    let hours = desired.pacing.hours.as_ref().expect("hours");
+    let words = "20:00-06:00 mon, tue, wed, thu, fri, sat, sun Europe/Berlin";
+    assert_eq!(hours.to_string(), words);
 
     assert_eq!(desired.folders.map.len(), 3);
     assert_eq!(desired.folders.by_use.len(), 7);

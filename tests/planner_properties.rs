@@ -155,6 +155,7 @@ fn census(listed: u64, past: Past, there: Option<UidValidity>) -> Census {
             BTreeMap::new()
         },
         over_limit,
+        excluded: 0,
         unclear: 0,
         vanished: 0,
         destination_uid_validity: known,

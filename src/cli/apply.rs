@@ -6,6 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, Telling, World};
 use crate::cli::{Ended, show};
+use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener, Outcome};
 use crate::executor::owner::Held;
@@ -16,6 +17,7 @@ use crate::planner::approval::{Approval, approve};
 use crate::planner::order;
 use crate::planner::plan::{Action, ActionId, Plan};
 use crate::planner::saved::SavedPlan;
+use crate::ports::ledger::Ledger;
 use crate::render;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -276,12 +278,20 @@ impl<'a> Applying<'a> {
             cancel: self.signals.cancel.clone(),
         };
         let report = run.run(&approval.run).await;
+        let name = path.to_string_lossy();
+        let behind = stays_behind(self.world.ledger.as_ref())?;
+        let behind = render::outcome::behind(behind.saturating_sub(report.sum("refused")), &name);
+        if json && !behind.is_empty() {
+            let message = behind.trim_end().to_owned();
+            telling.listener.event(&Event::Notice { message });
+        }
         telling.finish();
         if let Some(error) = self.held.as_ref().and_then(Held::lost) {
             return Err(error);
         }
         if !json {
-            let shown = render::outcome::text(&report, fresh, &approval, &path.to_string_lossy());
+            Output::result(&behind)?;
+            let shown = render::outcome::text(&report, fresh, &approval, &name);
             Output::result(&shown)?;
         }
         if let (true, Some(kind)) = (report.interrupted, self.signals.came()) {
@@ -289,6 +299,13 @@ impl<'a> Applying<'a> {
         }
         Ok(verdict(&report, fresh, &approval))
     }
+}
+
+/// Counts the messages that stay behind for a reason that no plan showed before.
+fn stays_behind(ledger: &dyn Ledger) -> Result<u64> {
+    let tallies = ledger.tallies()?;
+    let reasons = tallies.values().flat_map(|tally| &tally.excepted);
+    Ok(reasons.filter(|(reason, _)| !reasons::was_reviewed(reason)).map(|(_, count)| count).sum())
 }
 
 /// Tells what does not run and why; the text says it at the end.

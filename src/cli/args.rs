@@ -74,6 +74,16 @@ pub enum Command {
     Status(StatusArgs),
     /// Explain a code, or the words of a server
     Explain(ExplainArgs),
+    /// Let a mailbox rest: a running apply ends its work on it, later ones leave it out
+    Pause(PauseArgs),
+    /// End the rest of a mailbox
+    Resume(ResumeArgs),
+    /// Have messages that stay behind tried again by the next apply
+    Retry(RetryArgs),
+    /// Take our own copies away from a destination mailbox, after showing them and asking
+    Rollback(RollbackArgs),
+    /// Keep folders of the source as mbox or Maildir on this machine, with a proof of their own
+    Archive(ArchiveArgs),
     /// Print the JSON schema of a file format
     Schema(SchemaArgs),
     /// Print the completions of a shell
@@ -217,6 +227,109 @@ pub struct ExplainArgs {
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub format: ResultFormat,
+}
+
+/// Arguments of `pause`.
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// Why, for whoever reads plan, status and apply
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, Args)]
+pub struct RetryArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// Only messages of this folder of the source
+    #[arg(long, value_name = "PATH")]
+    pub folder: Option<String>,
+    /// Only messages with this reason, such as `refused` or `no-body`
+    #[arg(long, value_name = "CLASS")]
+    pub reason: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `rollback`.
+#[derive(Debug, Args)]
+pub struct RollbackArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    pub mailbox: String,
+    /// Remove the copies that the ledger proves to be ours and that nobody changed since
+    #[arg(long, required = true)]
+    pub copies: bool,
+    /// Do not ask when this is the digest of what would be removed (at least its first 12 digits)
+    #[arg(long, value_name = "DIGEST")]
+    pub expect: Option<String>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Formats of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ArchiveFormat {
+    /// One file a folder (mboxrd)
+    Mbox,
+    /// One file a message (Maildir++)
+    Maildir,
+}
+
+/// Arguments of `archive`.
+#[derive(Debug, Args)]
+pub struct ArchiveArgs {
+    /// The migration plan
+    pub plan: PathBuf,
+    /// The mailbox, by its address in the migration plan
+    #[arg(long, value_name = "ADDRESS")]
+    pub mailbox: String,
+    /// Only this folder of the source; may be repeated [default: all of them]
+    #[arg(long, value_name = "PATH")]
+    pub folder: Vec<String>,
+    /// Only messages of this day of UTC or a later one, such as 2020-01-31
+    #[arg(long, value_name = "DAY")]
+    pub since: Option<String>,
+    /// Only messages of days of UTC before this one
+    #[arg(long, value_name = "DAY")]
+    pub until: Option<String>,
+    /// The folder of the archive; made when it is not there
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// How messages are kept
+    #[arg(long, value_enum)]
+    pub format: ArchiveFormat,
+    /// Write no message: read the archive back, and every message from the source once more
+    #[arg(long)]
+    pub verify: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub output: ResultFormat,
 }
 
 /// File formats that have a schema.

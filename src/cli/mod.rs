@@ -1,12 +1,16 @@
 //! The command line: one file for each command, and the exit code.
 
 mod apply;
+mod archive;
 pub mod args;
 mod document;
 mod explain;
 mod generate;
 mod output;
 mod plan;
+mod rest;
+mod retry;
+mod rollback;
 mod show;
 mod signals;
 mod status;
@@ -78,6 +82,11 @@ async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
         Command::Verify(args) => verify::run(args, global, output).await,
         Command::Status(args) => status::run(args, global, output),
         Command::Explain(args) => explain::run(args),
+        Command::Pause(args) => rest::pause(args, global, output),
+        Command::Resume(args) => rest::resume(args, global, output),
+        Command::Retry(args) => retry::run(args, global, output).await,
+        Command::Rollback(args) => rollback::run(args, global, output).await,
+        Command::Archive(args) => archive::run(args, global, output).await,
         Command::Schema(args) => generate::schema(args),
         Command::Completions(args) => generate::completions(args),
         Command::Man(args) => generate::man(args),

@@ -1,6 +1,6 @@
 //! Where words go: results to stdout, everything else to stderr.
 
-use crate::cli::args::Global;
+use crate::cli::args::{Global, ResultFormat};
 use crate::error::{Error, ErrorKind, Result};
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
@@ -41,6 +41,14 @@ impl Output {
                     .source(error))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Writes a result as text, or as JSON.
+    pub(crate) fn told(format: ResultFormat, text: &str, value: &serde_json::Value) -> Result<()> {
+        match format {
+            ResultFormat::Text => Self::result(text),
+            ResultFormat::Json => Self::result(&format!("{value:#}\n")),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::cli::args::{EvidenceFormat, Global, VerifyArgs};
 use crate::cli::output::Output;
 use crate::cli::plan::write;
 use crate::cli::signals::Signals;
-use crate::cli::wiring::{Mode, World};
+use crate::cli::wiring::{self, Mode, World};
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,16 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> Result<Ended> {
-    let only = only(args)?;
+    let only = args.only.as_deref().map(wiring::address).transpose()?;
     let world = World::open(&args.plan, global, output, Mode::Write)?;
-    if let Some(only) = &only
-        && !world.desired.mailboxes.contains_key(only)
-    {
-        return Err(Error::new(
-            ErrorKind::Usage,
-            "E006",
-            format!("{only} is not in {}", args.plan.display()),
-        ));
+    if let Some(only) = &only {
+        world.mailbox(only, &args.plan)?;
     }
     let signals = Signals::listen();
     world.accounts.throttle().end_with(signals.cancel.clone());
@@ -86,15 +80,6 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     })
 }
 
-fn only(args: &VerifyArgs) -> Result<Option<Address>> {
-    args.only
-        .as_ref()
-        .map(|text| {
-            text.parse().map_err(|reason: String| Error::new(ErrorKind::Usage, "E006", reason))
-        })
-        .transpose()
-}
-
 fn desk(
     world: &World,
     listener: &Arc<dyn Listener>,
@@ -108,6 +93,7 @@ fn desk(
         clock: Arc::clone(&world.clock),
         cancel: signals.cancel.clone(),
         policy: Policy { quiet: Duration::ZERO },
+        pace: None,
         progress: Arc::new(MailboxProgress::new(
             mailbox.clone(),
             Arc::clone(listener),

@@ -6,12 +6,15 @@ use crate::cli::args::Global;
 use crate::cli::document;
 use crate::cli::output::Output;
 use crate::clock::SystemClock;
-use crate::desired::Desired;
+use crate::copy::desk::{Desk, Policy};
+use crate::copy::progress::MailboxProgress;
+use crate::desired::{Desired, DesiredMailbox};
 use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::imap::Timeouts;
 use crate::ledger::SqliteLedger;
+use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
 use crate::planner::plan::Plan;
@@ -22,6 +25,8 @@ use crate::progress;
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
 /// What a command may do with the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +94,32 @@ impl World {
         })
     }
 
+    /// Returns a mailbox of the migration plan by its address there.
+    pub(crate) fn mailbox(&self, address: &Address, plan: &Path) -> Result<&DesiredMailbox> {
+        self.desired.mailboxes.get(address).ok_or_else(|| {
+            Error::new(ErrorKind::Usage, "E006", format!("{address} is not in {}", plan.display()))
+                .hint("Name a mailbox by its address in the migration plan.")
+        })
+    }
+
+    /// Returns what every step of work on one mailbox needs; no limit of speed or hours.
+    pub(crate) fn desk(
+        &self,
+        mailbox: &Address,
+        listener: Arc<dyn Listener>,
+        cancel: &CancellationToken,
+    ) -> Desk {
+        Desk {
+            ledger: Arc::clone(&self.ledger),
+            listener: Arc::clone(&listener),
+            clock: Arc::clone(&self.clock),
+            cancel: cancel.clone(),
+            policy: Policy { quiet: Duration::ZERO },
+            pace: None,
+            progress: Arc::new(MailboxProgress::new(mailbox.clone(), listener, 0, 0)),
+        }
+    }
+
     /// Looks at the world and plans.
     pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
         self.accounts.throttle().tell(Arc::clone(&listener));
@@ -140,7 +171,7 @@ impl Telling {
         let ticked = Arc::clone(&listener);
         let ticks = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                tokio::time::sleep(Duration::from_secs(1)).await;
                 ticked.tick();
             }
         });
@@ -158,6 +189,11 @@ impl Drop for Telling {
     fn drop(&mut self) {
         self.ticks.abort();
     }
+}
+
+/// Reads the address of a mailbox from the command line.
+pub(crate) fn address(text: &str) -> Result<Address> {
+    text.parse().map_err(|reason: String| Error::new(ErrorKind::Usage, "E006", reason))
 }
 
 /// Reads the values of `--trust`.

@@ -13,7 +13,7 @@ const BATCH_MESSAGES: usize = 200;
 const BATCH_OCTETS: u64 = 32 << 20;
 
 /// Cuts the pending messages into FETCH commands; a large message goes alone.
-pub(super) fn batches(rows: &[MessageRow]) -> VecDeque<Vec<Uid>> {
+pub fn batches(rows: &[MessageRow]) -> VecDeque<Vec<Uid>> {
     let mut batches = VecDeque::new();
     let mut batch = Vec::new();
     let mut octets = 0;

@@ -1,8 +1,9 @@
 //! What every step of a copy needs at hand: the ledger, the listener, the signals.
 
+use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
 use crate::copy::stop::Stop;
-use crate::error::{Class, Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result, Retry};
 use crate::executor::event::{Event, Listener};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
@@ -13,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows of the ledger that are in memory at once.
 const PAGE: usize = 2_000;
+
+/// The hours are looked at again this often while it is outside of them.
+const HOURS_STEP: Duration = Duration::from_secs(60);
 
 /// Shared by all folders of a run.
 #[derive(Clone, Debug)]
@@ -27,6 +31,8 @@ pub struct Desk {
     pub cancel: CancellationToken,
     /// How carefully it goes.
     pub policy: Policy,
+    /// How fast and when; `None` for work that no limit of the migration plan is about.
+    pub pace: Option<Arc<Pace>>,
     /// Numbers of the mailbox in this run.
     pub progress: Arc<MailboxProgress>,
 }
@@ -77,7 +83,45 @@ impl Desk {
 
     /// Returns an error when the run shall end.
     pub fn go_on(&self) -> Result<(), Stop> {
-        if self.cancel.is_cancelled() { Err(Stop::Interrupted) } else { Ok(()) }
+        if self.cancel.is_cancelled() {
+            return Err(Stop::Interrupted);
+        }
+        // Connections would not live through a day of rest: it is waited for without any.
+        match self.pace.as_ref().and_then(|pace| pace.rest(self.clock.now())) {
+            Some(outside) => Err(Stop::Again(outside)),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until it is within the hours of the migration plan.
+    pub async fn office_hours(&self) -> Result<(), Stop> {
+        let mut told = false;
+        while let Some(outside) = self.pace.as_ref().and_then(|pace| pace.rest(self.clock.now())) {
+            let Retry::After(milliseconds) = outside.retry else { return Ok(()) };
+            let wait = Duration::from_millis(milliseconds);
+            if !told {
+                told = true;
+                self.tell(&Event::Holding {
+                    side: "server",
+                    object: outside.message,
+                    seconds: wait.as_secs(),
+                    words: String::new(),
+                });
+            }
+            // In steps, because the clock of the machine may be set meanwhile.
+            self.rest(wait.min(HOURS_STEP)).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until octets may go out; a message that is begun is finished, whatever comes.
+    pub async fn spend(&self, octets: u64) {
+        if let Some(pace) = &self.pace {
+            let wait = pace.take(octets);
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
     }
 
     /// Waits, unless the run shall end.

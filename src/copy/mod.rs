@@ -15,6 +15,7 @@ pub mod lines;
 pub mod look_alikes;
 pub mod matching;
 pub mod memory;
+pub mod pace;
 mod pending;
 pub mod progress;
 pub mod reasons;

@@ -6,11 +6,9 @@ use crate::copy::reasons;
 use crate::copy::send::Way;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
-use crate::model::uid::Uid;
+use crate::model::date_range::{MessageChoice, Order};
+use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{MessageRow, MessageState};
-
-/// Pending rows that are sent in one round.
-const PAGE: usize = 2_000;
 
 impl FolderCopy<'_> {
     pub(super) async fn send_pending(
@@ -39,10 +37,9 @@ impl FolderCopy<'_> {
                 1
             }),
         };
-        let mut from = Uid(1);
         let mut checkpointed = false;
-        loop {
-            let (mut rows, next) = self.pending(&way, from, tally).await?;
+        for from in self.pages(way.validity).await? {
+            let mut rows = self.pending(&way, from, tally).await?;
             rows.retain(|row| !memory.suspects.contains(&row.listed.uid));
             if !rows.is_empty() && !checkpointed {
                 self.checkpoint(open).await?;
@@ -51,10 +48,6 @@ impl FolderCopy<'_> {
             if !rows.is_empty() {
                 let round = way.send(&rows, &memory.first).await?;
                 self.after(&way, open, round, tally, memory).await?;
-            }
-            match next {
-                Some(next) => from = next,
-                None => break,
             }
         }
         if !memory.suspects.is_empty() && !checkpointed {
@@ -68,16 +61,33 @@ impl FolderCopy<'_> {
         Ok(())
     }
 
-    /// Returns the next page of messages to send, and where the page after it begins.
+    /// Returns where the pages of the folder's rows begin, in the order in which they are sent.
+    /// What a crash leaves does not depend on it: the search looks for every pending message.
+    async fn pages(&self, validity: UidValidity) -> Result<Vec<Uid>, Stop> {
+        let key = self.source_key();
+        let mut pages = Vec::new();
+        let (mut from, mut begins) = (Uid(1), Uid(1));
+        while self.desk.page(&key, validity, &mut from).await?.is_some() {
+            pages.push(begins);
+            begins = from;
+        }
+        if self.mailbox.messages.order == Order::NewestFirst {
+            pages.reverse();
+        }
+        Ok(pages)
+    }
+
+    /// Returns the messages to send of the page that begins at a UID.
     async fn pending(
         &self,
         way: &Way<'_>,
         from: Uid,
         tally: &mut Tally,
-    ) -> Result<(Vec<MessageRow>, Option<Uid>), Stop> {
+    ) -> Result<Vec<MessageRow>, Stop> {
         let (key, validity) = (self.source_key(), way.validity);
-        let rows = self.desk.ledger(move |ledger| ledger.rows(&key, validity, from, PAGE)).await?;
-        let next = rows.last().map(|row| Uid(row.listed.uid.0.saturating_add(1)));
+        let mut from = from;
+        let rows = self.desk.page(&key, validity, &mut from).await?.unwrap_or_default();
+        let MessageChoice { order, range } = self.mailbox.messages;
         let limit = way.target.message_size;
         let mut too_large = Vec::new();
         let mut pending = Vec::new();
@@ -88,7 +98,8 @@ impl FolderCopy<'_> {
                 MessageState::Excepted(reason) => reasons::may_be_lifted(reason, &way.target.rules),
                 _ => false,
             };
-            if !wanted {
+            // What was put back by `retry`, or listed before, waits for a wider range.
+            if !wanted || !range.holds(row.listed.internal_date.as_ref()) {
                 continue;
             }
             match limit.filter(|&limit| row.listed.size > limit) {
@@ -113,6 +124,10 @@ impl FolderCopy<'_> {
             way.except(&too_large).await?;
             tally.excepted += too_large.len() as u64;
         }
-        Ok((pending, next))
+        if order == Order::NewestFirst {
+            // Within a FETCH the source still answers as it likes.
+            pending.reverse();
+        }
+        Ok(pending)
     }
 }

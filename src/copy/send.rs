@@ -289,6 +289,7 @@ impl Way<'_> {
             &transforms,
             row.listed.internal_date.clone().or_else(|| date::from_headers(&octets)),
         );
+        self.desk.spend(copied.size).await;
         let place = window.enter(copied.size, || self.room()).await;
         if round.halt.is_cancelled() || self.destination.is_worn() {
             return Ok(());

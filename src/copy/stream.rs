@@ -115,6 +115,7 @@ impl Way<'_> {
                         return Ok(None);
                     }
                     sent.update(&chunk);
+                    self.desk.spend(chunk.len() as u64).await;
                     if let Some(before) = held.replace(chunk) {
                         // A destination that refused stops listening; the rest is read and dropped.
                         let _ = chunks.send(before).await;

@@ -2,7 +2,9 @@
 
 use super::spanned::{Entries, Field, Items, Parsed};
 use crate::model::address::{Address, Domain};
+use crate::model::date_range::Day;
 use crate::model::folder::FolderPath;
+use crate::model::hours::Clockwise;
 use crate::model::server::TlsMode;
 use crate::model::size::Size;
 use schemars::JsonSchema;
@@ -36,6 +38,10 @@ pub(super) struct MigrationPlan {
     pub(super) destination: Field<Destination>,
     /// Which folder goes where.
     pub(super) folders: Field<Folders>,
+    /// Which messages are copied, and in which order.
+    pub(super) messages: Field<Messages>,
+    /// How fast and when mail is copied.
+    pub(super) limits: Field<CopyLimits>,
     /// The mailboxes to move.
     pub(super) mailboxes: Field<Items<Mailbox>>,
     /// What DNS shall say when the migration is over.
@@ -286,6 +292,73 @@ pub(super) enum Transform {
     LongLines,
 }
 
+/// Which messages are copied, and in which order. A day is a day of UTC, and the date of
+/// a message its INTERNALDATE.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct Messages {
+    /// In which order they are sent; `oldest-first` when left out.
+    pub(super) order: Field<SendOrder>,
+    /// The first day: messages of earlier days stay behind.
+    pub(super) since: Field<Parsed<Day>>,
+    /// The day after the last one: its messages and those of later days stay behind.
+    pub(super) until: Field<Parsed<Day>>,
+}
+
+/// In which order messages are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SendOrder {
+    /// Those that came to their folder first.
+    OldestFirst,
+    /// Those that came to their folder last.
+    NewestFirst,
+}
+
+/// How fast and when mail is copied.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(super) struct CopyLimits {
+    /// Octets of messages that are sent in a second, all mailboxes together, and so about as many
+    /// that are read from the source; at least 10KB.
+    pub(super) bandwidth: Field<Parsed<Size>>,
+    /// When mail is copied; at any time when left out.
+    pub(super) hours: Field<CopyHours>,
+}
+
+/// When mail is copied.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["only", "zone"]))]
+pub(super) struct CopyHours {
+    /// From when to when, such as `20:00-06:00`.
+    pub(super) only: Field<Parsed<Clockwise>>,
+    /// The days on which the hours begin; every day when left out.
+    pub(super) days: Field<Items<DayName>>,
+    /// The IANA time zone of the clock, such as `Europe/Berlin`.
+    pub(super) zone: Field<String>,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DayName {
+    /// Monday.
+    Mon,
+    /// Tuesday.
+    Tue,
+    /// Wednesday.
+    Wed,
+    /// Thursday.
+    Thu,
+    /// Friday.
+    Fri,
+    /// Saturday.
+    Sat,
+    /// Sunday.
+    Sun,
+}
+
 /// A mailbox, or a file with mailboxes.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -308,6 +381,8 @@ pub(super) struct Mailbox {
     pub(super) destination_user: Field<String>,
     /// What is particular to this mailbox's folders.
     pub(super) folders: Field<MailboxFolders>,
+    /// Which of its messages are copied, and in which order: each key replaces the one for all.
+    pub(super) messages: Field<Messages>,
     /// Instead of `address`: a CSV file with a mailbox a row and the header
     /// `EmailAddress,UserName,Password`, the last two optional.
     pub(super) csv: Field<String>,

@@ -275,3 +275,10 @@ written!(
     "An IP address and a port; an IPv6 address in brackets.",
     "192.0.2.53:53"
 );
+written!(crate::model::date_range::Day, "Day", "A day, year first.", "2020-01-31");
+written!(
+    crate::model::hours::Clockwise,
+    "Clockwise",
+    "Two times of a day with 24 hours; the second may lie on the next day.",
+    "20:00-06:00"
+);

@@ -7,6 +7,7 @@ use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Outcome};
+use crate::executor::resting::{self, Rest};
 use crate::planner::plan::{Action, ActionId, Kind};
 use crate::ports::ledger::JournalEntry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +19,7 @@ pub struct MailboxRun {
     pub(super) desk: Desk,
     pub(super) accounts: Arc<Accounts>,
     pub(super) mailbox: DesiredMailbox,
+    rest: Rest,
     actions: Vec<Action>,
     ended: MailboxEnd,
     /// An action whose failure stops the mailbox: no log-in, no room.
@@ -39,12 +41,13 @@ impl MailboxRun {
     /// Prepares the run of one mailbox.
     pub fn new(
         desk: Desk,
+        rest: Rest,
         accounts: Arc<Accounts>,
         mailbox: DesiredMailbox,
         actions: Vec<Action>,
     ) -> Self {
         let ended = MailboxEnd::default();
-        Self { desk, accounts, mailbox, actions, ended, stopped_by: None }
+        Self { desk, accounts, mailbox, rest, actions, ended, stopped_by: None }
     }
 
     /// Runs the actions.
@@ -65,7 +68,10 @@ impl MailboxRun {
 
     async fn one(&mut self, action: &Action, lines: &mut Lines) -> Outcome {
         if self.desk.cancel.is_cancelled() {
-            return Outcome::Interrupted;
+            return self.ended_early();
+        }
+        if self.desk.office_hours().await.is_err() {
+            return self.ended_early();
         }
         if let Some(by) = &self.stopped_by {
             return Outcome::Blocked { by: by.clone() };
@@ -88,13 +94,21 @@ impl MailboxRun {
                 self.ended.moved |= matches!(outcome, Outcome::Done { .. });
                 outcome
             }
-            Err(Stop::Interrupted) => Outcome::Interrupted,
+            Err(Stop::Interrupted) => self.ended_early(),
             Err(Stop::Again(error)) => {
                 // What comes next starts with connections that work.
                 lines.drop_both();
                 self.failed(&action.id, error)
             }
             Err(Stop::Failed(error)) => self.failed(&action.id, error),
+        }
+    }
+
+    /// A mailbox that was told to rest waits; nothing of it failed.
+    fn ended_early(&self) -> Outcome {
+        match self.rest.pause() {
+            Some(pause) => Outcome::Skipped { reason: resting::sentence(pause) },
+            None => Outcome::Interrupted,
         }
     }
 

@@ -9,5 +9,6 @@ pub mod event;
 pub mod mailbox;
 pub mod owner;
 pub mod report;
+pub mod resting;
 pub mod run;
 mod set_subscription;

@@ -2,12 +2,15 @@
 
 use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
+use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
 use crate::desired::Desired;
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
 use crate::executor::report::RunReport;
+use crate::executor::resting::{Rest, Watch};
 use crate::model::address::Address;
+use crate::model::size::Size;
 use crate::planner::plan::{Action, Kind};
 use crate::ports::clock::Clock;
 use crate::ports::ledger::Ledger;
@@ -46,15 +49,26 @@ impl Run {
         self.listener.event(&Event::PhaseStarted { phase: "apply", total: None });
         self.accounts.throttle().tell(Arc::clone(&self.listener));
         self.accounts.throttle().end_with(self.cancel.clone());
+        if let Some(bandwidth) = self.desired.pacing.bandwidth {
+            let message = format!("sends at most {} a second (limits.bandwidth)", Size(bandwidth));
+            self.listener.event(&Event::Notice { message });
+        }
         let mut groups: BTreeMap<Address, Vec<Action>> = BTreeMap::new();
         for action in actions {
             groups.entry(mailbox_of(&action.kind).clone()).or_default().push(action.clone());
         }
-        let mut runs = futures_util::stream::iter(
-            groups.into_iter().filter_map(|(address, actions)| self.mailbox(&address, actions)),
-        )
-        .map(MailboxRun::run)
-        .buffer_unordered(MAILBOXES);
+        let pace = Arc::new(Pace::new(&self.desired.pacing));
+        let rests: BTreeMap<Address, Rest> =
+            groups.keys().map(|address| (address.clone(), Rest::new(&self.cancel))).collect();
+        let watch =
+            Watch::start(Arc::clone(&self.ledger), Arc::clone(&self.listener), rests.clone()).await;
+        let mut runs =
+            futures_util::stream::iter(groups.into_iter().filter_map(|(address, actions)| {
+                let rest = rests.get(&address)?.clone();
+                self.mailbox(&address, actions, rest, Arc::clone(&pace))
+            }))
+            .map(MailboxRun::run)
+            .buffer_unordered(MAILBOXES);
         let mut report = RunReport::default();
         while let Some(ended) = runs.next().await {
             report.outcomes.extend(ended.outcomes);
@@ -64,6 +78,7 @@ impl Run {
                 (one, other) => one.or(other),
             };
         }
+        drop(watch);
         report.interrupted = self.cancel.is_cancelled();
         report.waited = self.accounts.throttle().waited();
         for waited in &report.waited {
@@ -72,7 +87,13 @@ impl Run {
         report
     }
 
-    fn mailbox(&self, address: &Address, actions: Vec<Action>) -> Option<MailboxRun> {
+    fn mailbox(
+        &self,
+        address: &Address,
+        actions: Vec<Action>,
+        rest: Rest,
+        pace: Arc<Pace>,
+    ) -> Option<MailboxRun> {
         let mailbox = self.desired.mailboxes.get(address)?.clone();
         let (messages, bytes) =
             actions.iter().fold((0, 0), |(messages, bytes), action| match &action.kind {
@@ -87,11 +108,12 @@ impl Run {
             ledger: Arc::clone(&self.ledger),
             listener: Arc::clone(&self.listener),
             clock: Arc::clone(&self.clock),
-            cancel: self.cancel.clone(),
+            cancel: rest.cancel.clone(),
             policy: Policy { quiet: QUIET },
+            pace: Some(pace),
             progress: Arc::new(progress),
         };
-        Some(MailboxRun::new(desk, Arc::clone(&self.accounts), mailbox, actions))
+        Some(MailboxRun::new(desk, rest, Arc::clone(&self.accounts), mailbox, actions))
     }
 }
 

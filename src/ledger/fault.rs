@@ -46,6 +46,9 @@ pub(super) enum Fault {
     /// A copy out of a folder that is bound to no destination.
     #[error("`{0}` is bound to no destination folder, and a copy out of it cannot be recorded")]
     Unbound(FolderPath),
+    /// A message in an archive that was never begun.
+    #[error("`{0}` was never begun to be archived")]
+    Unarchived(FolderPath),
     /// More than SQLite's integers hold.
     #[error("{what} of {value} is more than the ledger can hold")]
     TooLarge { what: &'static str, value: u64 },
@@ -120,6 +123,7 @@ impl Fault {
             Self::Unlisted { .. }
             | Self::NotListing { .. }
             | Self::Unbound(_)
+            | Self::Unarchived(_)
             | Self::TooLarge { .. } => Error::new(
                 ErrorKind::Failed,
                 "E128",

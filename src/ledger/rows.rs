@@ -104,7 +104,8 @@ pub(super) fn words<T: serde::Serialize>(words: &T) -> Result<String, Fault> {
     serde_json::to_string(words).map_err(|error| Fault::Damaged(error.to_string()))
 }
 
-fn flags(text: &str) -> Result<Flags, Fault> {
+/// Reads flags.
+pub(super) fn flags(text: &str) -> Result<Flags, Fault> {
     json(text, "flags")
 }
 
@@ -112,12 +113,14 @@ fn json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Fau
     serde_json::from_str(text).map_err(|error| Fault::Damaged(format!("{what}: {error}")))
 }
 
-fn date(text: &str) -> Result<InternalDate, Fault> {
+/// Reads an INTERNALDATE.
+pub(super) fn date(text: &str) -> Result<InternalDate, Fault> {
     InternalDate::parse(text).ok_or_else(|| Fault::Damaged(format!("the date `{text}`")))
 }
 
+/// Reads a digest.
 #[allow(clippy::needless_pass_by_value, reason = "it is handed over by `Option::map`")]
-fn digest(octets: Vec<u8>) -> Result<Digest, Fault> {
+pub(super) fn digest(octets: Vec<u8>) -> Result<Digest, Fault> {
     let wrong = |_| Fault::Damaged(format!("a digest of {} octets", octets.len()));
     octets.as_slice().try_into().map(Digest).map_err(wrong)
 }

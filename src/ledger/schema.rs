@@ -4,7 +4,11 @@ use super::fault::Fault;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Brings a ledger from version `n` to `n + 1`, in order.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/0001.sql"), include_str!("schema/0002.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/0001.sql"),
+    include_str!("schema/0002.sql"),
+    include_str!("schema/0003.sql"),
+];
 
 /// `mfly`: tells a ledger from any other SQLite file.
 const APPLICATION_ID: i64 = 0x6d66_6c79;

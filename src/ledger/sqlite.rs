@@ -349,5 +349,6 @@ impl Ledger for SqliteLedger {
     }
 }
 
+mod archives;
 #[cfg(test)]
 mod tests;

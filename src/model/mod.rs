@@ -1,9 +1,12 @@
 //! The shared vocabulary: plain data without I/O, clock or randomness.
 
 pub mod address;
+pub mod bucket;
+pub mod date_range;
 pub mod digest;
 pub mod flags;
 pub mod folder;
+pub mod hours;
 pub mod internal_date;
 pub mod position;
 pub mod reading;

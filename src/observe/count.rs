@@ -4,6 +4,7 @@ use super::blocking;
 use crate::copy::reasons;
 use crate::error::Result;
 use crate::message::rules::Rules;
+use crate::model::date_range::DateRange;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
 use crate::ports::ledger::{FolderKey, Ledger, Listed, MessageRow, MessageState};
@@ -15,6 +16,7 @@ use std::sync::Arc;
 pub(super) struct Limits {
     pub(super) size: Option<u64>,
     pub(super) rules: Rules,
+    pub(super) range: DateRange,
 }
 
 /// Counts a listing against the ledger, page by page, both in order of UID.
@@ -115,7 +117,13 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
     census.listed += 1;
     census.bytes += listed.size;
     let over = limits.size.is_some_and(|limit| listed.size > limit);
+    // The date that the ledger kept counts where a listing gave none.
+    let known = row.and_then(|row| row.listed.internal_date.as_ref());
+    let wanted = limits.range.holds(listed.internal_date.as_ref().or(known));
     match row.map(|row| (&row.state, &row.copied)) {
+        None | Some((MessageState::Pending | MessageState::Removed, _)) if !wanted => {
+            census.excluded += 1;
+        }
         None | Some((MessageState::Pending | MessageState::Removed, _)) if over => {
             census.over_limit += 1;
         }

@@ -1,7 +1,8 @@
 //! What the ledger and a fresh listing say about each source folder, in numbers.
 
+use crate::model::address::Address;
 use crate::model::uid::UidValidity;
-use crate::ports::ledger::FolderKey;
+use crate::ports::ledger::{FolderKey, Pause};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -13,6 +14,9 @@ pub struct LedgerSummary {
     /// By source folder. A folder that could not be listed has no entry.
     #[serde(with = "by_pair")]
     pub folders: BTreeMap<FolderKey, Census>,
+    /// Mailboxes that a person told to rest.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub paused: BTreeMap<Address, Pause>,
 }
 
 /// One source folder: the listing compared with the ledger.
@@ -32,6 +36,9 @@ pub struct Census {
     pub excepted: BTreeMap<String, u64>,
     /// Above the destination's size limit and not settled; part of neither `to_copy` nor `excepted`.
     pub over_limit: u64,
+    /// Of other dates than the migration plan wants, and not settled; part of none of the above.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub excluded: u64,
     /// Fate unknown since an interrupted run.
     pub unclear: u64,
     /// In the ledger, not in the listing.
@@ -40,6 +47,11 @@ pub struct Census {
     pub destination_uid_validity: Option<UidValidity>,
     /// An interrupted run left the destination folder's checkpoint open.
     pub interrupted: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 mod by_pair {

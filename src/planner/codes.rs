@@ -24,6 +24,10 @@ pub const VANISHED: &str = "F206";
 pub const RENAMED: &str = "F207";
 /// The migration plan names another product than the destination does.
 pub const ANOTHER_PRODUCT: &str = "F208";
+/// Messages of other dates than the migration plan wants.
+pub const OTHER_DATES: &str = "F211";
+/// How fast and when mail is copied.
+pub const PACED: &str = "F212";
 /// An acknowledgement covers nothing.
 pub const OBSOLETE: &str = "F301";
 /// A recursive resolver gave no answer.
@@ -32,7 +36,7 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 15] = [
+pub const CODES: [(&str, &str); 17] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -51,6 +55,8 @@ pub const CODES: [(&str, &str); 15] = [
     (VANISHED, "Messages that were listed once are not at the source any more."),
     (RENAMED, "A folder gets another name, because the destination cannot hold its own."),
     (ANOTHER_PRODUCT, "The migration plan names another product than the destination does."),
+    (OTHER_DATES, "Messages stay behind because the migration plan wants other dates."),
+    (PACED, "The migration plan limits how fast or when mail is copied."),
     (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),
     (RESOLVER_SILENT, "A recursive resolver gave no answer."),
     (

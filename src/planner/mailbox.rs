@@ -76,6 +76,7 @@ impl<'a> Scope<'a> {
         let sent = |census: &Census| {
             let left: u64 = census.to_copy
                 + census.over_limit
+                + census.excluded
                 + census.unclear
                 + census.excepted.values().sum::<u64>();
             census.destination_uid_validity.is_some()
@@ -203,6 +204,12 @@ fn scope<'a>(
         .filter(|guard| guard.code == codes::SHARED_DESTINATION)
         .filter(|guard| guard.object == wanted.destination.as_str())
         .filter_map(guard::wait)
+        .chain(
+            ledger
+                .paused
+                .get(address)
+                .map(|pause| WaitingOn::Resume { since: pause.since, note: pause.note.clone() }),
+        )
         .collect();
     let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
     *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;

@@ -23,7 +23,9 @@ mod set_subscription;
 mod summary;
 
 use crate::desired::Desired;
+use crate::model::hours::Pacing;
 use crate::model::reading::Reading;
+use crate::model::size::Size;
 use crate::observed::{MailboxState, Observed};
 use census::LedgerSummary;
 use drafts::Drafts;
@@ -46,6 +48,7 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &LedgerSummary) -> P
         let read = dns::plan(zone, wanted, observed, &mut drafts, &mut for_person);
         name_servers = (name_servers.0 + read.0, name_servers.1 + read.1);
     }
+    paced(&desired.pacing, &mut drafts);
     guard::obsolete(&desired.acknowledged, &mut drafts);
     let done = drafts.finish();
     Plan {
@@ -70,6 +73,18 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &LedgerSummary) -> P
         findings: done.findings,
         as_wanted: done.as_wanted,
         profiles: done.profiles,
+    }
+}
+
+/// Says how fast and when mail is copied, so that nobody wonders why an apply takes its time.
+fn paced(pacing: &Pacing, drafts: &mut Drafts) {
+    if let Some(bandwidth) = pacing.bandwidth {
+        let message = format!("apply sends at most {} a second", Size(bandwidth));
+        drafts.finding(codes::PACED, "limits", message, None);
+    }
+    if let Some(hours) = &pacing.hours {
+        let message = format!("apply works within {hours} only, and waits otherwise");
+        drafts.finding(codes::PACED, "limits", message, None);
     }
 }
 

@@ -223,6 +223,13 @@ pub enum WaitingOn {
     Readable(String),
     /// Another action that itself waits.
     Action(ActionId),
+    /// A person who told the mailbox to rest: `mailferry resume`.
+    Resume {
+        /// Since when it rests.
+        since: jiff::Timestamp,
+        /// Why, in the person's words; often empty.
+        note: String,
+    },
 }
 
 /// A step for a person: mailferry says exactly what, and checks afterwards.

@@ -13,6 +13,7 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     another_product(scope, drafts);
     lost_flags(scope, pairs, drafts);
     settled_without_copy(scope, pairs, drafts);
+    other_dates(scope, pairs, drafts);
     quota(scope, pairs, drafts);
     if let Reading::Unreadable(failure) = &scope.source.namespace {
         let message = format!("the namespace at the source could not be read: {}", failure.message);
@@ -75,6 +76,23 @@ fn settled_without_copy(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Draf
     if vanished > 0 {
         let message = format!("{} not at the source any more", messages(vanished, "is", "are"));
         remark(scope, codes::VANISHED, message, drafts);
+    }
+}
+
+/// Counts what `messages` of the migration plan leaves behind.
+fn other_dates(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    let range = &scope.wanted.messages.range;
+    let excluded: u64 = pairs
+        .iter()
+        .filter_map(|pair| scope.census(pair.source, pair.folder?.1.messages))
+        .map(|census| census.excluded)
+        .sum();
+    if excluded > 0 {
+        let message = format!(
+            "{} behind: only messages {range} are copied",
+            messages(excluded, "stays", "stay")
+        );
+        remark(scope, codes::OTHER_DATES, message, drafts);
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! [`ErrorKind::Locked`]: crate::error::ErrorKind::Locked
 
+use super::archive::Archives;
 use crate::error::Result;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
@@ -209,7 +210,7 @@ pub struct JournalEntry {
 }
 
 /// Where everything that was done is kept.
-pub trait Ledger: Send + Sync + std::fmt::Debug {
+pub trait Ledger: Archives + Send + Sync + std::fmt::Debug {
     /// Takes the lock, waiting not at all. An owner on the same host and boot is replaced at once
     /// when its process is gone and never while it is there; any other one when its lease of 120 s
     /// is over, counted from its last heartbeat to that of `owner`.

@@ -1,5 +1,6 @@
 //! The narrow traits between the core and the world, by role and not by product.
 
+pub mod archive;
 pub mod clock;
 pub mod dns;
 pub mod ledger;

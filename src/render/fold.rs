@@ -77,6 +77,10 @@ fn reason(on: &WaitingOn) -> String {
             format!("{code} {} to be acknowledged", clean(object))
         }
         WaitingOn::Readable(object) => format!("{} to be readable", clean(object)),
+        WaitingOn::Resume { since, note } => {
+            let note = if note.is_empty() { String::new() } else { format!(" ({})", clean(note)) };
+            format!("`mailferry resume`: it rests since {since}{note}")
+        }
         WaitingOn::Action(_) => "other actions that wait".to_owned(),
     }
 }

@@ -9,6 +9,7 @@ pub mod html;
 pub mod json;
 pub mod markdown;
 pub mod outcome;
+pub mod rollback;
 mod sections;
 pub mod style;
 pub mod text;

@@ -4,8 +4,11 @@ use crate::executor::event::Outcome;
 use crate::executor::report::RunReport;
 use crate::model::size::Size;
 use crate::planner::approval::Approval;
-use crate::planner::plan::Plan;
+use crate::planner::order;
+use crate::planner::plan::{Plan, WaitingOn};
 use crate::render::style::{clean, count, shell};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Renders what a run came to. `path` is the migration plan's.
@@ -152,6 +155,10 @@ fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval
             count(approval.waiting.len() as u64, "action may", "actions may")
         );
     }
+    for (mailbox, since, note) in resting(fresh) {
+        let note = if note.is_empty() { String::new() } else { format!(": {}", clean(note)) };
+        let _ = writeln!(text, "{} rests since {since}{note}.", clean(mailbox));
+    }
     if !approval.unread.is_empty() {
         let _ = writeln!(
             text,
@@ -191,6 +198,35 @@ fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval
     } else {
         let _ = writeln!(text, "Next: mailferry verify {path}");
     }
+}
+
+/// The mailboxes of waiting actions that a person told to rest.
+fn resting(fresh: &Plan) -> BTreeSet<(&str, Timestamp, &str)> {
+    fresh
+        .waiting
+        .iter()
+        .flat_map(|waiting| {
+            waiting.on.iter().filter_map(|on| match on {
+                WaitingOn::Resume { since, note } => {
+                    Some((order::mailbox(&waiting.action).as_str(), *since, note.as_str()))
+                }
+                _ => None,
+            })
+        })
+        .collect()
+}
+
+/// Says that messages stay behind from earlier runs, when some do.
+pub fn behind(messages: u64, path: &str) -> String {
+    if messages == 0 {
+        return String::new();
+    }
+    format!(
+        "{} behind since earlier runs; `mailferry verify {path}` says why of each, and \
+         `mailferry retry {path} MAILBOX` has them tried again.\n",
+        count(messages, "message stays", "messages stay"),
+        path = shell(path),
+    )
 }
 
 /// Renders what would run.

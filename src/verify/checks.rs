@@ -67,6 +67,12 @@ pub(super) fn sort(
     }
 }
 
+/// Tells whether nothing was done with a message yet: of another date than the migration plan
+/// wants, it is excluded then.
+pub(super) fn not_begun(row: Option<&MessageRow>) -> bool {
+    row.is_none_or(|row| matches!(row.state, MessageState::Pending | MessageState::Removed))
+}
+
 pub(super) fn pending(uid: Uid, account: &mut Account, checks: &mut Checks) {
     account.pending += 1;
     checks.settled.broken(format!("source UID {uid}: not copied yet"));

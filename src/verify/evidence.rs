@@ -66,7 +66,7 @@ pub struct Account {
     pub copied: u64,
     /// At the destination before us and recognised by digest.
     pub already_there: u64,
-    /// In a folder that the migration plan excludes.
+    /// In a folder that the migration plan excludes, or of another date than it wants.
     pub excluded: u64,
     /// Staying behind for a stated reason.
     pub excepted: u64,

@@ -13,7 +13,7 @@ use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
 use crate::verify::astray::{Astray, There, second};
-use crate::verify::checks::{Checks, count, pending, same_date, same_flags, sort};
+use crate::verify::checks::{Checks, count, not_begun, pending, same_date, same_flags, sort};
 use crate::verify::evidence::{Account, FolderEvidence};
 use crate::verify::mailbox::Source;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -101,8 +101,12 @@ impl FolderProof<'_> {
         let connection = &self.source.connection;
         let selected = connection.examine(name).await.map_err(failed)?;
         let mut uids: Vec<Uid> = Vec::new();
+        let mut other_dates: BTreeSet<Uid> = BTreeSet::new();
         inventory::walk(connection, name, &selected, &object, |page| {
             uids.extend(page.iter().map(|listed| listed.uid));
+            let range = &self.mailbox.messages.range;
+            let others = page.iter().filter(|row| !range.holds(row.internal_date.as_ref()));
+            other_dates.extend(others.map(|listed| listed.uid));
             std::future::ready(Ok(()))
         })
         .await?;
@@ -117,6 +121,7 @@ impl FolderProof<'_> {
             let mut copied = Vec::new();
             for &uid in page {
                 match rows.get(&uid) {
+                    row if other_dates.contains(&uid) && not_begun(row) => account.excluded += 1,
                     Some(row) => sort(row, &mut account, &mut checks, &mut copied),
                     None => pending(uid, &mut account, &mut checks),
                 }

@@ -57,6 +57,7 @@ pub(crate) fn desired() -> Desired {
             exclude: vec![exclude("Old", 23)],
             ..FolderPolicy::default()
         },
+        pacing: mailferry::model::hours::Pacing::default(),
         zones: BTreeMap::new(),
         resolvers: Vec::new(),
         acknowledged: Vec::new(),
@@ -82,6 +83,7 @@ pub(crate) fn add_mailbox(desired: &mut Desired, source: &str, destination: &str
         source_login: login(source),
         destination_login: login(destination),
         exclude: Vec::new(),
+        messages: mailferry::model::date_range::MessageChoice::default(),
         position: at(line),
     };
     desired.mailboxes.insert(source.parse().unwrap(), mailbox);

@@ -6,7 +6,7 @@ use super::super::migration_plan::{Mailbox, MigrationPlan};
 use super::super::node::Place;
 use super::super::spanned::{Field, Spanned};
 use super::sides::{LoweredSide, SideLogin};
-use super::{Lowering, folders};
+use super::{Lowering, folders, messages};
 use crate::desired::{DesiredMailbox, Login, LoginStyle, SecretRef};
 use crate::model::address::Address;
 use crate::model::server::Endpoint;
@@ -51,6 +51,7 @@ pub(super) fn mailboxes(
     let mut result = BTreeMap::new();
     let mut addresses: BTreeMap<Address, Place> = BTreeMap::new();
     let mut destinations: BTreeMap<Address, Place> = BTreeMap::new();
+    let all = messages::choice(cx, &plan.messages);
     for entry in entries {
         if !is_new(cx, &entry, &mut addresses, &mut destinations) {
             continue;
@@ -62,6 +63,7 @@ pub(super) fn mailboxes(
         let item = entry.mailbox.and_then(|index| items.get(index));
         let patterns = item.and_then(|item| item.value.folders.value());
         let exclude = patterns.map(|own| folders::patterns(cx, &own.exclude)).unwrap_or_default();
+        let messages = item.map_or(all, |item| messages::own(cx, &item.value.messages, all));
         let source_login = sign_in(cx, &entry, &entry.address, &entry.source, source, true);
         let target_login =
             sign_in(cx, &entry, &entry.destination, &entry.target, destination, false);
@@ -75,6 +77,7 @@ pub(super) fn mailboxes(
             source_login,
             destination_login,
             exclude,
+            messages,
             position,
         };
         result.insert(entry.address, mailbox);

@@ -4,6 +4,7 @@
 mod dns;
 mod folders;
 mod mailboxes;
+mod messages;
 mod secrets;
 mod sides;
 
@@ -62,6 +63,7 @@ pub(super) fn lower(
     let destination = sides::destination(&mut cx, plan);
     let folders = folders::policy(&cx, plan);
     let mailboxes = mailboxes::mailboxes(&mut cx, plan, source.as_ref(), destination.as_ref());
+    let pacing = messages::pacing(&cx, plan);
     let (zones, resolvers) = dns::zones(&cx, plan);
     let acknowledged = plan
         .acknowledge
@@ -76,6 +78,7 @@ pub(super) fn lower(
         destination: destination?.side,
         mailboxes,
         folders,
+        pacing,
         zones,
         resolvers,
         acknowledged,

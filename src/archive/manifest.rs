@@ -1,0 +1,83 @@
+//! The manifest beside an archive: every message with its place, length, digest, flags and date.
+
+use super::run::{PAGE, key};
+use super::{FolderProof, Order, files};
+use crate::copy::desk::Desk;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::uid::Uid;
+use serde_json::{Value, json};
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+
+/// Its name in the archive.
+pub const NAME: &str = "mailferry-manifest.json";
+
+/// Writes the manifest anew, whole or not at all, and returns its path. The caller made sure that
+/// one that is there belongs to this archive.
+pub async fn write(desk: &Desk, order: &Order, proofs: &[FolderProof]) -> Result<PathBuf> {
+    let path = order.to.join(NAME);
+    let fresh = order.to.join(format!("{NAME}.new"));
+    let failed = |error| files::failed(&fresh, error);
+    if files::exists(&fresh)? {
+        std::fs::remove_file(&fresh).map_err(failed)?;
+    }
+    let mut file = BufWriter::new(files::create(&fresh)?);
+    let head = json!({
+        "format_version": "1.0", "mailbox": order.mailbox.source, "format": order.format.word(),
+        "since": order.range.since, "until": order.range.until,
+    });
+    // A list of messages may be long: it is written as it is read.
+    let head = text(&head)?;
+    file.write_all(head.trim_end_matches('}').as_bytes()).map_err(failed)?;
+    file.write_all(b",\"folders\":[").map_err(failed)?;
+    for (index, proof) in proofs.iter().enumerate() {
+        let comma = if index > 0 { ",\n" } else { "\n" };
+        let proven = serde_json::to_value(proof).map_err(unwritten)?;
+        file.write_all(comma.as_bytes()).map_err(failed)?;
+        let proven = text(&proven)?;
+        file.write_all(proven.trim_end_matches('}').as_bytes()).map_err(failed)?;
+        file.write_all(b",\"messages\":[").map_err(failed)?;
+        let folder = proof.folder.parse().map_err(|reason: String| {
+            Error::new(
+                ErrorKind::Failed,
+                "E507",
+                format!("the manifest could not be written: {reason}"),
+            )
+        })?;
+        let at = key(order, &folder);
+        let mut from = Uid(1);
+        let mut first = true;
+        loop {
+            let asked = at.clone();
+            let page = desk.ledger(move |ledger| ledger.archived(&asked, from, PAGE)).await?;
+            let Some(last) = page.last() else { break };
+            from = Uid(last.uid.0.saturating_add(1));
+            for message in &page {
+                let comma = if first { "\n" } else { ",\n" };
+                first = false;
+                let line = text(&json!({
+                    "uid": message.uid, "name": message.name, "begins": message.begins,
+                    "stored": message.stored, "size": message.size, "digest": message.digest,
+                    "flags": message.flags,
+                    "date": message.internal_date.as_ref().map(ToString::to_string),
+                }))?;
+                file.write_all(comma.as_bytes()).map_err(failed)?;
+                file.write_all(line.as_bytes()).map_err(failed)?;
+            }
+        }
+        file.write_all(b"]}").map_err(failed)?;
+    }
+    file.write_all(b"]}\n").map_err(failed)?;
+    file.flush().and_then(|()| file.get_ref().sync_all()).map_err(failed)?;
+    std::fs::rename(&fresh, &path).map_err(|error| files::failed(&path, error))?;
+    files::sync_dir(&order.to)?;
+    Ok(path)
+}
+
+fn text(value: &Value) -> Result<String> {
+    serde_json::to_string(value).map_err(unwritten)
+}
+
+fn unwritten(error: serde_json::Error) -> Error {
+    Error::new(ErrorKind::Failed, "E507", "the manifest could not be written").source(error)
+}
