@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O and no knowledge of servers.
 
+pub mod canonical;
 pub mod date;
 pub mod scan;
 pub mod transform;
