@@ -5,6 +5,7 @@ use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::records::Mx;
+use crate::model::sampling::Sampling;
 use crate::model::server::Endpoint;
 use crate::model::size::Size;
 use serde::{Deserialize, Serialize};
@@ -34,6 +35,20 @@ pub struct Desired {
     pub resolvers: Vec<std::net::SocketAddr>,
     /// Acknowledged guards.
     pub acknowledged: Vec<Acknowledgement>,
+    /// Which bodies `verify` reads again, when its command line does not say.
+    pub sample: Sampling,
+    /// How messages are compared that are there with other octets.
+    pub compare: Compare,
+}
+
+/// What two messages must have in common to be equal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Compare {
+    /// Their octets.
+    #[default]
+    Bytes,
+    /// Their octets, or else what they say under the profile of [`crate::message::canonical`].
+    Canonical,
 }
 
 /// One side of the migration.

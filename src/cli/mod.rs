@@ -3,6 +3,8 @@
 mod apply;
 pub mod args;
 mod document;
+mod duplicates;
+mod exceptions;
 mod generate;
 mod output;
 mod plan;

@@ -1,6 +1,7 @@
 //! Reads bodies for their digests alone, a chunk at a time.
 
 use crate::imap::{Bodies, BodyEvent, ImapError};
+use crate::message::canonical::Canonical;
 use crate::message::scan::{Scanner, Traits};
 use crate::message::transform::{Transform, Transformer};
 use crate::model::digest::{Digest, Hasher};
@@ -19,6 +20,8 @@ pub struct Read {
     pub sent_size: u64,
     /// What the octets hold.
     pub traits: Traits,
+    /// The digest of what the sent octets say, when it was asked for.
+    pub canonical: Option<Digest>,
 }
 
 /// Reads bodies and digests them, as they are and as `transforms` make them.
@@ -26,13 +29,21 @@ pub struct Read {
 pub struct Digester {
     bodies: Bodies,
     transforms: Vec<Transform>,
+    canonical: bool,
 }
 
 impl Digester {
     /// Digests the bodies of a running FETCH. A transform that a message does not need leaves it
     /// as it is, so all allowed ones can be given.
     pub fn new(bodies: Bodies, transforms: &[Transform]) -> Self {
-        Self { bodies, transforms: transforms.to_vec() }
+        Self { bodies, transforms: transforms.to_vec(), canonical: false }
+    }
+
+    /// Digests what the messages say as well, see [`Canonical`].
+    #[must_use]
+    pub fn canonical(mut self, wanted: bool) -> Self {
+        self.canonical = wanted;
+        self
     }
 
     /// Returns the next body's reading; `None` after the tagged OK. Messages without a body are
@@ -42,6 +53,7 @@ impl Digester {
         let mut sent = Hasher::new();
         let mut scanner = Scanner::new();
         let mut transformer = Transformer::new(&self.transforms);
+        let mut canonical = self.canonical.then(Canonical::new);
         let mut sent_size = 0;
         while let Some(event) = self.bodies.next().await? {
             match event {
@@ -52,17 +64,24 @@ impl Digester {
                     let changed = transformer.feed(&chunk);
                     sent_size += changed.len() as u64;
                     sent.update(&changed);
+                    if let Some(canonical) = &mut canonical {
+                        canonical.feed(&changed);
+                    }
                 }
                 BodyEvent::End { uid } => {
                     let end = transformer.finish();
                     sent_size += end.len() as u64;
                     sent.update(&end);
+                    if let Some(canonical) = &mut canonical {
+                        canonical.feed(&end);
+                    }
                     return Ok(Some(Read {
                         uid,
                         digest: hasher.finish(),
                         sent_digest: sent.finish(),
                         sent_size,
                         traits: scanner.found(),
+                        canonical: canonical.map(Canonical::finish),
                     }));
                 }
             }

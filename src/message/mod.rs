@@ -4,5 +4,6 @@
 
 pub mod canonical;
 pub mod date;
+pub mod header_text;
 pub mod scan;
 pub mod transform;

@@ -32,6 +32,8 @@ pub(super) struct Message {
     pub bytes: Vec<u8>,
 }
 
+type Rewrite = fn(&[u8]) -> Vec<u8>;
+
 type Decide = Box<dyn FnMut(usize) -> Answer + Send>;
 
 struct State {
@@ -43,6 +45,8 @@ struct State {
     /// When each command came, and when each APPEND was refused.
     log: Vec<(Instant, String)>,
     uidplus: bool,
+    /// What it keeps in place of what it was given.
+    rewrite: Option<Rewrite>,
     /// Literals go out without being asked for.
     literal_plus: bool,
 }
@@ -69,6 +73,7 @@ impl Script {
             appends: 0,
             log: Vec::new(),
             uidplus,
+            rewrite: None,
             literal_plus: true,
         }));
         let shared = Arc::clone(&state);
@@ -96,6 +101,11 @@ impl Script {
     /// Refuses every message of so many octets, whenever it comes.
     pub(super) fn refuse(&self, octets: usize, words: &'static str) {
         self.state().refuse = Some((octets, words));
+    }
+
+    /// Keeps other octets than it is given.
+    pub(super) fn rewrite(&self, rewrite: Rewrite) {
+        self.state().rewrite = Some(rewrite);
     }
 
     /// Wants to be asked before each literal.
@@ -267,7 +277,7 @@ impl Client {
         });
         let date = if rest.len() == 4 { rest[2].text() } else { String::new() };
         let bytes = rest.last().expect("a message").octets().to_vec();
-        let message = Message { uid: 0, flags: flags.unwrap_or_default(), date, bytes };
+        let mut message = Message { uid: 0, flags: flags.unwrap_or_default(), date, bytes };
         let (answer, uidplus) = {
             let mut state = self.state.lock().unwrap();
             let number = state.appends;
@@ -276,6 +286,9 @@ impl Client {
                 Some((octets, words)) if octets == message.bytes.len() => Answer::Say(words),
                 _ => (state.decide)(number),
             };
+            if let Some(rewrite) = state.rewrite {
+                message.bytes = rewrite(&message.bytes);
+            }
             (answer, state.uidplus)
         };
         let dies = Err(io::ErrorKind::ConnectionAborted.into());

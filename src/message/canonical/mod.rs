@@ -75,3 +75,8 @@ impl Canonical {
         canonical.finish()
     }
 }
+
+/// Reads the value of a header field as a person does: unfolded, encoded words decoded.
+pub fn readable(value: &[u8]) -> String {
+    words::text(&words::raw(value))
+}
