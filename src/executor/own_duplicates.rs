@@ -135,8 +135,8 @@ fn why_not(one: &Duplicate, begun: bool) -> Option<&'static str> {
     let marked = extra.flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted"));
     // A run that was killed between STORE and EXPUNGE left its mark.
     let flags = if begun { extra.flags.minus(&deleted) } else { extra.flags.clone() };
-    if !extra.same_date {
-        Some("its date is another one: somebody else may have delivered it")
+    if extra.same_date != Some(true) {
+        Some("its date is another one or none: somebody else may have delivered it")
     } else if extra.may_be_wanted {
         Some("a message of this size is still to be copied, and this may be it; apply first")
     } else if extra.twins.is_empty() {
@@ -278,7 +278,7 @@ mod tests {
             date: String::new(),
             digest: Digest([1; 32]),
             flags: seen.clone(),
-            same_date: true,
+            same_date: Some(true),
             twins: BTreeMap::from([(Uid(3), seen)]),
             may_be_wanted: false,
         };
@@ -294,7 +294,7 @@ mod tests {
     fn only_what_is_surely_ours_and_untouched_is_removed() {
         assert_eq!(why_not(&duplicate(|_| {}), false), None);
         let changes: [fn(&mut Extra); 5] = [
-            |extra| extra.same_date = false,
+            |extra| extra.same_date = None,
             |extra| extra.may_be_wanted = true,
             |extra| extra.twins.clear(),
             |extra| extra.flags = Flags::from_words(["\\Seen", "\\Flagged"]),

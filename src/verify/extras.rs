@@ -27,8 +27,8 @@ pub struct Extra {
     pub digest: Digest,
     /// Its flags.
     pub flags: Flags,
-    /// The second of its date is the one that was sent.
-    pub same_date: bool,
+    /// The second of its date is the one that was sent; `None` when the server tells no date.
+    pub same_date: Option<bool>,
     /// The messages with these octets that the ledger knows here.
     pub twins: BTreeMap<Uid, Flags>,
     /// A message that is still to be copied, or whose fate is unclear, may be this one.
@@ -118,7 +118,9 @@ impl Search<'_> {
                     date: row.internal_date_raw.clone().unwrap_or_default(),
                     digest: body.digest,
                     flags: row.flags.clone().unwrap_or_default(),
-                    same_date: twins.iter().any(|twin| twin.sent.is_none() || twin.sent == date),
+                    same_date: date.map(|date| {
+                        twins.iter().any(|twin| twin.sent.is_none_or(|sent| sent == date))
+                    }),
                     twins: twins
                         .iter()
                         .filter_map(|twin| Some((twin.at?, twin.stored.clone())))
@@ -190,7 +192,7 @@ impl FolderProof<'_> {
             taken: &there.taken,
         };
         for extra in search.run().await? {
-            if there.dates_lost || extra.same_date {
+            if there.dates_lost || extra.same_date != Some(false) {
                 check.broken(format!(
                     "destination UID {}: equal to a message that is there already",
                     extra.uid
