@@ -7,6 +7,7 @@ use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::hours::Pacing;
 use crate::model::position::Position;
 use crate::model::records::Mx;
+use crate::model::sampling::Sampling;
 use crate::model::server::{Endpoint, Told};
 use crate::model::size::Size;
 use crate::profile::target::Target;
@@ -39,6 +40,28 @@ pub struct Desired {
     pub resolvers: Vec<std::net::SocketAddr>,
     /// Acknowledged guards.
     pub acknowledged: Vec<Acknowledgement>,
+    /// Which bodies `verify` reads again, when its command line does not say.
+    pub sample: Sampling,
+    /// How messages are compared that are there with other octets; when left out, as the
+    /// destination's profile says.
+    pub compare: Option<Compare>,
+}
+
+/// What two messages must have in common to be equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compare {
+    /// Their octets.
+    Bytes,
+    /// Their octets, or else what they say under the profile of [`crate::message::canonical`].
+    Canonical,
+}
+
+impl Compare {
+    /// Returns what counts for a destination: what the migration plan says, else what a server
+    /// that rewrites messages, or does not, leaves to compare.
+    pub fn of(wanted: Option<Self>, rewrites: bool) -> Self {
+        wanted.unwrap_or(if rewrites { Self::Canonical } else { Self::Bytes })
+    }
 }
 
 /// One side of the migration.

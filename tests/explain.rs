@@ -98,7 +98,7 @@ fn json_has_all_of_it() {
 #[test]
 fn what_is_not_known_is_a_mistake_of_usage() {
     refused(&["E113x"], &["E010", "is no code"]);
-    refused(&["E499"], &["E010", "The nearest ones are E4"]);
+    refused(&["E229"], &["E010", "The nearest ones are E2"]);
     refused(&["NO we are closed on Sundays"], &["E011", "no known answer"]);
     refused(&[], &["CODE|TEXT"]);
 }

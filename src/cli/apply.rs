@@ -5,7 +5,7 @@ use crate::cli::document as plan_file;
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, Telling, World};
-use crate::cli::{Ended, show};
+use crate::cli::{Ended, duplicates, show};
 use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener, Outcome};
@@ -36,7 +36,17 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
     // A migration plan is a YAML mapping; a saved plan is JSON, and always starts with a brace.
     if text.trim_start().starts_with('{') {
         let saved = show::read(&args.file)?;
+        if args.fix_own_duplicates {
+            return Err(Error::new(
+                ErrorKind::Usage,
+                "E085",
+                "--fix-own-duplicates needs the migration plan, and this is a saved plan",
+            )
+            .hint("Name the YAML file."));
+        }
         reviewed(args, global, output, saved, max_age).await
+    } else if args.fix_own_duplicates {
+        duplicates::run(args, global, output).await
     } else {
         at_once(args, global, output).await
     }

@@ -1,5 +1,6 @@
 //! The arguments; the doc comments are the help texts.
 
+use crate::model::sampling::Sampling;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -123,6 +124,8 @@ pub enum EvidenceFormat {
     Json,
     /// A page of its own
     Html,
+    /// For continuous integration: a suite for each mailbox
+    Junit,
 }
 
 /// Arguments of `validate`.
@@ -184,6 +187,10 @@ pub struct ApplyArgs {
     /// Do not ask; never runs what users would notice or what cannot be undone
     #[arg(long)]
     pub auto_approve: bool,
+    /// Do nothing but remove extra copies of ours that `verify` found; they are listed first, and a
+    /// person agrees at the prompt or with --expect and the digest of the list
+    #[arg(long, conflicts_with = "auto_approve")]
+    pub fix_own_duplicates: bool,
     /// Check everything and show what would run, and write nothing
     #[arg(long)]
     pub dry_run: bool,
@@ -206,6 +213,18 @@ pub struct VerifyArgs {
     /// Write the HTML report here as well
     #[arg(long, value_name = "FILE")]
     pub report: Option<PathBuf>,
+    /// Read every body on both sides, whatever the migration plan says
+    #[arg(long, conflicts_with = "sample")]
+    pub full: bool,
+    /// Read these bodies: `auto`, `full`, `5%` or `300` of each mailbox
+    #[arg(long, value_name = "SAMPLE")]
+    pub sample: Option<Sampling>,
+    /// Write messages that stay behind, are missing or differ here: .csv or .json
+    #[arg(long, value_name = "FILE")]
+    pub exceptions: Option<PathBuf>,
+    /// Put subjects and Message-IDs into that file, read from the source
+    #[arg(long, requires = "exceptions")]
+    pub with_subjects: bool,
 }
 
 /// Arguments of `status`.

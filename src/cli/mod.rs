@@ -4,6 +4,8 @@ mod apply;
 mod archive;
 pub mod args;
 mod document;
+mod duplicates;
+mod exceptions;
 mod explain;
 mod generate;
 mod output;

@@ -1,11 +1,11 @@
 //! `mailferry verify`.
 
-use crate::cli::Ended;
 use crate::cli::args::{EvidenceFormat, Global, VerifyArgs};
 use crate::cli::output::Output;
 use crate::cli::plan::write;
 use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, World};
+use crate::cli::{Ended, exceptions};
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,6 +14,7 @@ use crate::executor::owner::Held;
 use crate::ledger::current_owner;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
+use crate::model::sampling::Sampling;
 use crate::render;
 use crate::verify::evidence::Evidence;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,7 @@ use std::time::Duration;
 
 pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> Result<Ended> {
     let only = args.only.as_deref().map(wiring::address).transpose()?;
+    exceptions::check(args.exceptions.as_deref())?;
     let world = World::open(&args.plan, global, output, Mode::Write)?;
     if let Some(only) = &only {
         world.mailbox(only, &args.plan)?;
@@ -47,8 +49,18 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
             .sum();
         desk(&world, &telling.listener, &signals, mailbox, copied)
     };
-    let evidence =
-        crate::verify::verify(&world.desired, &world.accounts, desk_of, only.as_ref()).await;
+    let sampling =
+        if args.full { Sampling::Full } else { args.sample.unwrap_or(world.desired.sample) };
+    let began = world.clock.now();
+    let evidence = crate::verify::verify(
+        &world.desired,
+        &world.accounts,
+        desk_of,
+        only.as_ref(),
+        sampling,
+        began,
+    )
+    .await;
     telling.finish();
     if let Some(error) = held.lost() {
         return Err(error);
@@ -63,10 +75,15 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     if let Some(report_path) = &args.report {
         write(report_path, &report)?;
     }
+    if let Some(list) = &args.exceptions {
+        exceptions::keep(&world, &evidence, list, args.with_subjects).await?;
+    }
     let text = match args.format {
         EvidenceFormat::Text => {
-            render::evidence::text(&evidence, &path.to_string_lossy(), &digest.short())
+            let plan = args.plan.to_string_lossy();
+            render::evidence::text(&evidence, &plan, &path.to_string_lossy(), &digest.short())
         }
+        EvidenceFormat::Junit => render::junit::xml(&evidence),
         EvidenceFormat::Json => json(&evidence)?,
         EvidenceFormat::Html => report,
     };
@@ -80,7 +97,8 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     })
 }
 
-fn desk(
+/// What one mailbox needs at hand.
+pub(crate) fn desk(
     world: &World,
     listener: &Arc<dyn Listener>,
     signals: &Signals,

@@ -1,9 +1,10 @@
 //! Reads bodies for their digests alone, a chunk at a time.
 
 use crate::imap::{Bodies, BodyEvent, ImapError};
+use crate::message::canonical::Canonical;
 use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
-use crate::message::transform::{Recipe, Rehearsal, Transform};
+use crate::message::transform::{Recipe, Rehearsal, Transform, Transformer};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::uid::Uid;
 
@@ -24,6 +25,8 @@ pub struct Read {
     pub recipe: Recipe,
     /// Why the transforms do not make the message fit; only for those that it needs.
     pub impossible: Option<Refusal>,
+    /// The digest of what the sent octets say, when it was asked for.
+    pub canonical: Option<Digest>,
 }
 
 /// Reads bodies and digests them, as they are and as `transforms` make them.
@@ -31,13 +34,34 @@ pub struct Read {
 pub struct Digester {
     bodies: Bodies,
     transforms: Vec<Transform>,
+    canonical: bool,
 }
 
 impl Digester {
     /// Digests the bodies of a running FETCH. A transform that a message does not need leaves it
     /// as it is, so all allowed ones can be given.
     pub fn new(bodies: Bodies, transforms: &[Transform]) -> Self {
-        Self { bodies, transforms: transforms.to_vec() }
+        Self { bodies, transforms: transforms.to_vec(), canonical: false }
+    }
+
+    /// Digests what the messages say as well, see [`Canonical`].
+    #[must_use]
+    pub fn canonical(mut self, wanted: bool) -> Self {
+        self.canonical = wanted;
+        self
+    }
+
+    /// What reads what the sent octets say. Leaves that are encoded anew say the same, so only
+    /// the transforms that change octets in passing count.
+    fn saying(&self) -> Option<(Canonical, Transformer)> {
+        let passing: Vec<Transform> = self
+            .transforms
+            .iter()
+            .copied()
+            .filter(|transform| !matches!(transform, Transform::LongLines(_)))
+            .collect();
+        let transformer = Transformer::new(&passing, &Recipe::default());
+        self.canonical.then(|| (Canonical::new(), transformer))
     }
 
     /// Returns the next body's reading; `None` after the tagged OK. Messages without a body are
@@ -45,6 +69,7 @@ impl Digester {
     pub async fn next(&mut self) -> Result<Option<Read>, ImapError> {
         let mut hasher = Hasher::new();
         let mut scanner = Scanner::new();
+        let mut says = self.saying();
         let mut sent = (!self.transforms.is_empty()).then(|| Rehearsal::new(&self.transforms));
         while let Some(event) = self.bodies.next().await? {
             match event {
@@ -54,6 +79,9 @@ impl Digester {
                     scanner.feed(&chunk);
                     if let Some(sent) = &mut sent {
                         sent.feed(&chunk);
+                    }
+                    if let Some((canonical, transformer)) = &mut says {
+                        canonical.feed(&transformer.feed(&chunk));
                     }
                 }
                 BodyEvent::End { uid } => {
@@ -66,6 +94,10 @@ impl Digester {
                         traits,
                         recipe: Recipe::default(),
                         impossible: None,
+                        canonical: says.map(|(mut canonical, transformer)| {
+                            canonical.feed(&transformer.finish());
+                            canonical.finish()
+                        }),
                     };
                     if let Some(sent) = sent.map(Rehearsal::finish)
                         && self.transforms.iter().any(|transform| transform.is_needed(&traits))

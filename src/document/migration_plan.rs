@@ -454,16 +454,27 @@ pub(super) struct Mx {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Checks {
-    /// Which messages are read again and compared.
-    pub(super) sample: Field<Sample>,
+    /// Which messages `verify` reads again on both sides: `full` (all, when left out), `auto` (all
+    /// of a mailbox of up to 20,000 messages and 10 GiB, else 3,000 of it), `5%` of each mailbox,
+    /// or a number of messages of each mailbox.
+    #[schemars(
+        regex(pattern = "^(full|auto|[0-9]+ ?%|[0-9]+)$"),
+        extend("type" = ["string", "number"])
+    )]
+    pub(super) sample: Field<String>,
+    /// What must be equal; as the profile of the destination says when left out.
+    pub(super) compare: Field<Compare>,
 }
 
-/// Which messages are read again and compared.
+/// What must be equal between what was sent and what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Sample {
-    /// All.
-    Full,
+pub(super) enum Compare {
+    /// Every octet.
+    Bytes,
+    /// Every octet, or else what the message says, for a destination that rewrites messages; the
+    /// rules are the assumed profile `exchange-v0`.
+    Canonical,
 }
 
 /// A guard that a person has accepted; it covers exactly this.

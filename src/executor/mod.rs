@@ -7,6 +7,7 @@ mod copy_folder;
 mod create_folder;
 pub mod event;
 pub mod mailbox;
+pub mod own_duplicates;
 pub mod owner;
 pub mod report;
 pub mod resting;

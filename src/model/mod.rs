@@ -11,6 +11,7 @@ pub mod internal_date;
 pub mod position;
 pub mod reading;
 pub mod records;
+pub mod sampling;
 pub mod server;
 pub mod size;
 pub mod uid;

@@ -8,6 +8,8 @@ pub const COLLISION: &str = "G302";
 pub const OTHER_FOLDER: &str = "G303";
 /// Several mailboxes go to one.
 pub const SHARED_DESTINATION: &str = "G304";
+/// Messages stay behind for reasons that no plan showed; `verify` asks for this one.
+pub const STAY_BEHIND: &str = "G311";
 /// Folders stay behind because the migration plan excludes them.
 pub const EXCLUDED: &str = "F201";
 /// Flags or keywords that the destination cannot store.
@@ -36,7 +38,7 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 17] = [
+pub const CODES: [(&str, &str); 18] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -47,6 +49,10 @@ pub const CODES: [(&str, &str); 17] = [
         "The destination folder is gone or has another UIDVALIDITY than when it was copied into.",
     ),
     (SHARED_DESTINATION, "Several mailboxes of the migration plan go to one destination mailbox."),
+    (
+        STAY_BEHIND,
+        "Messages of a mailbox stay behind for reasons that no plan showed before the copy; verify names them.",
+    ),
     (EXCLUDED, "The migration plan leaves folders behind."),
     (LOST_FLAGS, "The destination cannot store flags or keywords that are in use at the source."),
     (OVER_QUOTA, "What is to be copied is more than the destination mailbox has room for."),

@@ -51,7 +51,8 @@ pub(super) fn wait(guard: &Guard) -> Option<WaitingOn> {
 
 /// Finds the acknowledgements that cover no guard of this plan.
 pub(super) fn obsolete(acknowledged: &[Acknowledgement], drafts: &mut Drafts) {
-    for given in acknowledged {
+    // What stays behind is known only after the copy: `verify` looks at these.
+    for given in acknowledged.iter().filter(|given| given.code != codes::STAY_BEHIND) {
         let same = |guard: &&Guard| guard.code == given.code && guard.object == given.object;
         let mut candidates = drafts.guards.iter().filter(same).peekable();
         let changed = candidates.peek().is_some();

@@ -1,12 +1,14 @@
 //! The result of a verification as text and as a page.
 
+use crate::render::evidence_words::{bodies, check_words, entry, next, place, sum, verdict};
 use crate::render::style::{clean, count, thousands};
-use crate::verify::evidence::{Account, Check, Evidence, MailboxEvidence, Verdict};
+use crate::verify::evidence::{Check, Evidence, MailboxEvidence, Verdict};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::fmt::Write as _;
 
-/// Renders the evidence for a terminal. `path` and `digest` name the evidence file.
-pub fn text(evidence: &Evidence, path: &str, digest: &str) -> String {
+/// Renders the evidence for a terminal. `plan` names the migration plan, `path` and `digest` the
+/// evidence file.
+pub fn text(evidence: &Evidence, plan: &str, path: &str, digest: &str) -> String {
     let mut text = String::new();
     let width = evidence.mailboxes.iter().map(|m| m.mailbox.as_str().len()).max().unwrap_or(0);
     for mailbox in &evidence.mailboxes {
@@ -20,35 +22,40 @@ pub fn text(evidence: &Evidence, path: &str, digest: &str) -> String {
             count(folders as u64, "folder", "folders"),
             verdict(mailbox),
         );
-        if account.bodies_equal > 0 {
-            let _ = writeln!(
-                text,
-                "{:width$}  {} read on both sides and equal{}",
-                "",
-                count(account.bodies_equal, "body", "bodies"),
-                transformed(&account),
-            );
+        for line in bodies(mailbox, evidence.profile.as_deref()) {
+            let _ = writeln!(text, "{:width$}  {line}", "");
         }
         for (folder, check) in off(mailbox) {
-            let place = folder.map(|folder| format!("{folder}: ")).unwrap_or_default();
+            let folder = folder.map(|folder| format!("{folder}: ")).unwrap_or_default();
             let mark = match check.verdict {
                 Verdict::Holds => "note",
                 Verdict::Unknown => "?   ",
                 Verdict::Broken => "OFF ",
             };
-            let said = match (check.verdict, check.name.as_str()) {
-                (Verdict::Unknown, "can be read") => "could not be read".to_owned(),
-                (Verdict::Unknown, name) => format!("not known: {}", clean(name)),
-                (_, name) => format!("{}: {}", clean(name), thousands(check.count)),
-            };
-            let _ = writeln!(text, "{:width$}  {mark}  {}{said}", "", clean(&place));
-            for example in check.examples.iter().take(5) {
+            let said = clean(&check_words(check));
+            let _ = writeln!(text, "{:width$}  {mark}  {}{said}", "", clean(&folder));
+            for example in check.examples.iter().take(EXAMPLES) {
                 let _ = writeln!(text, "{:width$}        {}", "", clean(example));
+            }
+            let more = check.count.saturating_sub(EXAMPLES as u64);
+            if more > 0 {
+                let _ = writeln!(text, "{:width$}        and {} more", "", thousands(more));
             }
         }
     }
+    for check in evidence.checks.iter().filter(|check| check.verdict != Verdict::Holds) {
+        let _ = writeln!(text, "OFF   {}", clean(&check_words(check)));
+    }
     let totals = &evidence.totals;
     let _ = writeln!(text, "{:<width$}  {}", "accounting", sum(&totals.account));
+    if totals.account.came_meanwhile > 0 {
+        let _ = writeln!(
+            text,
+            "{:width$}  {} came while this was verified; the next run copies and proves them",
+            "",
+            count(totals.account.came_meanwhile, "message", "messages")
+        );
+    }
     let _ = writeln!(
         text,
         "{} {} of {}. Evidence: {} (sha-256 {digest})",
@@ -57,57 +64,23 @@ pub fn text(evidence: &Evidence, path: &str, digest: &str) -> String {
         count(totals.mailboxes, "mailbox", "mailboxes"),
         clean(path),
     );
+    for (index, step) in next(evidence, plan).iter().enumerate() {
+        let _ = writeln!(text, "{} {step}", if index == 0 { "Next:" } else { "     " });
+    }
     text
 }
 
-fn verdict(mailbox: &MailboxEvidence) -> &'static str {
-    match mailbox.verdict() {
-        Verdict::Holds => "all there · flags and dates equal",
-        Verdict::Unknown => "NOT VERIFIED: something could not be read",
-        Verdict::Broken => "NOT VERIFIED",
-    }
-}
-
-fn transformed(account: &Account) -> String {
-    match account.transformed {
-        0 => String::new(),
-        some => format!(", {} after a named transform", thousands(some)),
-    }
-}
+/// Examples of a check that the text shows; the evidence holds more.
+const EXAMPLES: usize = 5;
 
 /// Checks worth a line: those that do not hold, and those that hold with something to know.
 fn off(mailbox: &MailboxEvidence) -> Vec<(Option<String>, &Check)> {
     let worth = |check: &&Check| check.verdict != Verdict::Holds || check.count > 0;
     let own = mailbox.checks.iter().filter(worth).map(|check| (None, check));
     let folders = mailbox.folders.iter().flat_map(|folder| {
-        folder.checks.iter().filter(worth).map(|check| (Some(folder.source.to_string()), check))
+        folder.checks.iter().filter(worth).map(|check| (Some(place(folder)), check))
     });
     own.chain(folders).collect()
-}
-
-/// The equation of the accounting: every listed message, by what became of it.
-fn sum(account: &Account) -> String {
-    let parts = [
-        (account.copied, "copied"),
-        (account.already_there, "already there"),
-        (account.excluded, "excluded by the plan"),
-        (account.excepted, "excepted"),
-        (account.in_another_folder, "in another folder"),
-        (account.removed_by_user, "removed by their user"),
-        (account.unclear, "unclear"),
-        (account.pending, "to copy"),
-        (account.missing, "MISSING"),
-        (account.changed, "stored with other octets"),
-        (account.unread, "unread"),
-    ];
-    let shown: Vec<String> = parts
-        .iter()
-        .filter(|(number, _)| *number > 0)
-        .map(|(number, name)| format!("{} {name}", thousands(*number)))
-        .collect();
-    let right = if shown.is_empty() { "0".to_owned() } else { shown.join(" + ") };
-    let sign = if account.listed == account.accounted() { "=" } else { "≠" };
-    format!("{} at the source {sign} {right}", thousands(account.listed))
 }
 
 const STYLE: &str = "
@@ -130,6 +103,8 @@ pub fn html(evidence: &Evidence) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
+                meta http-equiv="Content-Security-Policy"
+                    content="default-src 'none'; style-src 'unsafe-inline'";
                 title { "Verification of " (clean(&evidence.migration)) }
                 style { (PreEscaped(STYLE)) }
             }
@@ -141,22 +116,30 @@ pub fn html(evidence: &Evidence) -> String {
                     } @else {
                         span.bad { "NOT verified: only " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
                     }
+                    @if let Some(began) = evidence.began {
+                        " Looked at from " (began.strftime("%Y-%m-%d %H:%M UTC")) " on."
+                    }
                     " Migration plan " code { (evidence.document.short()) } "."
                 }
+                @if let Some(profile) = &evidence.profile {
+                    p { "Messages that the destination rewrites are compared by what they say, under the assumed profile v0 (" (profile) "); nobody but the product's maker can tell whether its rules are complete." }
+                }
                 p { "Accounting: " (sum(&totals.account)) "." }
-                @for mailbox in &evidence.mailboxes { (section(mailbox)) }
+                @for mailbox in &evidence.mailboxes { (section(mailbox, evidence.profile.as_deref())) }
             }
         }
     };
     page.into_string()
 }
 
-fn section(mailbox: &MailboxEvidence) -> Markup {
+fn section(mailbox: &MailboxEvidence, profile: Option<&str>) -> Markup {
     html! {
         h2 { (clean(mailbox.mailbox.as_str())) " → " (clean(mailbox.destination.as_str())) }
-        p class=(if mailbox.verdict() == Verdict::Holds { "good" } else { "bad" }) {
+        @let shown = mailbox.verdict();
+        p class=(if shown == Verdict::Holds { "good" } else { "bad" }) {
             (verdict(mailbox))
         }
+        @for line in bodies(mailbox, profile) { p { (line) } }
         @for check in mailbox.checks.iter().filter(|check| check.verdict != Verdict::Holds) {
             (details(check))
         }
@@ -181,6 +164,31 @@ fn section(mailbox: &MailboxEvidence) -> Markup {
                 }
             } } }
         } }
+        (exceptions(mailbox))
+    }
+}
+
+fn exceptions(mailbox: &MailboxEvidence) -> Markup {
+    html! {
+        @if !mailbox.exceptions.is_empty() {
+            h3 { "Messages to know" }
+            div.wide { table {
+                thead { tr {
+                    th { "Folder" } th.n { "UID" } th.n { "Octets" } th { "Date" } th { "Why" } th { "What to do" }
+                } }
+                tbody { @for one in &mailbox.exceptions { tr {
+                    td { (clean(&one.folder.to_string())) }
+                    td.n { (one.uid) }
+                    td.n { (thousands(one.size)) }
+                    td { (clean(one.date.as_deref().unwrap_or("none"))) }
+                    td { (clean(&one.reason)) }
+                    td { @if one.accepted { "accepted" } @else { (one.next) } }
+                } } }
+            } }
+            @if let Some(offered) = mailbox.acceptance.as_ref().filter(|offered| !offered.acknowledged) {
+                p { "To accept exactly these " (thousands(offered.messages)) ": " code { (entry(offered)) } }
+            }
+        }
     }
 }
 
@@ -188,9 +196,13 @@ fn details(check: &Check) -> Markup {
     html! {
         details {
             summary class=(if check.verdict == Verdict::Holds { "" } else { "bad" }) {
-                (clean(&check.name)) ": " (thousands(check.count))
+                (clean(&check_words(check)))
             }
-            ul { @for example in &check.examples { li { (clean(example)) } } }
+            ul {
+                @for example in &check.examples { li { (clean(example)) } }
+                @let more = check.count.saturating_sub(check.examples.len() as u64);
+                @if more > 0 { li { "and " (thousands(more)) " more" } }
+            }
         }
     }
 }

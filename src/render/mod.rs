@@ -4,9 +4,12 @@
 
 pub mod diff;
 pub mod evidence;
+mod evidence_words;
+pub mod exceptions;
 mod fold;
 pub mod html;
 pub mod json;
+pub mod junit;
 pub mod markdown;
 pub mod outcome;
 pub mod rollback;

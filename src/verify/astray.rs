@@ -1,24 +1,50 @@
-//! Looks for messages that are not where the ledger says, and for those that are there twice.
+//! Looks for messages that are not where the ledger says.
 
 use crate::catalogue::Object;
+use crate::copy::bodies::Read;
 use crate::copy::lines;
 use crate::copy::stop::Stop;
-use crate::imap::{FetchRow, ImapError, SequenceSet};
+use crate::imap::{FetchRow, ImapError, RowQuery, SequenceSet};
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
-use crate::verify::checks::{Checks, count};
-use crate::verify::evidence::{Account, Check};
-use crate::verify::folder::{FolderProof, PAGE, collect, digests, query};
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use crate::verify::checks::{Findings, count, proven};
+use crate::verify::exception::Fate;
+use crate::verify::folder::{FolderProof, sent};
+use crate::verify::read::{self, PAGE};
 use std::collections::{BTreeSet, HashMap};
 
 /// A message that is not where the ledger says; it is looked for by digest.
 pub(super) struct Astray {
-    pub(super) folder: usize,
-    pub(super) row: MessageRow,
-    pub(super) digest: Digest,
-    pub(super) size: u64,
+    folder: usize,
+    row: MessageRow,
+    digest: Digest,
+    canonical: Option<Digest>,
+    size: u64,
+    drawn: bool,
+}
+
+impl Astray {
+    /// `body` is what was read of it at the source; without, the ledger's digest counts.
+    pub(super) fn new(folder: usize, row: MessageRow, body: Option<&Read>, drawn: bool) -> Self {
+        let copied = row.copied.as_ref();
+        let known = copied.map_or(Digest([0; 32]), |copied| copied.sent_digest);
+        let digest = body.zip(copied).map_or(known, |(body, copied)| sent(copied, body));
+        Self {
+            folder,
+            digest,
+            canonical: body.and_then(|body| body.canonical),
+            size: copied.map_or(0, |copied| copied.size),
+            drawn,
+            row,
+        }
+    }
+
+    fn second(&self) -> Option<i64> {
+        let date = self.row.copied.as_ref()?.internal_date.as_ref()?;
+        Some(date.instant().as_second())
+    }
 }
 
 /// What is known of the destination folder while its sources are gone through.
@@ -27,13 +53,36 @@ pub(super) struct There {
     pub(super) validity: UidValidity,
     /// Destination UIDs that stand for a source message.
     pub(super) taken: BTreeSet<Uid>,
-    /// The digests of all messages that were compared, with the dates, in seconds, of those that
-    /// were found at their place.
-    pub(super) digests: HashMap<Digest, BTreeSet<i64>>,
     /// A date is not what was sent: this server's dates tell nothing.
     pub(super) dates_lost: bool,
     /// The lowest UID that we appended: nothing below can be an extra copy of ours.
     pub(super) lowest: Option<Uid>,
+}
+
+impl There {
+    pub(super) fn new(name: RawName, validity: UidValidity) -> Self {
+        Self { name, validity, taken: BTreeSet::new(), dates_lost: false, lowest: None }
+    }
+
+    /// Returns the UID in this folder that the ledger knows.
+    pub(super) fn place(&self, copied: &Copied) -> Option<Uid> {
+        let (validity, uid) = copied.destination?;
+        (validity == self.validity && copied.elsewhere.is_none()).then_some(uid)
+    }
+
+    /// Keeps in mind that a message of ours is here.
+    pub(super) fn own(&mut self, copied: &Copied, at: Uid) {
+        if !copied.adopted {
+            self.lowest = Some(self.lowest.map_or(at, |lowest| lowest.min(at)));
+        }
+    }
+}
+
+/// The cheap keys of the messages that are looked for.
+struct Keys {
+    sizes: BTreeSet<u64>,
+    seconds: BTreeSet<i64>,
+    undated: bool,
 }
 
 impl FolderProof<'_> {
@@ -41,102 +90,136 @@ impl FolderProof<'_> {
     /// the others, always by digest.
     pub(super) async fn look_for(
         &self,
-        astray: &mut Vec<Astray>,
+        mut astray: Vec<Astray>,
         there: &mut There,
-        folders: &mut [(&&FolderPath, Account, Checks)],
+        folders: &mut [Findings],
     ) -> Result<(), Stop> {
         if astray.is_empty() {
             return Ok(());
         }
-        let mut places = vec![(self.to.clone(), there.name.clone(), true)];
+        let mut places = vec![(self.to.clone(), there.name.clone())];
         places.extend(
             self.destination
                 .folders
                 .iter()
                 .filter(|(path, entry)| *path != self.to && lines::selectable(entry))
-                .map(|(path, entry)| (path.clone(), entry.name.clone(), false)),
+                .map(|(path, entry)| (path.clone(), entry.name.clone())),
         );
-        for (path, name, here) in places {
+        for (path, name) in places {
             if astray.is_empty() {
                 break;
             }
-            let object = Object::folder("destination", &self.mailbox.destination, &path);
-            let failed = |error: ImapError| Stop::from_imap(&error, &object);
-            let selected = self.destination.connection.examine(&name).await.map_err(failed)?;
-            if selected.exists == 0 {
-                continue;
-            }
-            let known = self.known(&path, selected.uid_validity).await?;
-            let sizes: BTreeSet<u64> = astray.iter().map(|message| message.size).collect();
-            let rows = self
-                .destination
-                .connection
-                .fetch_rows(&SequenceSet::all(), query())
-                .await
-                .map_err(failed)?;
-            let candidates: Vec<Uid> = collect(rows)
-                .await
-                .map_err(failed)?
-                .into_values()
-                .filter(|row| row.size.is_none_or(|size| sizes.contains(&size)))
-                .map(|row| row.uid)
-                // What stands for another message of ours cannot stand for this one as well.
-                .filter(|uid| if here { !there.taken.contains(uid) } else { !known.contains(uid) })
-                .collect();
-            if candidates.is_empty() {
-                continue;
-            }
-            let bodies = self
-                .destination
-                .connection
-                .fetch_bodies(&SequenceSet::from_uids(candidates.iter().copied()))
-                .await
-                .map_err(failed)?;
-            let mut free: HashMap<Digest, Vec<Uid>> = HashMap::new();
-            for (uid, read) in digests(bodies, &[]).await.map_err(failed)? {
-                free.entry(read.digest).or_default().push(uid);
-            }
-            astray.retain(|message| {
-                let Some(uid) = free.get_mut(&message.digest).and_then(Vec::pop) else {
-                    return true;
-                };
-                let Some((_, account, _)) = folders.get_mut(message.folder) else { return true };
-                if here {
-                    there.taken.insert(uid);
-                    if let Some(copied) = &message.row.copied {
-                        count(account, copied);
+            self.desk.go_on()?;
+            let mut free = self.candidates(&path, &name, &astray, there).await?;
+            let mut rest = Vec::new();
+            for message in astray {
+                let canonical = message.canonical.filter(|_| self.canonical);
+                let by_octets = free.get_mut(&(false, message.digest)).and_then(Vec::pop);
+                let found = match (by_octets, canonical) {
+                    (Some(uid), _) => Some((uid, true)),
+                    (None, Some(digest)) => {
+                        let said = free.get_mut(&(true, digest)).and_then(Vec::pop);
+                        said.map(|uid| (uid, false))
                     }
-                } else {
-                    account.in_another_folder += 1;
-                    account.bodies_equal += 1;
+                    (None, None) => None,
+                };
+                match (found, folders.get_mut(message.folder)) {
+                    (Some((uid, octets)), Some(folder)) => {
+                        let here = path == *self.to;
+                        if here {
+                            there.taken.insert(uid);
+                        }
+                        settle(&message, folder, here, &path, octets);
+                    }
+                    _ => rest.push(message),
                 }
-                false
-            });
-        }
-        for message in astray.drain(..) {
-            let Some((_, account, checks)) = folders.get_mut(message.folder) else { continue };
-            // A user removes messages from a folder; another folder in its place is no user's doing.
-            let same_folder = message
-                .row
-                .copied
-                .as_ref()
-                .and_then(|copied| copied.destination)
-                .is_none_or(|(validity, _)| validity == there.validity);
-            if message.row.state == MessageState::Verified && same_folder {
-                account.removed_by_user += 1;
-            } else {
-                account.missing += 1;
-                checks.all_there.broken(format!(
-                    "source UID {}: not found in any folder of the destination",
-                    message.row.listed.uid
-                ));
             }
+            astray = rest;
+        }
+        for message in astray {
+            let Some(folder) = folders.get_mut(message.folder) else { continue };
+            lost(&message, folder, there.validity);
         }
         // The folder must be the examined one again for what follows.
         self.destination.connection.examine(&there.name).await.map(|_| ()).map_err(self.to_failed())
     }
 
-    async fn known(
+    /// Reads the messages of a folder that may be one of those that are looked for, by digest; the
+    /// key says whether it is that of what they say. Those that stand for another message of ours
+    /// are left out.
+    async fn candidates(
+        &self,
+        path: &FolderPath,
+        name: &RawName,
+        astray: &[Astray],
+        there: &There,
+    ) -> Result<HashMap<(bool, Digest), Vec<Uid>>, Stop> {
+        let object = Object::folder("destination", &self.mailbox.destination, path);
+        let failed = |error: ImapError| Stop::from_imap(&error, &object);
+        let connection = &self.destination.connection;
+        let selected = connection.examine(name).await.map_err(failed)?;
+        let mut free: HashMap<(bool, Digest), Vec<Uid>> = HashMap::new();
+        if selected.exists == 0 {
+            return Ok(free);
+        }
+        let here = *path == *self.to;
+        let mut known = BTreeSet::new();
+        if !here {
+            known = self.known(path, selected.uid_validity).await?;
+            // Where the ledger knows that its user moved it, it is to be found.
+            for copied in astray.iter().filter_map(|message| message.row.copied.as_ref()) {
+                match copied.destination {
+                    Some((validity, uid))
+                        if validity == selected.uid_validity
+                            && copied.elsewhere.as_ref() == Some(path) =>
+                    {
+                        known.remove(&uid);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        let keys = Keys {
+            sizes: astray.iter().map(|message| message.size).collect(),
+            seconds: astray.iter().filter_map(Astray::second).collect(),
+            undated: astray.iter().any(|message| message.second().is_none()),
+        };
+        let query = RowQuery { size: true, internal_date: true, ..RowQuery::default() };
+        let mut rows = connection.fetch_rows(&SequenceSet::all(), query).await.map_err(failed)?;
+        // One listing may be long: only the UIDs that matter are kept.
+        let mut uids = Vec::new();
+        while let Some(row) = rows.next().await.map_err(failed)? {
+            let taken =
+                if here { there.taken.contains(&row.uid) } else { known.contains(&row.uid) };
+            if !taken && self.may_be(&keys, &row) {
+                uids.push(row.uid);
+            }
+        }
+        let wanted: BTreeSet<Digest> =
+            astray.iter().flat_map(|m| [Some(m.digest), m.canonical]).flatten().collect();
+        for page in uids.chunks(PAGE) {
+            self.desk.go_on()?;
+            let bodies =
+                read::destination_bodies(connection, page, self.canonical).await.map_err(failed)?;
+            for (uid, body) in bodies {
+                if wanted.contains(&body.digest) {
+                    free.entry((false, body.digest)).or_default().push(uid);
+                } else if let Some(said) = body.canonical.filter(|said| wanted.contains(said)) {
+                    free.entry((true, said)).or_default().push(uid);
+                }
+            }
+        }
+        Ok(free)
+    }
+
+    /// A server that rewrites keeps the date, and one that keeps the octets keeps the size.
+    fn may_be(&self, keys: &Keys, row: &FetchRow) -> bool {
+        let same_size = row.size.is_none_or(|size| keys.sizes.contains(&size));
+        let same_date = second(row).is_none_or(|second| keys.seconds.contains(&second));
+        same_size || (self.canonical && (same_date || keys.undated))
+    }
+
+    pub(super) async fn known(
         &self,
         folder: &FolderPath,
         validity: UidValidity,
@@ -147,47 +230,53 @@ impl FolderProof<'_> {
             .ledger(move |ledger| ledger.known_destination_uids(&key, validity, Uid(1)))
             .await?)
     }
-
-    /// Looks for copies beyond the source's own multiplicity. Only what came after our first
-    /// APPEND can be ours, and where the server keeps dates, only what has the date of its twin:
-    /// the same message at another time was delivered by somebody else.
-    pub(super) async fn extra_copies(&self, there: &There) -> Result<Check, Stop> {
-        let mut check = Check::new("no extra copies");
-        let Some(lowest) = there.lowest else { return Ok(check) };
-        let rows = self
-            .destination
-            .connection
-            .fetch_rows(&SequenceSet::starting_at(lowest), query())
-            .await
-            .map_err(self.to_failed())?;
-        let known = self.known(self.to, there.validity).await?;
-        let rows = collect(rows).await.map_err(self.to_failed())?;
-        let unknown: Vec<Uid> = rows
-            .keys()
-            .copied()
-            .filter(|uid| *uid >= lowest && !there.taken.contains(uid) && !known.contains(uid))
-            .collect();
-        for page in unknown.chunks(PAGE) {
-            let bodies = self
-                .destination
-                .connection
-                .fetch_bodies(&SequenceSet::from_uids(page.iter().copied()))
-                .await
-                .map_err(self.to_failed())?;
-            for (uid, read) in digests(bodies, &[]).await.map_err(self.to_failed())? {
-                let Some(dates) = there.digests.get(&read.digest) else { continue };
-                let date = rows.get(&uid).and_then(second);
-                let ours = date.is_none_or(|date| dates.contains(&date));
-                if there.dates_lost || dates.is_empty() || ours {
-                    check.broken(format!(
-                        "destination UID {uid}: equal to a message that is there already"
-                    ));
-                }
-            }
-        }
-        Ok(check)
-    }
 }
+
+/// Counts a message that was found at another place.
+fn settle(message: &Astray, folder: &mut Findings, here: bool, path: &FolderPath, octets: bool) {
+    let Some(copied) = &message.row.copied else { return };
+    if here {
+        count(&mut folder.account, copied);
+        folder.account.transformed += u64::from(!copied.transforms.is_empty());
+    } else {
+        folder.account.in_another_folder += 1;
+        let uid = message.row.listed.uid;
+        let was = match message.row.state {
+            MessageState::Verified => proven(&message.row),
+            _ => "copied".to_owned(),
+        };
+        folder.checks.moved.noted(format!("source UID {uid}: {was}, now in {path}"));
+    }
+    folder.account.bodies_equal += u64::from(octets);
+    folder.account.equal_under_profile += u64::from(!octets);
+    folder.drawn_equal += u64::from(message.drawn);
+}
+
+/// A message that is in no folder of the destination. Users remove messages that were proven; a
+/// message that never was, or whose whole folder is another one now, is missing.
+fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) {
+    let uid = message.row.listed.uid;
+    let copied = message.row.copied.as_ref();
+    let same_folder = copied
+        .filter(|copied| copied.elsewhere.is_none())
+        .and_then(|copied| copied.destination)
+        .is_none_or(|(known, _)| known == validity);
+    if message.row.state == MessageState::Verified && same_folder {
+        folder.account.removed_by_user += 1;
+        let was = proven(&message.row);
+        folder.checks.removed.noted(format!("source UID {uid}: {was}, in no folder now"));
+        return;
+    }
+    folder.account.missing += 1;
+    let reason = "missing: not found in any folder of the destination";
+    folder
+        .checks
+        .all_there
+        .broken(format!("source UID {uid}: not found in any folder of the destination"));
+    folder.except(&message.row, Fate::Missing, reason, MISSING);
+}
+
+const MISSING: &str = "Ask whether its user removed it. If nobody did, keep the source and the evidence, and copy the message by hand or start the mailbox anew with another ledger.";
 
 /// The second of a message's date at the destination.
 pub(super) fn second(row: &FetchRow) -> Option<i64> {

@@ -2,10 +2,108 @@
 
 use crate::copy::reasons;
 use crate::imap::FetchRow;
-use crate::model::uid::Uid;
+use crate::model::folder::FolderPath;
+use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, MessageRow, MessageState};
-use crate::verify::evidence::{Account, Check};
+use crate::verify::evidence::{Account, Check, FolderEvidence};
+use crate::verify::exception::{self, Exception, Fate};
 use std::collections::BTreeMap;
+
+/// Prefix of the checks of messages that stay behind; the class of the reason follows.
+pub(super) const EXCEPTED: &str = "excepted ";
+
+/// Everything that is found out about one source folder.
+pub(super) struct Findings {
+    pub(super) path: FolderPath,
+    pub(super) validity: UidValidity,
+    pub(super) account: Account,
+    pub(super) checks: Checks,
+    pub(super) exceptions: Vec<Exception>,
+    /// Messages drawn by chance that were read and are equal.
+    pub(super) drawn_equal: u64,
+    /// Messages read for another reason.
+    pub(super) besides: u64,
+}
+
+impl Findings {
+    pub(super) fn new(path: FolderPath, validity: UidValidity) -> Self {
+        Self {
+            path,
+            validity,
+            account: Account::default(),
+            checks: Checks::new(),
+            exceptions: Vec::new(),
+            drawn_equal: 0,
+            besides: 0,
+        }
+    }
+
+    /// Names a message that a person should know.
+    pub(super) fn except(&mut self, row: &MessageRow, fate: Fate, reason: &str, next: &str) {
+        self.exceptions.push(Exception {
+            folder: self.path.clone(),
+            uid_validity: self.validity,
+            uid: row.listed.uid,
+            size: row.listed.size,
+            date: row.listed.internal_date.as_ref().map(|date| date.as_str().to_owned()),
+            fate,
+            class: reasons::class(reason).to_owned(),
+            reason: reason.to_owned(),
+            next: next.to_owned(),
+            code: (fate == Fate::Excepted).then(|| exception::CODE.to_owned()),
+            accepted: fate == Fate::Excepted && reasons::was_reviewed(reason),
+        });
+    }
+
+    /// Sorts a listed message by what the ledger says of it.
+    pub(super) fn sort(&mut self, row: &MessageRow, copied: &mut Vec<MessageRow>) {
+        let uid = row.listed.uid;
+        match &row.state {
+            MessageState::Pending | MessageState::Removed => self.pending(uid),
+            MessageState::Excepted(reason) => {
+                self.account.excepted += 1;
+                let class = reasons::class(reason);
+                let check = self
+                    .checks
+                    .excepted
+                    .entry(class.to_owned())
+                    .or_insert_with(|| Check::new(&format!("{EXCEPTED}{class}")));
+                let example = format!("source UID {uid}: {reason}");
+                if reasons::was_reviewed(reason) {
+                    check.noted(example);
+                } else {
+                    check.broken(example);
+                }
+                self.except(row, Fate::Excepted, reason, exception::next(class));
+            }
+            MessageState::Unclear(reason) => {
+                self.account.unclear += 1;
+                self.checks.settled.broken(format!("source UID {uid}: {reason}"));
+                self.except(row, Fate::Unclear, reason, UNCLEAR);
+            }
+            MessageState::Acknowledged | MessageState::Verified => copied.push(row.clone()),
+        }
+    }
+
+    pub(super) fn pending(&mut self, uid: Uid) {
+        self.account.pending += 1;
+        self.checks.settled.broken(format!("source UID {uid}: not copied yet"));
+    }
+
+    /// Makes the evidence, with the equation of the accounting as a check of its own.
+    pub(super) fn evidence(self, to: &FolderPath) -> FolderEvidence {
+        let mut checks = self.checks.into_list();
+        checks.push(Check::of_account(&self.account));
+        FolderEvidence {
+            source: self.path,
+            destination: Some(to.clone()),
+            account: self.account,
+            checks,
+        }
+    }
+}
+
+const UNCLEAR: &str = "Apply again: it looks for the message in every folder that can be read.";
 
 /// The checks of one source folder.
 pub(super) struct Checks {
@@ -15,10 +113,16 @@ pub(super) struct Checks {
     pub(super) dates: Check,
     pub(super) settled: Check,
     pub(super) excepted: BTreeMap<String, Check>,
+    /// What users did after the proof; none of it is a failure.
+    pub(super) moved: Check,
+    pub(super) removed: Check,
+    pub(super) user_flags: Check,
+    /// Of the destination folder; with the first of its source folders.
+    pub(super) extra: Option<Check>,
 }
 
 impl Checks {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             all_there: Check::new("all there"),
             bodies: Check::new("bodies"),
@@ -26,44 +130,20 @@ impl Checks {
             dates: Check::new("dates"),
             settled: Check::new("nothing left to copy"),
             excepted: BTreeMap::new(),
+            moved: Check::new("moved by their user"),
+            removed: Check::new("removed by their user"),
+            user_flags: Check::new("flags changed by their user"),
+            extra: None,
         }
     }
 
-    pub(super) fn into_list(self) -> Vec<Check> {
+    fn into_list(self) -> Vec<Check> {
         let mut list = vec![self.all_there, self.bodies, self.flags, self.dates, self.settled];
         list.extend(self.excepted.into_values());
+        let users = [self.moved, self.removed, self.user_flags];
+        list.extend(users.into_iter().filter(|check| check.count > 0));
+        list.extend(self.extra);
         list
-    }
-}
-
-/// Sorts a listed message by what the ledger says of it.
-pub(super) fn sort(
-    row: &MessageRow,
-    account: &mut Account,
-    checks: &mut Checks,
-    copied: &mut Vec<MessageRow>,
-) {
-    match &row.state {
-        MessageState::Pending | MessageState::Removed => pending(row.listed.uid, account, checks),
-        MessageState::Excepted(reason) => {
-            account.excepted += 1;
-            let class = reasons::class(reason);
-            let check = checks
-                .excepted
-                .entry(class.to_owned())
-                .or_insert_with(|| Check::new(&format!("excepted {class}")));
-            let example = format!("source UID {}: {reason}", row.listed.uid);
-            if reasons::was_reviewed(reason) {
-                check.noted(example);
-            } else {
-                check.broken(example);
-            }
-        }
-        MessageState::Unclear(reason) => {
-            account.unclear += 1;
-            checks.settled.broken(format!("source UID {}: {reason}", row.listed.uid));
-        }
-        MessageState::Acknowledged | MessageState::Verified => copied.push(row.clone()),
     }
 }
 
@@ -73,19 +153,21 @@ pub(super) fn not_begun(row: Option<&MessageRow>) -> bool {
     row.is_none_or(|row| matches!(row.state, MessageState::Pending | MessageState::Removed))
 }
 
-pub(super) fn pending(uid: Uid, account: &mut Account, checks: &mut Checks) {
-    account.pending += 1;
-    checks.settled.broken(format!("source UID {uid}: not copied yet"));
-}
-
+/// Counts a message that is at its place.
 pub(super) fn count(account: &mut Account, copied: &Copied) {
     if copied.adopted {
         account.already_there += 1;
     } else {
         account.copied += 1;
     }
-    account.bodies_equal += 1;
-    account.transformed += u64::from(!copied.transforms.is_empty());
+}
+
+/// Says when a message was proven, for a sentence.
+pub(super) fn proven(row: &MessageRow) -> String {
+    match row.proven_at {
+        Some(at) => format!("proven in place on {}", at.strftime("%Y-%m-%d %H:%M UTC")),
+        None => "proven in place once".to_owned(),
+    }
 }
 
 /// Compares flags. Once a message was proven in place, what differs is its user's doing.
@@ -94,21 +176,33 @@ pub(super) fn same_flags(
     copied: &Copied,
     theirs: &FetchRow,
     source_now: Option<&FetchRow>,
-    check: &mut Check,
+    checks: &mut Checks,
 ) -> bool {
     let uid = row.listed.uid;
     let now = source_now.and_then(|row| row.flags.as_ref());
     if now.is_some_and(|now| *now != copied.source_flags) {
-        check.broken(format!("source UID {uid}: flags changed at the source since the copy"));
+        checks
+            .flags
+            .broken(format!("source UID {uid}: flags changed at the source since the copy"));
         return false;
     }
     let stored = theirs.flags.as_ref();
-    if row.state != MessageState::Verified && stored != Some(&copied.stored_flags) {
-        let there = stored.map(ToString::to_string).unwrap_or_default();
-        check.broken(format!("source UID {uid}: `{}` sent, `{there}` there", copied.stored_flags));
-        return false;
+    if stored == Some(&copied.stored_flags) {
+        return true;
     }
-    true
+    let there = stored.map(ToString::to_string).unwrap_or_default();
+    if row.state == MessageState::Verified {
+        checks.user_flags.noted(format!(
+            "source UID {uid}: {} with `{}`, `{there}` now",
+            proven(row),
+            copied.stored_flags
+        ));
+        return true;
+    }
+    checks
+        .flags
+        .broken(format!("source UID {uid}: `{}` sent, `{there}` there", copied.stored_flags));
+    false
 }
 
 /// Compares dates. A date in the future is one that servers do not keep (Dovecot stores the

@@ -3,11 +3,15 @@
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::folder::FolderPath;
+use crate::model::sampling::Sampling;
+use crate::verify::exception::{Acceptance, Exception};
+use crate::verify::sample::Chance;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the evidence file; a minor one adds only.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// Examples that one check names at the most.
 const EXAMPLES: usize = 20;
@@ -25,6 +29,19 @@ pub struct Evidence {
     pub mailboxes: Vec<MailboxEvidence>,
     /// Sums.
     pub totals: Totals,
+    /// When the verification began; `None` in evidence of version 1.0.
+    #[serde(default)]
+    pub began: Option<Timestamp>,
+    /// Which bodies were read.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// The name of the rules by which messages that the destination rewrites are compared; `None`
+    /// when octets alone count.
+    #[serde(default)]
+    pub profile: Option<String>,
+    /// Checks of the whole.
+    #[serde(default)]
+    pub checks: Vec<Check>,
 }
 
 /// One mailbox.
@@ -42,6 +59,15 @@ pub struct MailboxEvidence {
     /// read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<String>,
+    /// Messages that a person should know by name, in order of folder and UID.
+    #[serde(default)]
+    pub exceptions: Vec<Exception>,
+    /// What a person can accept, and has accepted when it says so.
+    #[serde(default)]
+    pub acceptance: Option<Acceptance>,
+    /// What was drawn and what it proves; `None` when everything was read.
+    #[serde(default)]
+    pub chance: Option<Chance>,
 }
 
 /// One source folder with the folder that it goes to.
@@ -57,12 +83,16 @@ pub struct FolderEvidence {
     pub checks: Vec<Check>,
 }
 
-/// Where the messages of a folder are. `listed` is the sum of all but `vanished`.
+/// Where the messages of a folder are. `ever_listed` is the sum of all that [`Account::accounted`]
+/// adds up, and `listed` that sum without `vanished` and `deleted_by_policy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
     /// In the source's listing now.
     pub listed: u64,
-    /// Sent by us and found at the destination with an equal digest.
+    /// In the listing now or in an earlier one.
+    #[serde(default)]
+    pub ever_listed: u64,
+    /// Sent by us and found at its place.
     pub copied: u64,
     /// At the destination before us and recognised by digest.
     pub already_there: u64,
@@ -85,17 +115,40 @@ pub struct Account {
     pub changed: u64,
     /// Could not be compared because something could not be read.
     pub unread: u64,
-    /// Known once and not listed any more; part of no other number.
+    /// In an earlier listing, and not in the complete one of now.
     pub vanished: u64,
+    /// Of those that vanished, whose copies were removed as the migration plan says; part of no
+    /// other number.
+    #[serde(default)]
+    pub deleted_by_policy: u64,
+    /// Came to the source while it was verified; part of no other number.
+    #[serde(default)]
+    pub came_meanwhile: u64,
     /// Bodies that were read on both sides and are equal.
     pub bodies_equal: u64,
     /// Of these, messages that a named transform changed.
     pub transformed: u64,
+    /// Whose octets differ, and which are equal under the assumed profile.
+    #[serde(default)]
+    pub equal_under_profile: u64,
+    /// At its place by UID, size, flags, date and header fields, and not read.
+    #[serde(default)]
+    pub listed_only: u64,
 }
 
 impl Account {
-    /// Returns what `listed` must be equal to.
+    /// Returns what `ever_listed` must be equal to.
     pub const fn accounted(&self) -> u64 {
+        self.at_the_source() + self.vanished + self.deleted_by_policy
+    }
+
+    /// Tells whether every message of every listing is accounted for, once.
+    pub const fn is_exact(&self) -> bool {
+        self.ever_listed == self.accounted() && self.listed == self.at_the_source()
+    }
+
+    /// Returns what `listed` must be equal to.
+    pub const fn at_the_source(&self) -> u64 {
         self.copied
             + self.already_there
             + self.excluded
@@ -112,6 +165,7 @@ impl Account {
     /// Adds another account.
     pub const fn add(&mut self, other: &Self) {
         self.listed += other.listed;
+        self.ever_listed += other.ever_listed;
         self.copied += other.copied;
         self.already_there += other.already_there;
         self.excluded += other.excluded;
@@ -126,6 +180,10 @@ impl Account {
         self.vanished += other.vanished;
         self.bodies_equal += other.bodies_equal;
         self.transformed += other.transformed;
+        self.deleted_by_policy += other.deleted_by_policy;
+        self.came_meanwhile += other.came_meanwhile;
+        self.equal_under_profile += other.equal_under_profile;
+        self.listed_only += other.listed_only;
     }
 }
 
@@ -158,6 +216,21 @@ impl Check {
     /// Makes a check that holds until something is found.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), verdict: Verdict::Holds, count: 0, examples: Vec::new() }
+    }
+
+    /// Makes the check of an account: the equation holds or it does not.
+    pub fn of_account(account: &Account) -> Self {
+        let mut check = Self::new("accounting");
+        if !account.is_exact() {
+            check.broken(format!(
+                "{} listed now and {} in all listings; accounted for are {} and {}",
+                account.listed,
+                account.ever_listed,
+                account.at_the_source(),
+                account.accounted()
+            ));
+        }
+        check
     }
 
     /// Adds something that is off.
@@ -196,20 +269,27 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Sums up.
-    pub fn of(mailboxes: &[MailboxEvidence]) -> Self {
+    /// Sums up; `checks` are those of the whole.
+    pub fn of(mailboxes: &[MailboxEvidence], checks: &[Check]) -> Self {
         let mut totals = Self { mailboxes: mailboxes.len() as u64, ..Self::default() };
         for mailbox in mailboxes {
             totals.verified += u64::from(mailbox.verdict() == Verdict::Holds);
             for check in mailbox.all_checks() {
-                totals.broken += u64::from(check.verdict == Verdict::Broken);
-                totals.unknown += u64::from(check.verdict == Verdict::Unknown);
+                totals.count(check);
             }
             for folder in &mailbox.folders {
                 totals.account.add(&folder.account);
             }
         }
+        for check in checks {
+            totals.count(check);
+        }
         totals
+    }
+
+    fn count(&mut self, check: &Check) {
+        self.broken += u64::from(check.verdict == Verdict::Broken);
+        self.unknown += u64::from(check.verdict == Verdict::Unknown);
     }
 }
 

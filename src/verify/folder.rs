@@ -1,25 +1,25 @@
 //! Verifies the source folders that go into one destination folder.
 
 use crate::catalogue::Object;
-use crate::copy::bodies::{Digester, Read};
+use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::inventory;
 use crate::copy::lines::Line;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
-use crate::imap::{Connection, FetchRow, ImapError, RowQuery, SequenceSet, SourceConnection};
-use crate::message::transform::{Transform, by_names};
+use crate::imap::{Connection, FetchRow, ImapError, SourceConnection};
+use crate::message::canonical::Canonical;
+use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
-use crate::verify::astray::{Astray, There, second};
-use crate::verify::checks::{Checks, count, not_begun, pending, same_date, same_flags, sort};
-use crate::verify::evidence::{Account, FolderEvidence};
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use crate::verify::astray::{Astray, There};
+use crate::verify::checks::{Findings, count, not_begun, same_date, same_flags};
+use crate::verify::exception::Fate;
 use crate::verify::mailbox::Source;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// Messages that are compared together: their rows and digests are in memory at once.
-pub(super) const PAGE: usize = 500;
+use crate::verify::read::{self, PAGE};
+use crate::verify::sample::Draw;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The proof of one destination folder.
 pub(super) struct FolderProof<'a> {
@@ -29,61 +29,48 @@ pub(super) struct FolderProof<'a> {
     pub(super) destination: &'a Line<Connection>,
     pub(super) to: &'a FolderPath,
     pub(super) sources: Vec<Source<'a>>,
+    pub(super) draw: &'a Draw,
+    /// The destination rewrites messages: what they say is compared where the octets differ.
+    pub(super) canonical: bool,
+}
+
+/// One page of copied messages, as far as it was listed and read.
+struct Page {
+    rows: Vec<MessageRow>,
+    now: BTreeMap<Uid, FetchRow>,
+    theirs: BTreeMap<Uid, FetchRow>,
+    ours_read: BTreeMap<Uid, Read>,
+    theirs_read: BTreeMap<Uid, Read>,
+    /// Source UIDs of messages whose bodies count.
+    wanted: BTreeSet<Uid>,
 }
 
 impl FolderProof<'_> {
-    fn to_object(&self) -> Object {
-        Object::folder("destination", &self.mailbox.destination, self.to)
-    }
-
     pub(super) fn to_failed(&self) -> impl Fn(ImapError) -> Stop {
-        let object = self.to_object();
+        let object = Object::folder("destination", &self.mailbox.destination, self.to);
         move |error| Stop::from_imap(&error, &object)
     }
 
-    pub(super) async fn run(&self) -> Result<Vec<FolderEvidence>, Stop> {
+    pub(super) async fn run(&self) -> Result<Vec<Findings>, Stop> {
         let Some(name) = self.destination.name(self.to).cloned() else { return Ok(Vec::new()) };
         let selected =
             self.destination.connection.examine(&name).await.map_err(self.to_failed())?;
-        let mut there = There {
-            name,
-            validity: selected.uid_validity,
-            taken: BTreeSet::new(),
-            digests: HashMap::new(),
-            dates_lost: false,
-            lowest: None,
-        };
+        let mut there = There::new(name, selected.uid_validity);
         let mut folders = Vec::new();
         let mut astray = Vec::new();
         for (index, (path, entry)) in self.sources.iter().enumerate() {
-            let (account, checks) =
-                self.one(index, path, &entry.name, &mut there, &mut astray).await?;
-            folders.push((path, account, checks));
+            folders.push(self.one(index, path, &entry.name, &mut there, &mut astray).await?);
         }
-        self.look_for(&mut astray, &mut there, &mut folders).await?;
-        let extra = self.extra_copies(&there).await?;
-        let mut evidence: Vec<FolderEvidence> = folders
-            .into_iter()
-            .map(|(path, account, mut checks)| {
-                if account.listed != account.accounted() {
-                    checks.settled.broken(format!(
-                        "{} listed, {} accounted for",
-                        account.listed,
-                        account.accounted()
-                    ));
-                }
-                FolderEvidence {
-                    source: (*path).clone(),
-                    destination: Some(self.to.clone()),
-                    account,
-                    checks: checks.into_list(),
-                }
-            })
-            .collect();
-        if let Some(first) = evidence.first_mut() {
-            first.checks.push(extra);
+        self.look_for(astray, &mut there, &mut folders).await?;
+        if let Some(first) = folders.first_mut() {
+            let extra = self.extra_copies(&there).await?;
+            first.checks.extra = Some(extra);
         }
-        Ok(evidence)
+        Ok(folders)
+    }
+
+    fn key(&self, path: &FolderPath) -> FolderKey {
+        FolderKey { mailbox: self.mailbox.source.clone(), folder: path.clone() }
     }
 
     /// Goes through one source folder, a page at a time.
@@ -94,10 +81,9 @@ impl FolderProof<'_> {
         name: &RawName,
         there: &mut There,
         astray: &mut Vec<Astray>,
-    ) -> Result<(Account, Checks), Stop> {
+    ) -> Result<Findings, Stop> {
         let object = Object::folder("source", &self.mailbox.source, path);
         let failed = |error: ImapError| Stop::from_imap(&error, &object);
-        let key = FolderKey { mailbox: self.mailbox.source.clone(), folder: path.clone() };
         let connection = &self.source.connection;
         let selected = connection.examine(name).await.map_err(failed)?;
         let mut uids: Vec<Uid> = Vec::new();
@@ -112,44 +98,59 @@ impl FolderProof<'_> {
         .await?;
         uids.sort_unstable();
         uids.dedup();
-        let mut account = Account { listed: uids.len() as u64, ..Account::default() };
-        let mut checks = Checks::new();
-        account.vanished = self.vanished(&key).await?;
+        let mut found = Findings::new(path.clone(), selected.uid_validity);
+        // What came after the folder was opened belongs to the next verification.
+        let all = uids.len();
+        uids.retain(|uid| *uid < selected.uid_next);
+        found.account.came_meanwhile = (all - uids.len()) as u64;
+        found.account.listed = uids.len() as u64;
+        found.account.ever_listed = found.account.listed;
+        self.gone(&uids, &mut found).await?;
         for page in uids.chunks(PAGE) {
             self.desk.go_on()?;
-            let rows = self.rows(&key, selected.uid_validity, page).await?;
+            let rows = self.rows(path, selected.uid_validity, page).await?;
             let mut copied = Vec::new();
             for &uid in page {
                 match rows.get(&uid) {
-                    row if other_dates.contains(&uid) && not_begun(row) => account.excluded += 1,
-                    Some(row) => sort(row, &mut account, &mut checks, &mut copied),
-                    None => pending(uid, &mut account, &mut checks),
+                    row if other_dates.contains(&uid) && not_begun(row) => {
+                        found.account.excluded += 1;
+                    }
+                    Some(row) => found.sort(row, &mut copied),
+                    None => found.pending(uid),
                 }
             }
-            self.compare(
-                index,
-                &key,
-                selected.uid_validity,
-                copied,
-                there,
-                astray,
-                &mut account,
-                &mut checks,
-                &object,
-            )
-            .await?;
+            if !copied.is_empty() {
+                let page = self.page(copied, &found, there).await.map_err(|stop| match stop {
+                    Side::Source(error) => failed(error),
+                    Side::Destination(error) => self.to_failed()(error),
+                })?;
+                self.compare(index, page, there, astray, &mut found).await?;
+            }
         }
-        Ok((account, checks))
+        Ok(found)
     }
 
-    async fn vanished(&self, key: &FolderKey) -> Result<u64, Stop> {
-        let tallies = self.desk.ledger(|ledger| ledger.tallies()).await?;
-        Ok(tallies.get(key).map_or(0, |tally| tally.vanished))
+    /// Counts what an earlier listing had and this complete one lacks.
+    async fn gone(&self, uids: &[Uid], found: &mut Findings) -> Result<(), Stop> {
+        let key = self.key(&found.path);
+        let mut from = Uid(1);
+        while let Some(rows) = self.desk.page(&key, found.validity, &mut from).await? {
+            self.desk.go_on()?;
+            for row in rows.iter().filter(|row| uids.binary_search(&row.listed.uid).is_err()) {
+                found.account.ever_listed += 1;
+                if row.state == MessageState::Removed {
+                    found.account.deleted_by_policy += 1;
+                } else {
+                    found.account.vanished += 1;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn rows(
         &self,
-        key: &FolderKey,
+        path: &FolderPath,
         validity: UidValidity,
         page: &[Uid],
     ) -> Result<BTreeMap<Uid, MessageRow>, Stop> {
@@ -159,7 +160,7 @@ impl FolderProof<'_> {
         let mut rows = BTreeMap::new();
         let mut from = first;
         while from <= last {
-            let key = key.clone();
+            let key = self.key(path);
             let read =
                 self.desk.ledger(move |ledger| ledger.rows(&key, validity, from, PAGE)).await?;
             let Some(end) = read.last().map(|row| row.listed.uid) else { break };
@@ -173,150 +174,175 @@ impl FolderProof<'_> {
         Ok(rows)
     }
 
-    /// Compares one page of copied messages: bodies, flags and dates of both sides.
-    #[allow(clippy::too_many_arguments, reason = "the state of one page, passed on whole")]
+    /// Lists both sides of a page, and reads the bodies that count: those that were drawn, and
+    /// besides them all that were transformed, found instead of sent, moved, or look different.
+    async fn page(
+        &self,
+        rows: Vec<MessageRow>,
+        found: &Findings,
+        there: &There,
+    ) -> Result<Page, Side> {
+        let key_fields = !self.draw.is_all();
+        let uids: Vec<Uid> = rows.iter().map(|row| row.listed.uid).collect();
+        let now = read::source_rows(&self.source.connection, &uids, key_fields)
+            .await
+            .map_err(Side::Source)?;
+        let at: Vec<Uid> =
+            rows.iter().filter_map(|row| there.place(row.copied.as_ref()?)).collect();
+        let connection = &self.destination.connection;
+        let theirs =
+            read::destination_rows(connection, &at, key_fields).await.map_err(Side::Destination)?;
+        let mut wanted = BTreeSet::new();
+        let mut by_transforms: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
+        let mut wanted_there = Vec::new();
+        for row in &rows {
+            let Some(copied) = &row.copied else { continue };
+            let uid = row.listed.uid;
+            let place = there.place(copied).and_then(|at| theirs.get(&at));
+            let drawn = self.draw.has(&found.path, found.validity, uid);
+            if drawn || self.is_particular(copied, now.get(&uid), place) {
+                wanted.insert(uid);
+                by_transforms.entry(copied.transforms.clone()).or_default().push(uid);
+                wanted_there.extend(place.map(|row| row.uid));
+            }
+        }
+        let ours_read = read::source_bodies(&self.source.connection, by_transforms, self.canonical)
+            .await
+            .map_err(Side::Source)?;
+        let theirs_read = read::destination_bodies(connection, &wanted_there, self.canonical)
+            .await
+            .map_err(Side::Destination)?;
+        Ok(Page { rows, now, theirs, ours_read, theirs_read, wanted })
+    }
+
+    /// Tells whether a message is read whether or not it was drawn.
+    fn is_particular(
+        &self,
+        copied: &Copied,
+        here: Option<&FetchRow>,
+        there: Option<&FetchRow>,
+    ) -> bool {
+        let Some(there) = there else { return true };
+        let fields = |row: &FetchRow| row.headers.as_deref().map(Canonical::of);
+        copied.adopted
+            || copied.elsewhere.is_some()
+            || !copied.transforms.is_empty()
+            // A server that rewrites tells another size for every message.
+            || (!self.canonical && there.size != Some(copied.size))
+            || here.and_then(fields) != fields(there)
+    }
+
+    /// Compares one page of copied messages.
     async fn compare(
         &self,
         index: usize,
-        key: &FolderKey,
-        validity: UidValidity,
-        rows: Vec<MessageRow>,
+        page: Page,
         there: &mut There,
         astray: &mut Vec<Astray>,
-        account: &mut Account,
-        checks: &mut Checks,
-        object: &Object,
+        found: &mut Findings,
     ) -> Result<(), Stop> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let failed = |error: ImapError| Stop::from_imap(&error, object);
-        let uids: Vec<Uid> = rows.iter().map(|row| row.listed.uid).collect();
-        let now = source_rows(&self.source.connection, &uids).await.map_err(failed)?;
-        // Each message is changed again as the ledger says that it was changed.
-        let mut changed: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
-        for row in &rows {
-            let labels = row.copied.as_ref().map(|copied| copied.transforms.clone());
-            changed.entry(labels.unwrap_or_default()).or_default().push(row.listed.uid);
-        }
-        let mut read = BTreeMap::new();
-        for (labels, uids) in changed {
-            // What another version did cannot be done again: such a message differs.
-            let transforms = by_names(&labels).unwrap_or_default();
-            let set = SequenceSet::from_uids(uids.iter().copied());
-            let bodies = self.source.connection.fetch_bodies(&set).await.map_err(failed)?;
-            read.extend(digests(bodies, &transforms).await.map_err(failed)?);
-        }
-        let at: Vec<Uid> = rows
-            .iter()
-            .filter_map(|row| row.copied.as_ref()?.destination)
-            .filter(|(at, _)| *at == there.validity)
-            .map(|(_, uid)| uid)
-            .collect();
-        let (theirs, their_bodies) = self.there(&at).await?;
-        let compared = rows.len() as u64;
+        let compared = page.rows.len() as u64;
         let mut proven = Vec::new();
-        for row in rows {
+        for row in &page.rows {
             let uid = row.listed.uid;
-            let (Some(copied), Some(body)) = (row.copied.clone(), read.get(&uid)) else {
-                account.unread += 1;
-                checks.bodies.broken(format!("UID {uid}: the source gave no body"));
+            let read = page.wanted.contains(&uid);
+            let body = page.ours_read.get(&uid);
+            let Some(copied) = row.copied.as_ref().filter(|_| !read || body.is_some()) else {
+                found.account.unread += 1;
+                found.checks.bodies.broken(format!("UID {uid}: the source gave no body"));
+                found.except(row, Fate::Unread, "no-body: the source gave no content", AGAIN);
                 continue;
             };
-            let digest = if copied.transforms.is_empty() { body.digest } else { body.sent_digest };
-            let dates = there.digests.entry(digest).or_default();
-            let place = copied.destination.filter(|(at, _)| *at == there.validity);
-            let found =
-                place.and_then(|(_, at)| Some((at, theirs.get(&at)?, their_bodies.get(&at)?)));
-            if let Some((at, _, theirs)) = found.filter(|(_, _, theirs)| theirs.digest != digest) {
+            let place = there.place(copied);
+            let listed = place.and_then(|at| page.theirs.get(&at));
+            let drawn = self.draw.has(&found.path, found.validity, uid);
+            found.besides += u64::from(read && !drawn);
+            let Some(listed) = listed else {
+                astray.push(Astray::new(index, row.clone(), body, drawn));
+                continue;
+            };
+            let equal = match (body, page.theirs_read.get(&listed.uid)) {
+                (Some(body), Some(theirs)) => Some(self.equal(copied, body, theirs)),
+                // It was listed a moment ago, and gave no body.
+                (Some(_), None) => {
+                    astray.push(Astray::new(index, row.clone(), body, drawn));
+                    continue;
+                }
+                (None, _) => None,
+            };
+            there.taken.insert(listed.uid);
+            if equal == Some(Equal::No) {
+                found.account.changed += 1;
                 // A UID never means another message: the server stores other octets.
-                there.taken.insert(at);
-                account.changed += 1;
-                checks.bodies.broken(format!(
-                    "source UID {uid}: {} octets were sent, the destination keeps {} others as UID {at}",
-                    copied.size, theirs.sent_size
-                ));
-            } else if let Some((at, listed, _)) = found {
-                there.taken.insert(at);
-                dates.extend(second(listed));
-                if !copied.adopted {
-                    there.lowest = Some(there.lowest.map_or(at, |lowest| lowest.min(at)));
-                }
-                count(account, &copied);
-                let fine = same_flags(&row, &copied, listed, now.get(&uid), &mut checks.flags)
-                    & same_date(&row, &copied, listed, self.desk.clock.now(), &mut checks.dates);
-                there.dates_lost |= checks.dates.count > 0;
-                if fine && row.state != MessageState::Verified {
-                    proven.push((uid, MessageState::Verified, Some(copied)));
-                }
-            } else {
-                let size = body.sent_size;
-                astray.push(Astray { folder: index, row, digest, size });
+                let reason = format!(
+                    "changed: {} octets were sent, the destination keeps others as UID {}",
+                    copied.size, listed.uid
+                );
+                found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
+                found.except(row, Fate::Changed, &reason, CHANGED);
+                continue;
+            }
+            there.own(copied, listed.uid);
+            count(&mut found.account, copied);
+            let clock = self.desk.clock.now();
+            let fine = same_flags(row, copied, listed, page.now.get(&uid), &mut found.checks)
+                & same_date(row, copied, listed, clock, &mut found.checks.dates);
+            there.dates_lost |= found.checks.dates.count > 0;
+            let Some(equal) = equal else {
+                found.account.listed_only += 1;
+                continue;
+            };
+            found.account.bodies_equal += u64::from(equal == Equal::Octets);
+            found.account.equal_under_profile += u64::from(equal == Equal::Profile);
+            found.account.transformed += u64::from(!copied.transforms.is_empty());
+            found.drawn_equal += u64::from(drawn);
+            if fine {
+                proven.push(uid);
             }
         }
-        if !proven.is_empty() {
-            let key = key.clone();
-            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &proven)).await?;
-        }
-        self.desk.progress.add(&key.folder, compared, 0, false);
+        self.prove(found, proven).await?;
+        self.desk.progress.add(&found.path, compared, 0, false);
         Ok(())
     }
 
-    /// Lists and reads messages of the destination folder.
-    async fn there(
-        &self,
-        uids: &[Uid],
-    ) -> Result<(BTreeMap<Uid, FetchRow>, BTreeMap<Uid, Read>), Stop> {
+    /// Records what was proven in place, and when.
+    async fn prove(&self, found: &Findings, uids: Vec<Uid>) -> Result<(), Stop> {
         if uids.is_empty() {
-            return Ok((BTreeMap::new(), BTreeMap::new()));
+            return Ok(());
         }
-        let set = SequenceSet::from_uids(uids.iter().copied());
-        let connection = &self.destination.connection;
-        let rows = connection.fetch_rows(&set, query()).await.map_err(self.to_failed())?;
-        let rows = collect(rows).await.map_err(self.to_failed())?;
-        let bodies = connection.fetch_bodies(&set).await.map_err(self.to_failed())?;
-        let read = digests(bodies, &[]).await.map_err(self.to_failed())?;
-        Ok((rows, read))
+        let (key, validity, now) = (self.key(&found.path), found.validity, self.desk.clock.now());
+        Ok(self.desk.ledger(move |ledger| ledger.prove(&key, validity, &uids, now)).await?)
+    }
+
+    fn equal(&self, copied: &Copied, ours: &Read, theirs: &Read) -> Equal {
+        if theirs.digest == sent(copied, ours) {
+            Equal::Octets
+        } else if self.canonical && ours.canonical.is_some() && ours.canonical == theirs.canonical {
+            Equal::Profile
+        } else {
+            Equal::No
+        }
     }
 }
 
-pub(super) fn query() -> RowQuery {
-    RowQuery {
-        flags: true,
-        internal_date: true,
-        size: true,
-        modseq: false,
-        header_fields: Vec::new(),
-    }
+/// The digest of what was sent, by what the source holds now.
+pub(super) fn sent(copied: &Copied, ours: &Read) -> Digest {
+    if copied.transforms.is_empty() { ours.digest } else { ours.sent_digest }
 }
 
-pub(super) async fn collect(
-    mut rows: crate::imap::Rows,
-) -> Result<BTreeMap<Uid, FetchRow>, ImapError> {
-    let mut collected = BTreeMap::new();
-    while let Some(row) = rows.next().await? {
-        collected.insert(row.uid, row);
-    }
-    Ok(collected)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Equal {
+    Octets,
+    /// Under the assumed profile.
+    Profile,
+    No,
 }
 
-async fn source_rows(
-    connection: &SourceConnection,
-    uids: &[Uid],
-) -> Result<BTreeMap<Uid, FetchRow>, ImapError> {
-    let query = RowQuery { internal_date: false, size: false, ..query() };
-    collect(connection.fetch_rows(&SequenceSet::from_uids(uids.iter().copied()), query).await?)
-        .await
+/// Which side a command failed on.
+enum Side {
+    Source(ImapError),
+    Destination(ImapError),
 }
 
-pub(super) async fn digests(
-    bodies: crate::imap::Bodies,
-    transforms: &[Transform],
-) -> Result<BTreeMap<Uid, Read>, ImapError> {
-    let mut digester = Digester::new(bodies, transforms);
-    let mut read = BTreeMap::new();
-    while let Some(body) = digester.next().await? {
-        read.insert(body.uid, body);
-    }
-    Ok(read)
-}
+const AGAIN: &str = "Verify again; when the source still gives nothing, open the message there.";
+const CHANGED: &str = "Compare the two messages. A destination that rewrites every message needs `checks: { compare: canonical }`.";

@@ -4,14 +4,18 @@ use crate::accounts::Accounts;
 use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
-use crate::desired::{Desired, DesiredMailbox, Mapped};
+use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection};
 use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::sampling::Sampling;
 use crate::profile::names::Names;
-use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence};
+use crate::verify::checks::EXCEPTED;
+use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
+use crate::verify::exception::{Acceptance, Exception, Fate};
 use crate::verify::folder::FolderProof;
-use std::collections::BTreeMap;
+use crate::verify::sample::Draw;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const LOST: &str = "the connections of this mailbox were lost before it was its turn";
@@ -25,6 +29,7 @@ pub(super) async fn verify(
     accounts: Arc<Accounts>,
     desk: Desk,
     mailbox: DesiredMailbox,
+    sampling: Sampling,
 ) -> Result<MailboxEvidence> {
     let mut evidence = MailboxEvidence {
         mailbox: mailbox.source.clone(),
@@ -32,13 +37,18 @@ pub(super) async fn verify(
         folders: Vec::new(),
         checks: Vec::new(),
         profile: None,
+        exceptions: Vec::new(),
+        acceptance: None,
+        chance: None,
     };
     match both(&accounts, &mailbox).await {
         Ok((source, destination)) => {
             let folders = source.folders.clone();
             let sides = Some((source, destination));
             let progress = Arc::clone(&desk.progress);
-            let proof = MailboxProof { desired, accounts, desk, mailbox, sides };
+            let draw = Draw::new(sampling, desired.document, &desk, &mailbox).await?;
+            let proof =
+                MailboxProof { desired, accounts, desk, mailbox, sides, draw, read: (0, 0) };
             proof.run(folders, &mut evidence).await?;
             progress.finish();
         }
@@ -85,6 +95,9 @@ struct MailboxProof {
     mailbox: DesiredMailbox,
     /// `None` when they were lost: what is left of the mailbox is unknown then.
     sides: Option<Sides>,
+    draw: Draw,
+    /// Messages that were drawn and are equal, and those that were read besides.
+    read: (u64, u64),
 }
 
 impl MailboxProof {
@@ -97,12 +110,13 @@ impl MailboxProof {
         let mut there = Check::new("folders are there");
         let target = self.sides.as_ref().map(|(_, there)| there.target(&self.accounts));
         evidence.profile = target.as_ref().map(|target| target.profile.label.to_owned());
+        let listed: BTreeSet<FolderPath> = source_folders.keys().cloned().collect();
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
                 continue;
             }
-            let special_use = entry.attributes.iter().find_map(|a| SpecialUse::from_attribute(a));
             let names = target.as_ref().map_or(&Names::ANY, |target| &target.profile.names);
+            let special_use = entry.attributes.iter().find_map(|a| SpecialUse::from_attribute(a));
             match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
                 Mapped::To { path: to, .. } => {
                     let known = self.sides.as_ref().map(|(_, destination)| &destination.folders);
@@ -122,10 +136,71 @@ impl MailboxProof {
         evidence.checks.push(there);
         for (to, from) in groups {
             self.desk.go_on().map_err(interrupted)?;
-            evidence.folders.extend(self.group(&to, &from, &mut evidence.checks).await?);
+            let (folders, exceptions) = self.group(&to, &from, &mut evidence.checks).await?;
+            evidence.folders.extend(folders);
+            evidence.exceptions.extend(exceptions);
         }
+        evidence.folders.extend(self.gone(&listed).await?);
         evidence.folders.sort_by(|a, b| a.source.cmp(&b.source));
+        evidence.exceptions.sort_by(|a, b| (&a.folder, a.uid).cmp(&(&b.folder, b.uid)));
+        self.accept(evidence);
+        evidence.chance = self.draw.chance(self.read.0, self.read.1);
+        evidence.checks.push(Check::of_account(&evidence.account()));
         Ok(())
+    }
+
+    /// Lets what a person accepted, exactly these messages, break nothing.
+    fn accept(&self, evidence: &mut MailboxEvidence) {
+        evidence.acceptance = Acceptance::over(
+            &self.mailbox.source,
+            &evidence.exceptions,
+            &self.desired.acknowledged,
+        );
+        if evidence.acceptance.as_ref().is_none_or(|offered| !offered.acknowledged) {
+            return;
+        }
+        let checks = evidence.folders.iter_mut().flat_map(|folder| &mut folder.checks);
+        for check in checks.filter(|check| check.name.starts_with(EXCEPTED)) {
+            check.verdict = Verdict::Holds;
+        }
+        for one in evidence.exceptions.iter_mut().filter(|one| one.fate == Fate::Excepted) {
+            one.accepted = true;
+        }
+    }
+
+    /// Accounts for folders that the ledger knows and a complete LIST lacks: their messages
+    /// vanished.
+    async fn gone(&self, listed: &BTreeSet<FolderPath>) -> Result<Vec<FolderEvidence>> {
+        let tallies = self.desk.ledger(|ledger| ledger.tallies()).await?;
+        let gone = tallies
+            .into_iter()
+            .filter(|(key, _)| key.mailbox == self.mailbox.source && !listed.contains(&key.folder));
+        let mut folders = Vec::new();
+        for (key, tally) in gone {
+            let known = tally.pending
+                + tally.copied
+                + tally.excepted.values().sum::<u64>()
+                + tally.unclear
+                + tally.vanished;
+            if known == 0 {
+                continue;
+            }
+            let account = Account {
+                ever_listed: known,
+                vanished: known - tally.removed,
+                deleted_by_policy: tally.removed,
+                ..Account::default()
+            };
+            let asked = key.clone();
+            let bound = self.desk.ledger(move |ledger| ledger.binding(&asked)).await?;
+            folders.push(FolderEvidence {
+                source: key.folder,
+                destination: bound.map(|bound| bound.folder),
+                account,
+                checks: vec![Check::of_account(&account)],
+            });
+        }
+        Ok(folders)
     }
 
     /// Verifies the source folders that go into one destination folder.
@@ -134,13 +209,14 @@ impl MailboxProof {
         to: &FolderPath,
         from: &[FolderPath],
         checks: &mut Vec<Check>,
-    ) -> Result<Vec<FolderEvidence>> {
+    ) -> Result<(Vec<FolderEvidence>, Vec<Exception>)> {
         let Some((source, destination)) = &self.sides else {
             let check = Check::unknown("can be read", LOST.to_owned());
-            return Ok(nothing_known(to, from, &check));
+            return Ok((nothing_known(to, from, &check), Vec::new()));
         };
         let sources: Vec<Source<'_>> =
             from.iter().filter_map(|path| source.folders.get_key_value(path)).collect();
+        let target = destination.target(&self.accounts);
         let proof = FolderProof {
             desk: &self.desk,
             mailbox: &self.mailbox,
@@ -148,9 +224,21 @@ impl MailboxProof {
             destination,
             to,
             sources,
+            draw: &self.draw,
+            canonical: Compare::of(self.desired.compare, target.profile.rewrites)
+                == Compare::Canonical,
         };
         match proof.run().await {
-            Ok(folders) => Ok(folders),
+            Ok(found) => {
+                let (mut folders, mut exceptions) = (Vec::new(), Vec::new());
+                for mut one in found {
+                    self.read.0 += one.drawn_equal;
+                    self.read.1 += one.besides;
+                    exceptions.append(&mut one.exceptions);
+                    folders.push(one.evidence(to));
+                }
+                Ok((folders, exceptions))
+            }
             Err(Stop::Interrupted) => Err(interrupted(Stop::Interrupted)),
             Err(Stop::Again(error) | Stop::Failed(error)) => {
                 if error.class == Class::Ledger {
@@ -162,7 +250,7 @@ impl MailboxProof {
                     Ok(sides) => self.sides = Some(sides),
                     Err(failures) => checks.extend(unreadable(failures)?),
                 }
-                Ok(nothing_known(to, from, &unknown("can be read", &error)))
+                Ok((nothing_known(to, from, &unknown("can be read", &error)), Vec::new()))
             }
         }
     }
@@ -184,6 +272,7 @@ impl MailboxProof {
         match source.connection.examine(&entry.name).await {
             Ok(selected) => {
                 account.listed = u64::from(selected.exists);
+                account.ever_listed = account.listed;
                 if to.is_none() {
                     account.excluded = account.listed;
                 } else {

@@ -3,15 +3,21 @@
 mod astray;
 mod checks;
 pub mod evidence;
+pub mod exception;
+pub mod extras;
 mod folder;
 mod mailbox;
+mod read;
+pub mod sample;
 
 use crate::accounts::Accounts;
 use crate::copy::desk::Desk;
-use crate::desired::Desired;
+use crate::desired::{Compare, Desired};
 use crate::error::Result;
 use crate::executor::event::Event;
-use crate::verify::evidence::{Evidence, MailboxEvidence, Totals};
+use crate::message::canonical;
+use crate::model::sampling::Sampling;
+use crate::verify::evidence::{Account, Check, Evidence, MailboxEvidence, Totals};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
@@ -27,6 +33,8 @@ pub async fn verify(
     accounts: &Arc<Accounts>,
     desk_of: impl Fn(&crate::model::address::Address) -> Desk,
     only: Option<&crate::model::address::Address>,
+    sampling: Sampling,
+    began: jiff::Timestamp,
 ) -> Result<Evidence> {
     let mailboxes: Vec<_> = desired
         .mailboxes
@@ -39,7 +47,7 @@ pub async fn verify(
         desk.tell(&Event::ActionStarted {
             id: crate::planner::plan::ActionId(format!("verify/{}", mailbox.source)),
         });
-        mailbox::verify(Arc::clone(desired), Arc::clone(accounts), desk, mailbox)
+        mailbox::verify(Arc::clone(desired), Arc::clone(accounts), desk, mailbox, sampling)
     }))
     .buffer_unordered(MAILBOXES);
     let mut found: Vec<MailboxEvidence> = Vec::new();
@@ -47,12 +55,22 @@ pub async fn verify(
         found.push(mailbox?);
     }
     found.sort_by(|a, b| a.mailbox.cmp(&b.mailbox));
-    let totals = Totals::of(&found);
+    let mut account = Account::default();
+    for mailbox in &found {
+        account.add(&mailbox.account());
+    }
+    let checks = vec![Check::of_account(&account)];
+    let totals = Totals::of(&found, &checks);
+    let rewrites = desired.compare == Some(Compare::Canonical) || account.equal_under_profile > 0;
     Ok(Evidence {
         format_version: evidence::FORMAT_VERSION.to_owned(),
         migration: desired.name.clone(),
         document: desired.document,
         mailboxes: found,
         totals,
+        began: Some(began),
+        sampling,
+        profile: rewrites.then(|| canonical::PROFILE.to_owned()),
+        checks,
     })
 }

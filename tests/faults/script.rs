@@ -40,6 +40,8 @@ pub(super) struct Message {
     pub bytes: Vec<u8>,
 }
 
+type Rewrite = fn(&[u8]) -> Vec<u8>;
+
 type Decide = Box<dyn FnMut(usize) -> Answer + Send>;
 
 /// What becomes of a command that is no APPEND, by its text without the tag; `None` is as usual.
@@ -63,6 +65,8 @@ struct State {
     /// When each command came, and when each APPEND was refused.
     log: Vec<(Instant, String)>,
     uidplus: bool,
+    /// What it keeps in place of what it was given.
+    rewrite: Option<Rewrite>,
     /// Literals go out without being asked for.
     literal_plus: bool,
 }
@@ -93,6 +97,7 @@ impl Script {
             appends: 0,
             log: Vec::new(),
             uidplus,
+            rewrite: None,
             literal_plus: true,
         }));
         let shared = Arc::clone(&state);
@@ -141,6 +146,11 @@ impl Script {
     /// Closes a connection at its so many-th refusal, as Exchange does at the tenth.
     pub(super) fn close_after(&self, errors: usize) {
         self.state().errors = Some(errors);
+    }
+
+    /// Keeps other octets than it is given.
+    pub(super) fn rewrite(&self, rewrite: Rewrite) {
+        self.state().rewrite = Some(rewrite);
     }
 
     /// Wants to be asked before each literal.
@@ -353,7 +363,7 @@ impl Client {
         let date = between.find(|token| matches!(token, Token::Text(_)));
         let date = date.map(Token::text).unwrap_or_default();
         let bytes = rest.last().expect("a message").octets().to_vec();
-        let message = Message { uid: 0, flags: flags.unwrap_or_default(), date, bytes };
+        let mut message = Message { uid: 0, flags: flags.unwrap_or_default(), date, bytes };
         let (answer, uidplus) = {
             let mut state = self.state.lock().unwrap();
             let number = state.appends;
@@ -364,6 +374,9 @@ impl Client {
                 (_, Some((_, answer))) => answer.clone(),
                 _ => (state.decide)(number),
             };
+            if let Some(rewrite) = state.rewrite {
+                message.bytes = rewrite(&message.bytes);
+            }
             (answer, state.uidplus)
         };
         let dies = Err(io::ErrorKind::ConnectionAborted.into());

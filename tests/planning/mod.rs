@@ -61,6 +61,8 @@ pub(crate) fn desired() -> Desired {
         zones: BTreeMap::new(),
         resolvers: Vec::new(),
         acknowledged: Vec::new(),
+        sample: mailferry::model::sampling::Sampling::Full,
+        compare: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the migration plan as written to what is wanted, with all checks that need more than one
 //! value.
 
+mod checks;
 mod dns;
 mod folders;
 mod mailboxes;
@@ -70,6 +71,7 @@ pub(super) fn lower(
         .value()
         .map(|items| items.0.iter().filter_map(|item| acknowledgement(&cx, item)).collect())
         .unwrap_or_default();
+    let (sample, compare) = checks::checks(&cx, plan);
     cx.secrets.report_unused(findings);
     Some(Desired {
         name: name?,
@@ -82,6 +84,8 @@ pub(super) fn lower(
         zones,
         resolvers,
         acknowledged,
+        sample,
+        compare,
     })
 }
 

@@ -1,0 +1,319 @@
+//! Removes extra copies of ours: what a server stored late, after it was sent again.
+//!
+//! Only what the ledger proves: unknown to it, above the lowest UID that we sent, equal in octets,
+//! date and flags to messages that it knows and that are all still there.
+
+use crate::accounts::Accounts;
+use crate::catalogue::Object;
+use crate::copy::desk::Desk;
+use crate::copy::lines::{self, Line};
+use crate::copy::stop::Stop;
+use crate::desired::DesiredMailbox;
+use crate::error::{Error, ErrorKind, Result};
+use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
+use crate::model::digest::{Digest, Hasher};
+use crate::model::flags::Flags;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{FolderKey, JournalEntry};
+use crate::verify::extras::{self, Extra, Search};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Entries of the journal in which the intents of a killed run are looked for.
+const JOURNAL: usize = 100_000;
+
+/// An extra copy of ours.
+#[derive(Clone, Debug)]
+pub struct Duplicate {
+    /// The destination folder.
+    pub folder: FolderKey,
+    /// Its UIDVALIDITY.
+    pub validity: UidValidity,
+    /// The message.
+    pub extra: Extra,
+}
+
+/// What was found in a mailbox.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// What can be removed.
+    pub removable: Vec<Duplicate>,
+    /// What stays, with the reason.
+    pub left: Vec<(Duplicate, String)>,
+}
+
+/// Digests a list, so that a person can agree to exactly this one.
+pub fn digest(duplicates: &[Duplicate]) -> Digest {
+    let mut hasher = Hasher::new();
+    for one in duplicates {
+        let mut put = |part: &str| hasher.update(format!("{}:{part}", part.len()).as_bytes());
+        put(one.folder.mailbox.as_str());
+        put(&one.folder.folder.to_string());
+        put(&format!("{} {}", one.validity, one.extra.uid));
+        put(&one.extra.digest.to_string());
+    }
+    hasher.finish()
+}
+
+/// Looks through every folder of a mailbox that was copied into. Changes nothing.
+pub async fn find(accounts: &Accounts, desk: &Desk, mailbox: &DesiredMailbox) -> Result<Found> {
+    let source = mailbox.source.clone();
+    let tallies = desk.ledger(|ledger| ledger.tallies()).await?;
+    let mut folders = BTreeSet::new();
+    for key in tallies.into_keys().filter(|key| key.mailbox == source) {
+        folders.extend(desk.ledger(move |ledger| ledger.binding(&key)).await?);
+    }
+    let mut found = Found::default();
+    if folders.is_empty() {
+        return Ok(found);
+    }
+    let line = lines::destination(accounts, mailbox).await?;
+    for folder in folders {
+        in_folder(desk, &line, &folder, &mut found).await.map_err(ended)?;
+    }
+    Ok(found)
+}
+
+fn ended(stop: Stop) -> Error {
+    match stop {
+        Stop::Again(error) | Stop::Failed(error) => error,
+        Stop::Interrupted => {
+            Error::new(ErrorKind::Interrupted, "E130", "interrupted while looking")
+                .hint("Run the same command again.")
+        }
+    }
+}
+
+async fn in_folder(
+    desk: &Desk,
+    line: &Line<Connection>,
+    to: &FolderKey,
+    found: &mut Found,
+) -> Result<(), Stop> {
+    let object = Object::folder("destination", &to.mailbox, &to.folder);
+    let failed = |error: ImapError| Stop::from_imap(&error, &object);
+    let Some(name) = line.name(&to.folder) else { return Ok(()) };
+    let connection = &line.connection;
+    let selected = connection.examine(name).await.map_err(failed)?;
+    let validity = selected.uid_validity;
+    let Some(lowest) = extras::lowest(desk, to, validity).await? else { return Ok(()) };
+    let search = Search { desk, connection, to, validity, lowest, taken: &BTreeSet::new() };
+    let extras = search.run().await?;
+    if extras.is_empty() {
+        return Ok(());
+    }
+    let key = to.clone();
+    let open = desk.ledger(move |ledger| ledger.checkpoint(&key)).await?;
+    let open = open.is_some_and(|checkpoint| checkpoint.open);
+    let begun = begun(desk).await?;
+    for extra in extras {
+        let one = Duplicate { folder: to.clone(), validity, extra };
+        let reason = if open {
+            Some("an apply was cut off in this folder; run `mailferry apply` to its end first")
+        } else if !connection.has("UIDPLUS") {
+            Some(
+                "the server lacks UIDPLUS, so that nothing can be removed without removing what others marked; delete it with a mail program",
+            )
+        } else {
+            why_not(&one, begun.contains(&action(&one)))
+        };
+        match reason {
+            Some(reason) => found.left.push((one, reason.to_owned())),
+            None if !twins_are_there(connection, &one).await.map_err(failed)? => {
+                let reason = "not all messages that it is a copy of are there: it may be the last";
+                found.left.push((one, reason.to_owned()));
+            }
+            None => found.removable.push(one),
+        }
+    }
+    Ok(())
+}
+
+/// Tells why a message is not surely an extra copy of ours that nobody touched.
+fn why_not(one: &Duplicate, begun: bool) -> Option<&'static str> {
+    let extra = &one.extra;
+    let deleted = Flags::from_words(["\\Deleted"]);
+    let marked = extra.flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted"));
+    // A run that was killed between STORE and EXPUNGE left its mark.
+    let flags = if begun { extra.flags.minus(&deleted) } else { extra.flags.clone() };
+    if extra.same_date != Some(true) {
+        Some("its date is another one or none: somebody else may have delivered it")
+    } else if extra.may_be_wanted {
+        Some("a message of this size is still to be copied, and this may be it; apply first")
+    } else if extra.twins.is_empty() {
+        Some("nobody knows where the message is that it is a copy of")
+    } else if marked && !begun {
+        Some("its user marked it as deleted")
+    } else if !extra.twins.values().any(|stored| *stored == flags) {
+        Some("its flags were changed, so that somebody uses it")
+    } else {
+        None
+    }
+}
+
+fn action(one: &Duplicate) -> String {
+    format!(
+        "fix-own-duplicates/{}/{}/{}/{}",
+        one.folder.mailbox, one.folder.folder, one.validity, one.extra.uid
+    )
+}
+
+/// The removals that an earlier run began and did not end.
+async fn begun(desk: &Desk) -> Result<BTreeSet<String>> {
+    let entries = desk.ledger(|ledger| ledger.journal_tail(JOURNAL)).await?;
+    let intents = entries
+        .into_iter()
+        .filter(|entry| entry.step == INTENT && entry.action.starts_with("fix-own-duplicates/"));
+    Ok(intents.map(|entry| entry.action).collect())
+}
+
+const INTENT: &str = "intent";
+
+/// Reads a copy and all its twins again: they must have the octets that they had.
+async fn twins_are_there(connection: &Connection, one: &Duplicate) -> Result<bool, ImapError> {
+    let uids: Vec<Uid> = one.extra.twins.keys().copied().chain([one.extra.uid]).collect();
+    let read = extras::bodies(connection, &uids).await?;
+    Ok(uids.iter().all(|uid| read.get(uid) == Some(&one.extra.digest)))
+}
+
+/// Removes copies, a folder at a time, and returns how many are gone. Everything is looked at again
+/// right before; what changed since stays and is told.
+pub async fn remove(
+    accounts: &Accounts,
+    desk: &Desk,
+    mailbox: &DesiredMailbox,
+    agreed: &[Duplicate],
+) -> Result<(u64, Found)> {
+    let line = lines::destination(accounts, mailbox).await?;
+    let mut by_folder: BTreeMap<&FolderKey, BTreeSet<Uid>> = BTreeMap::new();
+    for one in agreed {
+        by_folder.entry(&one.folder).or_default().insert(one.extra.uid);
+    }
+    let mut removed = 0;
+    let mut since = Found::default();
+    for (folder, uids) in by_folder {
+        let mut now = Found::default();
+        in_folder(desk, &line, folder, &mut now).await.map_err(ended)?;
+        now.removable.retain(|one| uids.contains(&one.extra.uid));
+        now.left.retain(|(one, _)| uids.contains(&one.extra.uid));
+        since.left.append(&mut now.left);
+        let same = |one: &&Duplicate| {
+            agreed.iter().any(|given| {
+                given.folder == one.folder
+                    && given.validity == one.validity
+                    && given.extra.uid == one.extra.uid
+                    && given.extra.digest == one.extra.digest
+            })
+        };
+        let gone: Vec<&Duplicate> = now.removable.iter().filter(same).collect();
+        removed += expunge(desk, &line, folder, &gone).await.map_err(ended)?;
+    }
+    Ok((removed, since))
+}
+
+async fn expunge(
+    desk: &Desk,
+    line: &Line<Connection>,
+    folder: &FolderKey,
+    gone: &[&Duplicate],
+) -> Result<u64, Stop> {
+    let object = Object::folder("destination", &folder.mailbox, &folder.folder);
+    let failed = |error: ImapError| Stop::from_imap(&error, &object);
+    let (Some(name), Some(first)) = (line.name(&folder.folder), gone.first()) else { return Ok(0) };
+    let connection = &line.connection;
+    let selected = connection.select(name).await.map_err(failed)?;
+    if selected.uid_validity != first.validity {
+        let error = crate::catalogue::new_validity(&object, first.validity, selected.uid_validity);
+        return Err(Stop::Failed(error));
+    }
+    desk.go_on()?;
+    for one in gone {
+        journal(desk, one, INTENT).await?;
+    }
+    let set = SequenceSet::from_uids(gone.iter().map(|one| one.extra.uid));
+    let deleted = Flags::from_words(["\\Deleted"]);
+    connection.uid_store(&set, true, &deleted).await.map_err(failed)?;
+    connection.uid_expunge(&set).await.map_err(failed)?;
+    let mut rows = connection.fetch_rows(&set, RowQuery::default()).await.map_err(failed)?;
+    let mut still = BTreeSet::new();
+    while let Some(row) = rows.next().await.map_err(failed)? {
+        still.insert(row.uid);
+    }
+    let mut removed = 0;
+    for one in gone.iter().filter(|one| !still.contains(&one.extra.uid)) {
+        journal(desk, one, "done").await?;
+        removed += 1;
+    }
+    if let Some(uid) = still.first() {
+        return Err(Stop::Failed(
+            Error::new(
+                ErrorKind::Failed,
+                "E187",
+                format!("{object}: UID {uid} is still there after it was removed"),
+            )
+            .hint("Run the same command again; when it stays, delete it with a mail program."),
+        ));
+    }
+    Ok(removed)
+}
+
+async fn journal(desk: &Desk, one: &Duplicate, step: &str) -> Result<()> {
+    let entry = JournalEntry {
+        at: desk.clock.now(),
+        action: action(one),
+        step: step.to_owned(),
+        note: format!("{} octets, sha-256 {}", one.extra.size, one.extra.digest.short()),
+    };
+    desk.ledger(move |ledger| ledger.journal(&entry)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn duplicate(change: impl FnOnce(&mut Extra)) -> Duplicate {
+        let seen = Flags::from_words(["\\Seen"]);
+        let mut extra = Extra {
+            uid: Uid(9),
+            size: 10,
+            date: String::new(),
+            digest: Digest([1; 32]),
+            flags: seen.clone(),
+            same_date: Some(true),
+            twins: BTreeMap::from([(Uid(3), seen)]),
+            may_be_wanted: false,
+        };
+        change(&mut extra);
+        let folder = FolderKey {
+            mailbox: "ada@acme.example".parse().unwrap(),
+            folder: "INBOX".parse().unwrap(),
+        };
+        Duplicate { folder, validity: UidValidity(1), extra }
+    }
+
+    #[test]
+    fn only_what_is_surely_ours_and_untouched_is_removed() {
+        assert_eq!(why_not(&duplicate(|_| {}), false), None);
+        let changes: [fn(&mut Extra); 5] = [
+            |extra| extra.same_date = None,
+            |extra| extra.may_be_wanted = true,
+            |extra| extra.twins.clear(),
+            |extra| extra.flags = Flags::from_words(["\\Seen", "\\Flagged"]),
+            |extra| extra.flags = Flags::from_words(["\\Seen", "\\Deleted"]),
+        ];
+        for change in changes {
+            assert!(why_not(&duplicate(change), false).is_some());
+        }
+        // A run of ours that was killed had marked it.
+        assert_eq!(why_not(&duplicate(changes[4]), true), None);
+        assert!(why_not(&duplicate(changes[3]), true).is_some());
+    }
+
+    #[test]
+    fn an_agreement_is_to_one_list() {
+        let one = duplicate(|_| {});
+        let other = duplicate(|extra| extra.uid = Uid(10));
+        let both = [one, other];
+        assert_ne!(digest(&both[..1]), digest(&both[1..]));
+        assert_ne!(digest(&both[..1]), digest(&both));
+    }
+}
