@@ -131,6 +131,18 @@ pub struct FolderPolicy {
     pub characters: BTreeMap<char, String>,
     /// Named changes to messages that the destination could not take as they are.
     pub transforms: BTreeSet<String>,
+    /// What happens to the copies of messages that moved at the source.
+    pub moves: Moves,
+}
+
+/// What happens to the copy of a message that moved at the source after it was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moves {
+    /// It is moved at the destination as well, when it is there as we left it.
+    #[default]
+    Follow,
+    /// It stays where it is, and is accounted for as being in another folder.
+    Leave,
 }
 
 /// A regular expression over the text form of a path.

@@ -15,10 +15,12 @@ use crate::model::address::{Address, Domain};
 use crate::model::flags::PermanentFlags;
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::{Failure, Reading};
+use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
 use crate::planner::census::{Census, LedgerSummary};
+use crate::planner::moves;
 use crate::ports::dns::{DnsView, ZoneQuestion};
-use crate::ports::ledger::{FolderKey, Ledger, Pass};
+use crate::ports::ledger::{FolderKey, Ledger};
 use count::{Count, Limits};
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -44,6 +46,13 @@ pub struct Eyes {
 
 /// The source side of one mailbox: its state, and the comparison with the ledger.
 type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
+
+/// What may have moved within one mailbox.
+#[derive(Debug, Default)]
+struct Moving {
+    new: moves::Looks,
+    gone: moves::Looks,
+}
 
 /// Looks at everything that the migration plan names.
 ///
@@ -201,8 +210,9 @@ impl Eyes {
         };
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
+        let mut moves = self.gone_folders(&line, mailbox).await?;
         for (path, entry) in &line.folders {
-            let looked = self.source_folder(&line, mailbox, path, entry).await;
+            let looked = self.source_folder(&line, mailbox, path, entry, &mut moves).await;
             match looked {
                 Err(error) if ends_the_look(&error) => return Err(error),
                 Err(error) if error.code == "E106" || error.code == "E107" => {
@@ -220,6 +230,11 @@ impl Eyes {
                 }
             }
         }
+        for (to, from) in moves::count(&moves.new, moves.gone) {
+            if let Some((_, census)) = censuses.iter_mut().find(|(key, _)| key.folder == to) {
+                census.moved = from;
+            }
+        }
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
@@ -230,12 +245,43 @@ impl Eyes {
         Ok((Reading::Present(state), censuses))
     }
 
+    /// Folders that the ledger knows and a complete LIST lacks: what was copied from them may be
+    /// somewhere else now.
+    async fn gone_folders(
+        &self,
+        line: &Line<SourceConnection>,
+        mailbox: &DesiredMailbox,
+    ) -> Result<Moving> {
+        let mut moves = Moving::default();
+        let address = mailbox.source.clone();
+        let known = blocking(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
+        for (folder, validity) in known {
+            let Some(validity) = validity.filter(|_| !line.folders.contains_key(&folder)) else {
+                continue;
+            };
+            let key = FolderKey { mailbox: mailbox.source.clone(), folder };
+            let count = self.count(&key, validity);
+            count.all_gone().await?;
+            moves.gone.insert(key.folder, count.looks().await.gone);
+        }
+        Ok(moves)
+    }
+
+    fn count(&self, key: &FolderKey, validity: UidValidity) -> Count {
+        let limits = Limits {
+            size: self.accounts.destination_side().message_size.map(|size| size.0),
+            transforms: self.desired.folders.transforms.clone(),
+        };
+        Count::new(Arc::clone(&self.ledger), key.clone(), validity, limits)
+    }
+
     async fn source_folder(
         &self,
         line: &Line<SourceConnection>,
         mailbox: &DesiredMailbox,
         path: &FolderPath,
         entry: &ListEntry,
+        moves: &mut Moving,
     ) -> Result<(FolderState, Option<Census>)> {
         if !lines::selectable(entry) {
             return Ok((state(entry, None), None));
@@ -253,7 +299,7 @@ impl Eyes {
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
-        let mut census = self.census(line, entry, &selected, &key, &object).await?;
+        let mut census = self.census(line, entry, &selected, &key, &object, moves).await?;
         let (checkpoint, bound) = blocking(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
@@ -269,8 +315,7 @@ impl Eyes {
         Ok((state(entry, Some(contents(&selected, bytes))), Some(census)))
     }
 
-    /// Compares a source folder with the ledger. Where the server keeps mod-sequences and
-    /// nothing changed since the last complete pass, the ledger alone tells.
+    /// Compares a source folder with the ledger.
     async fn census(
         &self,
         line: &Line<SourceConnection>,
@@ -278,29 +323,45 @@ impl Eyes {
         selected: &Selected,
         key: &FolderKey,
         object: &Object,
+        moves: &mut Moving,
     ) -> Result<Census> {
-        let mut count = Count::new(
-            Arc::clone(&self.ledger),
-            key.clone(),
-            selected.uid_validity,
-            Limits {
-                size: self.accounts.destination_side().message_size.map(|size| size.0),
-                transforms: self.desired.folders.transforms.clone(),
-            },
-        );
+        let mut count = self.count(key, selected.uid_validity);
         let asked = key.clone();
-        let (last, listed) = blocking(&self.ledger, move |ledger| {
+        let known = blocking(&self.ledger, move |ledger| {
             // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.
             let bound = ledger.binding(&asked)?.is_some();
-            Ok((ledger.last_pass(&asked)?, ledger.listed_under(&asked)?.filter(|_| bound)))
+            Ok(ledger.listed_under(&asked)?.filter(|_| bound))
         })
         .await?;
-        let known = listed.or(last.map(|pass| pass.uid_validity));
-        if let Some(known) = known.filter(|&known| known != selected.uid_validity) {
-            // Every known UID is void: counting from nothing would plan to copy all of it again.
-            return Err(catalogue::new_validity(object, known, selected.uid_validity));
+        let mut census = self.counted(line, entry, selected, key, object, &mut count).await?;
+        let seen = count.looks().await;
+        let mut gone = seen.gone;
+        // Every known UID is void; what was copied is recognised by its octets.
+        if let Some(was) = known.filter(|&known| known != selected.uid_validity) {
+            let before = self.count(key, was);
+            before.all_gone().await?;
+            gone.extend(before.looks().await.gone);
+            census.was_uid_validity = Some(was);
         }
-        if last.is_some_and(|pass| unchanged(&pass, selected)) {
+        moves.new.insert(key.folder.clone(), seen.new);
+        moves.gone.insert(key.folder.clone(), gone);
+        Ok(census)
+    }
+
+    /// Counts a folder. Where the server keeps mod-sequences and nothing changed since the last
+    /// complete pass, the ledger alone tells.
+    async fn counted(
+        &self,
+        line: &Line<SourceConnection>,
+        entry: &ListEntry,
+        selected: &Selected,
+        key: &FolderKey,
+        object: &Object,
+        count: &mut Count,
+    ) -> Result<Census> {
+        let asked = key.clone();
+        let last = blocking(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
+        if last.is_some_and(|pass| inventory::unchanged(&pass, selected)) {
             return count.known_only().await;
         }
         let walked = inventory::walk(&line.connection, &entry.name, selected, object, |page| {
@@ -316,14 +377,6 @@ impl Eyes {
             }
         }
     }
-}
-
-fn unchanged(pass: &Pass, selected: &Selected) -> bool {
-    pass.highest_modseq.is_some()
-        && pass.highest_modseq == selected.highest_modseq
-        && pass.uid_validity == selected.uid_validity
-        && pass.uid_next == selected.uid_next
-        && pass.messages == selected.exists
 }
 
 fn reading(state: std::result::Result<FolderState, Error>) -> Reading<FolderState> {

@@ -21,6 +21,8 @@ mod mailbox;
 mod merge;
 #[path = "end_to_end/outage.rs"]
 mod outage;
+#[path = "end_to_end/passes.rs"]
+mod passes;
 #[path = "end_to_end/random.rs"]
 mod random;
 #[path = "end_to_end/signals.rs"]

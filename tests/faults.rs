@@ -17,6 +17,8 @@ mod damaged;
 mod files;
 #[path = "faults/mailboxes.rs"]
 mod mailboxes;
+#[path = "faults/moved.rs"]
+mod moved;
 #[path = "faults/observing.rs"]
 mod observing;
 #[path = "faults/reaching.rs"]

@@ -108,6 +108,7 @@ fn desk(
         policy: Policy {
             message_size: world.desired.destination.message_size.map(|size| size.0),
             transforms: world.desired.folders.transforms.clone(),
+            follow_moves: false,
             quiet: Duration::ZERO,
         },
         progress: Arc::new(MailboxProgress::new(

@@ -5,15 +5,16 @@ use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
 use crate::copy::desk::Desk;
 use crate::copy::lines::Line;
-use crate::copy::matching::{self, Candidate, Keys, Mark, Unsettled};
+use crate::copy::matching::{self, Candidate, Found, Keys, Mark, Unsettled};
 use crate::copy::stop::Stop;
+use crate::copy::strays;
 use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
 use crate::message::transform::{self, Transform};
 use crate::model::digest::Digest;
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::RawName;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Stray};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,9 @@ const PATIENCE: u32 = 24;
 /// Which messages of which source folder are unsettled.
 type Key = (usize, Uid);
 
+/// Source folders with their names on the wire and their present UIDVALIDITY.
+pub type Sources = Vec<(FolderKey, RawName, UidValidity)>;
+
 /// A search in one destination folder.
 #[derive(Debug)]
 pub struct Search<'a> {
@@ -36,7 +40,7 @@ pub struct Search<'a> {
     /// The source.
     pub source: &'a Line<SourceConnection>,
     /// The destination, with the folder selected.
-    pub destination: &'a Connection,
+    pub destination: &'a Line<Connection>,
     /// The destination folder.
     pub folder: &'a FolderKey,
     /// Its UIDVALIDITY.
@@ -44,13 +48,15 @@ pub struct Search<'a> {
     /// What it can store.
     pub permanent: &'a PermanentFlags,
     /// Source folders whose pending messages may be there, with their present UIDVALIDITY.
-    pub sources: Vec<(FolderKey, RawName, UidValidity)>,
+    pub sources: Sources,
     /// UIDs below are not looked at.
     pub from: Uid,
     /// How long the folder must show nothing new of ours; `None` when nothing can be under way.
     pub quiet: Option<Duration>,
     /// What is found was there before we came.
     pub adopt: bool,
+    /// The folder is not the one that the messages belong into: their user may have moved them.
+    pub elsewhere: bool,
 }
 
 /// What may be at the destination, by what the ledger knows of it.
@@ -81,6 +87,8 @@ impl Search<'_> {
         self.place(unplaced, &mut theirs).await?;
         let ours = self.source_digests(&unsettled, &candidates).await?;
         let pairs = matching::pair(&self.our_marks(&ours, &rows), &theirs);
+        let mut vacated = self.vacated(&pairs, &rows).await?;
+        let mut given: Vec<(Stray, Key, Copied)> = Vec::new();
         let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
             BTreeMap::new();
         let mut lacking: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
@@ -90,6 +98,10 @@ impl Search<'_> {
             else {
                 continue;
             };
+            // In a folder that it does not belong into, only the very same message is ours.
+            if self.elsewhere && !found.same_date {
+                continue;
+            }
             // A message with our octets and another date was delivered by somebody else.
             let adopted = self.adopt || !found.same_date;
             let there = flags.get(&found.uid).cloned().unwrap_or_default();
@@ -113,8 +125,19 @@ impl Search<'_> {
                 internal_date: candidate.date.clone(),
                 transforms: applied(read, &self.transforms()),
                 adopted,
-                elsewhere: None,
+                elsewhere: self.elsewhere.then(|| self.folder.folder.clone()),
             };
+            let was = |stray: &Stray| {
+                stray.row.copied.as_ref().is_some_and(|copied| copied.source_digest == read.digest)
+            };
+            if let Some(index) = vacated.iter().position(was) {
+                let stray = vacated.swap_remove(index);
+                let source_flags = stray.row.copied.as_ref().map(|was| was.source_flags.clone());
+                let copied =
+                    Copied { source_flags: source_flags.unwrap_or_default(), adopted, ..copied };
+                given.push((stray, *key, copied));
+                continue;
+            }
             results.entry(*folder).or_default().push((
                 *uid,
                 MessageState::Acknowledged,
@@ -123,7 +146,7 @@ impl Search<'_> {
         }
         // Before the ledger says that they are stored; done twice they do no harm.
         self.add_flags(&lacking).await?;
-        let mut count = 0;
+        let mut count = self.give(given).await?;
         for (index, group) in results {
             let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
             count += group.len() as u64;
@@ -132,6 +155,41 @@ impl Search<'_> {
             self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
             self.desk.progress.add(&folder, messages, bytes, false);
         }
+        Ok(count)
+    }
+
+    /// Strays that were moved here by a MOVE that nobody lived to record.
+    async fn vacated(
+        &self,
+        pairs: &BTreeMap<Key, Found>,
+        rows: &BTreeMap<Key, MessageRow>,
+    ) -> Result<Vec<Stray>, Stop> {
+        let Some((source, _, _)) = self.sources.first().filter(|_| !self.adopt) else {
+            return Ok(Vec::new());
+        };
+        let listed = pairs.keys().filter_map(|key| Some(&rows.get(key)?.listed));
+        let (vacated, away) =
+            strays::vacated(self.desk, self.destination, &source.mailbox, self.folder, listed)
+                .await?;
+        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)) {
+            let failed = |error| Stop::from_imap(&error, &self.object());
+            self.destination.connection.select(name).await.map_err(failed)?;
+        }
+        Ok(vacated)
+    }
+
+    async fn give(&self, given: Vec<(Stray, Key, Copied)>) -> Result<u64, Stop> {
+        let count = given.len() as u64;
+        let sources: Vec<_> =
+            self.sources.iter().map(|(key, _, validity)| (key.clone(), *validity)).collect();
+        self.desk
+            .ledger(move |ledger| {
+                given.iter().try_for_each(|(stray, (index, uid), copied)| {
+                    let Some((key, validity)) = sources.get(*index) else { return Ok(()) };
+                    ledger.take_over(stray, key, *validity, *uid, copied)
+                })
+            })
+            .await?;
         Ok(count)
     }
 
@@ -160,6 +218,7 @@ impl Search<'_> {
     async fn add_flags(&self, lacking: &BTreeMap<Vec<String>, Vec<Uid>>) -> Result<(), Stop> {
         for (flags, uids) in lacking {
             self.destination
+                .connection
                 .uid_store(
                     &SequenceSet::from_uids(uids.iter().copied()),
                     true,
@@ -183,7 +242,9 @@ impl Search<'_> {
             while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
                 for row in rows {
                     let key = (index, row.listed.uid);
-                    if row.state == MessageState::Pending && !row.vanished {
+                    let open =
+                        matches!(row.state, MessageState::Pending | MessageState::Unclear(_));
+                    if open && !row.vanished {
                         sent.unsettled.push(Unsettled {
                             key,
                             size: row.listed.size,
@@ -221,6 +282,7 @@ impl Search<'_> {
         for ((index, uid), (state, mut copied)) in unplaced {
             let Some(found) = pairs.get(&(index, uid)) else { continue };
             copied.destination = Some((self.validity, found.uid));
+            copied.elsewhere = self.elsewhere.then(|| self.folder.folder.clone());
             results.entry(index).or_default().push((uid, state, Some(copied)));
         }
         for (index, group) in results {
@@ -279,10 +341,33 @@ impl Search<'_> {
         }
     }
 
+    /// Gives messages that were taken without a word about their UID theirs, and does no more.
+    pub(super) async fn place_only(&self) -> Result<(), Stop> {
+        let Sent { unplaced, .. } = self.sent().await?;
+        if unplaced.is_empty() {
+            return Ok(());
+        }
+        let (candidates, flags) = self.candidates(&[], &unplaced).await?;
+        let digests = self.destination_digests(&candidates).await?;
+        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
+        self.place(unplaced, &mut their_marks(&digests, &dates, &flags)).await
+    }
+
+    /// Returns the sizes of messages at or above [`Search::from`] that the ledger does not know.
+    pub(super) async fn unknown_sizes(&self) -> Result<BTreeSet<u64>, Stop> {
+        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
+        let known = self
+            .desk
+            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
+            .await?;
+        let rows = self.above(from).await?;
+        Ok(rows.iter().filter(|row| !known.contains(&row.uid)).filter_map(|row| row.size).collect())
+    }
+
     async fn above(&self, from: Uid) -> Result<Vec<FetchRow>, Stop> {
         let failed = |error| Stop::from_imap(&error, &self.object());
         // New messages become visible to a session between commands.
-        self.destination.noop().await.map_err(failed)?;
+        self.destination.connection.noop().await.map_err(failed)?;
         let query = RowQuery {
             flags: true,
             internal_date: true,
@@ -292,6 +377,7 @@ impl Search<'_> {
         };
         let mut rows = self
             .destination
+            .connection
             .fetch_rows(&SequenceSet::starting_at(from), query)
             .await
             .map_err(failed)?;
@@ -316,6 +402,7 @@ impl Search<'_> {
             self.desk.go_on()?;
             let bodies = self
                 .destination
+                .connection
                 .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
                 .await
                 .map_err(failed)?;

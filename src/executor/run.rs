@@ -3,7 +3,7 @@
 use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
-use crate::desired::Desired;
+use crate::desired::{Desired, Moves};
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
 use crate::executor::report::RunReport;
@@ -85,6 +85,7 @@ impl Run {
             policy: Policy {
                 message_size: self.desired.destination.message_size.map(|size| size.0),
                 transforms: self.desired.folders.transforms.clone(),
+                follow_moves: self.desired.folders.moves == Moves::Follow,
                 quiet: QUIET,
             },
             progress: Arc::new(progress),

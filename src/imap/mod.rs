@@ -8,6 +8,7 @@ pub mod fetch;
 pub mod frame;
 pub mod list;
 pub mod mailbox_name;
+pub mod move_messages;
 pub mod select;
 pub mod sequence_set;
 pub mod sign_in;

@@ -20,6 +20,10 @@ pub const EXCEPTED: &str = "F204";
 pub const NOT_TOLD: &str = "F205";
 /// Messages that the ledger knows and the source does not list any more.
 pub const VANISHED: &str = "F206";
+/// Messages that look as if they had moved at the source.
+pub const MOVED: &str = "F221";
+/// A source folder has another UIDVALIDITY than when it was listed.
+pub const NEW_UIDS: &str = "F222";
 /// An acknowledgement covers nothing.
 pub const OBSOLETE: &str = "F301";
 /// A recursive resolver gave no answer.
@@ -28,7 +32,7 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 13] = [
+pub const CODES: [(&str, &str); 15] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -45,6 +49,8 @@ pub const CODES: [(&str, &str); 13] = [
     (EXCEPTED, "Messages stay behind, each with its reason in the ledger."),
     (NOT_TOLD, "The server gave no answer about a quota or a namespace."),
     (VANISHED, "Messages that were listed once are not at the source any more."),
+    (MOVED, "Messages that were copied look as if they had moved at the source since."),
+    (NEW_UIDS, "A source folder has another UIDVALIDITY than when it was listed last."),
     (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),
     (RESOLVER_SILENT, "A recursive resolver gave no answer."),
     (

@@ -66,7 +66,13 @@ impl FolderProof<'_> {
             if selected.exists == 0 {
                 continue;
             }
-            let known = self.known(&path, selected.uid_validity).await?;
+            let mut known = self.known(&path, selected.uid_validity).await?;
+            for uid in
+                astray.iter().filter_map(|message| recorded(message, &path, selected.uid_validity))
+            {
+                // It stands for this very message.
+                known.remove(&uid);
+            }
             let sizes: BTreeSet<u64> = astray.iter().map(|message| message.size).collect();
             let rows = self
                 .destination
@@ -187,6 +193,14 @@ impl FolderProof<'_> {
         }
         Ok(check)
     }
+}
+
+/// Returns the UID of a message that the ledger knows to be in another folder, when that is this
+/// one.
+fn recorded(message: &Astray, folder: &FolderPath, validity: UidValidity) -> Option<Uid> {
+    let copied = message.row.copied.as_ref()?;
+    copied.elsewhere.as_ref().filter(|elsewhere| *elsewhere == folder)?;
+    copied.destination.filter(|(at, _)| *at == validity).map(|(_, uid)| uid)
 }
 
 /// The second of a message's date at the destination.

@@ -197,7 +197,8 @@ impl FolderProof<'_> {
         let read = digests(bodies, &Transform::ALL).await.map_err(failed)?;
         let at: Vec<Uid> = rows
             .iter()
-            .filter_map(|row| row.copied.as_ref()?.destination)
+            .filter_map(|row| row.copied.as_ref().filter(|copied| copied.elsewhere.is_none()))
+            .filter_map(|copied| copied.destination)
             .filter(|(at, _)| *at == there.validity)
             .map(|(_, uid)| uid)
             .collect();
@@ -213,7 +214,9 @@ impl FolderProof<'_> {
             };
             let digest = if copied.transforms.is_empty() { body.digest } else { body.sent_digest };
             let dates = there.digests.entry(digest).or_default();
-            let place = copied.destination.filter(|(at, _)| *at == there.validity);
+            let place = copied
+                .destination
+                .filter(|(at, _)| *at == there.validity && copied.elsewhere.is_none());
             let found =
                 place.and_then(|(_, at)| Some((at, theirs.get(&at)?, their_bodies.get(&at)?)));
             if let Some((at, _, theirs)) = found.filter(|(_, _, theirs)| theirs.digest != digest) {

@@ -8,13 +8,13 @@ use crate::migration::{ADA, Migration};
 use std::time::{Duration, Instant};
 
 /// A real source with messages in one folder, and a destination that does as told.
-struct Answers {
-    migration: Migration,
-    script: Script,
+pub(super) struct Answers {
+    pub(super) migration: Migration,
+    pub(super) script: Script,
 }
 
 impl Answers {
-    fn new(
+    pub(super) fn new(
         messages: usize,
         uidplus: bool,
         decide: impl FnMut(usize) -> Answer + Send + 'static,
@@ -30,7 +30,7 @@ impl Answers {
         Self { migration, script }
     }
 
-    fn run(&self, command: &str) -> Ended {
+    pub(super) fn run(&self, command: &str) -> Ended {
         let mut args = vec![command, "plan.yaml", "--trust", "localhost"];
         match command {
             "apply" => args.push("--auto-approve"),
@@ -42,7 +42,7 @@ impl Answers {
 
     /// Returns how often each source message is at the destination.
     #[track_caller]
-    fn copies(&self) -> Vec<usize> {
+    pub(super) fn copies(&self) -> Vec<usize> {
         let there = self.script.messages("INBOX");
         let source = self.migration.lab.source.dump(ADA, "INBOX");
         let counts: Vec<usize> = source
@@ -54,7 +54,7 @@ impl Answers {
     }
 
     #[track_caller]
-    fn each_once(&self) {
+    pub(super) fn each_once(&self) {
         let copies = self.copies();
         assert!(copies.iter().all(|&count| count == 1), "{copies:?}");
         self.run("verify").code(0);
