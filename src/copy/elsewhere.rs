@@ -5,12 +5,14 @@ use crate::catalogue::Object;
 use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::landmarks;
 use crate::copy::recovery::{Search, Sources};
+use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, MessageState};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The part of a folder in which a message of ours may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,7 @@ impl FolderCopy<'_> {
                 Part::Unknown => unread.push(folder.to_string()),
                 Part::From(from) => {
                     away = true;
-                    match self.look_into(open, sources, folder, name, from).await {
+                    match self.look_into(open, sources, folder, name, from, None).await {
                         Ok(there) => found += there,
                         Err(Stop::Failed(error)) if !crate::catalogue::is_ledger(&error) => {
                             unread.push(format!("{folder} ({error})"));
@@ -102,6 +104,35 @@ impl FolderCopy<'_> {
         ))
     }
 
+    /// Looks for what is new in this source folder in those destination folders to which an
+    /// interrupted run sent it out of a folder that is gone now: it was renamed since.
+    pub(super) async fn look_into_orphans(
+        &self,
+        open: &Open<'_>,
+        roll: &mut Roll,
+    ) -> Result<u64, Stop> {
+        let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
+        if roll.orphans().is_empty() || self.left(&sources).await?.is_empty() {
+            return Ok(0);
+        }
+        let mut found = 0;
+        for (folder, checkpoint) in roll.orphans() {
+            let Some(name) = open.destination.name(folder).filter(|_| folder != self.destination)
+            else {
+                continue;
+            };
+            let mailbox = self.mailbox.destination.clone();
+            let key = FolderKey { mailbox, folder: folder.clone() };
+            let quiet = self.quiet(&key).await?;
+            let quiet = (!roll.still).then_some(quiet);
+            let from = checkpoint.uid_next.max(Uid(1));
+            found += self.look_into(open, &sources, folder, name, from, quiet).await?;
+        }
+        self.select_again(open).await?;
+        roll.still = true;
+        Ok(found)
+    }
+
     async fn look_into(
         &self,
         open: &Open<'_>,
@@ -109,6 +140,7 @@ impl FolderCopy<'_> {
         folder: &FolderPath,
         name: &RawName,
         from: Uid,
+        quiet: Option<Duration>,
     ) -> Result<u64, Stop> {
         let mailbox = &self.mailbox.destination;
         let object = Object::folder("destination", mailbox, folder);
@@ -124,7 +156,7 @@ impl FolderCopy<'_> {
             permanent: &open.to.permanent_flags,
             sources: sources.clone(),
             from,
-            quiet: None,
+            quiet,
             adopt: false,
             elsewhere: true,
         }

@@ -124,6 +124,7 @@ impl FolderCopy<'_> {
             None => self.list(&open).await?,
         };
         tally.found += self.settle_unclear(&open).await?;
+        tally.found += self.look_into_orphans(&open, roll).await?;
         self.take_over(&open, tally).await?;
         self.send_pending(&open, tally, first).await?;
         self.place_unplaced(&open).await?;

@@ -10,8 +10,8 @@ use crate::desired::DesiredMailbox;
 use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
-use crate::ports::ledger::{FolderKey, Pass};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::ports::ledger::{Checkpoint, FolderKey, Pass};
+use std::collections::BTreeMap;
 
 /// What was listed of a mailbox in this run.
 #[derive(Debug, Default)]
@@ -22,6 +22,11 @@ pub struct Roll {
     listed: BTreeMap<FolderPath, Option<Pass>>,
     /// Folders that could not be listed, with why.
     unlisted: BTreeMap<FolderPath, String>,
+    /// Destination folders with an open checkpoint of which a source folder is gone: what was on
+    /// its way there may be what is new in another source folder now.
+    orphans: BTreeMap<FolderPath, Checkpoint>,
+    /// The orphans stood still once in this run.
+    pub(super) still: bool,
     called: bool,
 }
 
@@ -70,6 +75,7 @@ impl Roll {
                 },
             }
         }
+        self.orphans = orphans(desk, source, mailbox).await?;
         landmarks::record(desk, destination, &mailbox.destination).await?;
         self.called = true;
         Ok(())
@@ -114,20 +120,53 @@ impl Roll {
         self.listed.get_mut(folder)?.take().filter(|pass| inventory::same(pass, now))
     }
 
-    /// Returns why a folder that the ledger knows could not be listed; empty when all were.
-    pub fn unlisted(&self) -> &BTreeMap<FolderPath, String> {
-        &self.unlisted
+    pub(super) fn orphans(&self) -> &BTreeMap<FolderPath, Checkpoint> {
+        &self.orphans
     }
 
-    /// Tells whether every folder was listed, or is gone by a complete LIST.
-    pub fn is_complete(&self) -> bool {
-        self.called && self.unlisted.is_empty()
+    /// Closes the checkpoints of folders that nothing goes to any more, after every copy of the
+    /// mailbox looked into them.
+    pub async fn close_orphans(&self, desk: &Desk, mailbox: &DesiredMailbox) -> Result<(), Stop> {
+        for folder in self.orphans.keys() {
+            let key = FolderKey { mailbox: mailbox.destination.clone(), folder: folder.clone() };
+            desk.ledger(move |ledger| match ledger.checkpoint(&key)? {
+                Some(checkpoint) if checkpoint.open => {
+                    ledger.set_checkpoint(&key, &Checkpoint { open: false, ..checkpoint })
+                }
+                _ => Ok(()),
+            })
+            .await?;
+        }
+        Ok(())
     }
+}
 
-    /// Returns the folders that were listed or are gone.
-    pub fn folders(&self) -> BTreeSet<FolderPath> {
-        self.listed.keys().cloned().collect()
-    }
+/// Finds destination folders whose checkpoint is open and of which a source folder is gone.
+async fn orphans(
+    desk: &Desk,
+    source: &Line<SourceConnection>,
+    mailbox: &DesiredMailbox,
+) -> Result<BTreeMap<FolderPath, Checkpoint>, Stop> {
+    let address = mailbox.destination.clone();
+    let bound = desk
+        .ledger(move |ledger| {
+            let open = ledger.open_checkpoints(&address)?;
+            let with_sources = open.into_iter().map(|(folder, checkpoint)| {
+                let key = FolderKey { mailbox: address.clone(), folder };
+                let bound = ledger.bound_to(&key)?;
+                Ok((key.folder, (checkpoint, bound)))
+            });
+            with_sources.collect::<crate::error::Result<BTreeMap<_, _>>>()
+        })
+        .await?;
+    let gone = |key: &FolderKey| {
+        key.mailbox == mailbox.source && !source.folders.contains_key(&key.folder)
+    };
+    Ok(bound
+        .into_iter()
+        .filter(|(_, (_, bound))| bound.iter().any(gone))
+        .map(|(folder, (checkpoint, _))| (folder, checkpoint))
+        .collect())
 }
 
 /// A failure that is about one folder only becomes a reason; a lost line, the ledger and an

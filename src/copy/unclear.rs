@@ -40,12 +40,7 @@ impl FolderCopy<'_> {
                     self.open_checkpoint(open, FROM_THE_FIRST).await?;
                 }
                 let from = if another { FROM_THE_FIRST } else { checkpoint.uid_next };
-                // A server that answers slowly also stores late: four times its slowest answer.
-                let asked = key.clone();
-                let recorded =
-                    self.desk.ledger(move |ledger| ledger.slowest_append(&asked)).await?;
-                let slowest = self.desk.progress.slowest().max(recorded.unwrap_or_default());
-                let least = self.desk.policy.quiet.max(4 * slowest);
+                let least = self.quiet(&key).await?;
                 let quiet = checkpoint.open.then_some(least);
                 if let Some(quiet) = quiet {
                     self.desk.tell(&Event::Holding {
@@ -70,6 +65,15 @@ impl FolderCopy<'_> {
             found += self.begin(open).await?;
         }
         Ok(found)
+    }
+
+    /// Returns how long a destination folder must stand still. A server that answers slowly also
+    /// stores late: four times its slowest answer, in this run or one before.
+    pub(super) async fn quiet(&self, folder: &FolderKey) -> Result<Duration, Stop> {
+        let folder = folder.clone();
+        let recorded = self.desk.ledger(move |ledger| ledger.slowest_append(&folder)).await?;
+        let slowest = self.desk.progress.slowest().max(recorded.unwrap_or_default());
+        Ok(self.desk.policy.quiet.max(4 * slowest))
     }
 
     /// Makes everything pending that was copied into another folder than the one that is there

@@ -63,6 +63,14 @@ impl MailboxRun {
             self.desk.tell(&Event::ActionEnded { id: action.id.clone(), outcome: outcome.clone() });
             self.ended.outcomes.insert(action.id, outcome);
         }
+        let well =
+            |outcome: &Outcome| matches!(outcome, Outcome::Done { .. } | Outcome::AlreadyDone);
+        if self.ended.outcomes.values().all(well)
+            && let Err(stop) = roll.close_orphans(&self.desk, &self.mailbox).await
+        {
+            // They stay open, and the next run looks into them again.
+            self.desk.tell(&Event::Notice { message: format!("the ledger: {stop:?}") });
+        }
         self.ended.moved |= self.desk.progress.messages() > 0;
         self.ended
     }

@@ -3,7 +3,12 @@
 use super::answers::Answers;
 use super::script::Answer;
 use crate::lab::seeds;
+use crate::migration::run::until;
 use crate::migration::{ADA, Migration};
+use rustix::process::Signal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 fn first(answer: Answer) -> impl FnMut(usize) -> Answer {
     move |number| if number == 0 { answer.clone() } else { Answer::Store }
@@ -99,4 +104,42 @@ fn a_move_that_does_not_say_where_to_is_found_by_digest() {
     answers.script.moves(0, 1);
     answers.run("apply").code(0);
     moved_once(&answers.migration, &answers);
+}
+
+#[test]
+fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
+    let cut = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&cut);
+    let answers = Answers::new(5, true, move |number| {
+        // Five go to the INBOX; then the second one of the other folder.
+        if number == 6 {
+            told.store(true, Ordering::SeqCst);
+            return Answer::StoreAndDie;
+        }
+        Answer::Store
+    });
+    let source = &answers.migration.lab.source;
+    source.seed(ADA, &[("Work", (30..34).map(seeds::plain).collect())]);
+    let args = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
+    let apply = answers.migration.begin(&args);
+    until("the line is cut", || cut.load(Ordering::SeqCst));
+    // It waits for the folder to stand still.
+    std::thread::sleep(Duration::from_secs(1));
+    apply.signal(Signal::KILL);
+    apply.end();
+    assert_eq!(answers.script.messages("Work").len(), 2);
+    source.session(ADA).rename("Work", "Jobs").unwrap();
+    answers.run("apply").code(0);
+    let mut there: Vec<Vec<u8>> = ["Work", "Jobs"]
+        .iter()
+        .flat_map(|folder| answers.script.messages(folder))
+        .map(|message| message.bytes)
+        .collect();
+    let mut wanted: Vec<Vec<u8>> =
+        source.dump(ADA, "Jobs").into_iter().map(|message| message.bytes).collect();
+    there.sort();
+    wanted.sort();
+    assert!(there == wanted, "{} of {} are there", there.len(), wanted.len());
+    answers.run("verify").code(0);
+    answers.run("plan").code(0);
 }
