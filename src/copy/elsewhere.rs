@@ -104,6 +104,16 @@ impl FolderCopy<'_> {
         ))
     }
 
+    /// Finds out about messages that were unclear because their source folder was gone, and that
+    /// are there again: what is not in the destination folder is to be sent.
+    pub(super) async fn clear(&self, open: &Open<'_>) -> Result<u64, Stop> {
+        let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
+        let found = self.search(open, sources.clone(), Uid(1), None, true).run().await?;
+        let left = self.left(&sources).await?;
+        self.mark(&sources, &left, &MessageState::Pending).await?;
+        Ok(found)
+    }
+
     /// Looks for what is new in this source folder in those destination folders to which an
     /// interrupted run sent it out of a folder that is gone now: it was renamed since.
     pub(super) async fn look_into_orphans(

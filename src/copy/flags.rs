@@ -28,8 +28,9 @@ fn change(copied: &Copied, now: &Flags, permanent: &PermanentFlags) -> (Flags, F
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     pub(super) desk: &'a Desk,
-    /// The destination, with the folder selected.
-    pub(super) destination: &'a Connection,
+    /// The destination, with the folder selected; `None` when the folder is gone, so that nothing
+    /// can be behind any more.
+    pub(super) destination: Option<&'a Connection>,
     /// What the folder can store.
     pub(super) permanent: &'a PermanentFlags,
     /// The source folder and its UIDVALIDITY.
@@ -45,39 +46,51 @@ pub(super) struct Target<'a> {
 impl Target<'_> {
     /// Applies the changes to the copies that are in this folder, grouped by equal change, and
     /// returns how many messages were touched.
-    pub(super) async fn bring_up_to_date(&self) -> Result<u64, Stop> {
+    ///
+    /// Folders of copies that are behind somewhere else go to `others`.
+    pub(super) async fn bring_up_to_date(
+        &self,
+        others: &mut BTreeSet<FolderPath>,
+    ) -> Result<u64, Stop> {
         let mut touched = 0;
         let mut from = Uid(1);
         while let Some(rows) = self.desk.page(self.source.0, self.source.1, &mut from).await? {
             self.desk.go_on()?;
-            touched += self.page(rows).await?;
+            touched += self.page(rows, others).await?;
         }
         Ok(touched)
     }
 
-    async fn page(&self, rows: Vec<MessageRow>) -> Result<u64, Stop> {
+    async fn page(
+        &self,
+        rows: Vec<MessageRow>,
+        others: &mut BTreeSet<FolderPath>,
+    ) -> Result<u64, Stop> {
         let mut groups: BTreeMap<Change, Vec<Uid>> = BTreeMap::new();
         let mut results = Vec::new();
         for row in rows.into_iter().filter(is_behind) {
             let Some(copied) = row.copied else { continue };
             if copied.elsewhere.as_ref() != self.elsewhere {
+                others.extend(copied.elsewhere);
                 continue;
             }
-            let Some((_, uid)) = copied.destination.filter(|(at, _)| *at == self.validity) else {
-                continue;
-            };
+            let Some(uid) = self.place(&copied) else { continue };
             let (add, remove) = change(&copied, &row.listed.flags, self.permanent);
             let words = |flags: &Flags| flags.iter().map(str::to_owned).collect::<Vec<_>>();
             groups.entry((words(&add), words(&remove))).or_default().push(uid);
-            let stored_flags = copied.stored_flags.minus(&remove).plus(&add);
+            let stored_flags = match self.destination {
+                Some(_) => copied.stored_flags.minus(&remove).plus(&add),
+                None => copied.stored_flags.clone(),
+            };
             let copied = Copied { stored_flags, source_flags: row.listed.flags.clone(), ..copied };
             results.push((row.listed.uid, row.state, Some(copied)));
         }
         for ((add, remove), uids) in &groups {
+            let Some(destination) = self.destination else { break };
             let set = SequenceSet::from_uids(uids.iter().copied());
             for (flags, adding) in [(add, true), (remove, false)] {
                 if !flags.is_empty() {
-                    self.destination
+                    destination
                         .uid_store(&set, adding, &Flags::from_words(flags))
                         .await
                         .map_err(|error| Stop::from_imap(&error, self.object))?;
@@ -93,6 +106,17 @@ impl Target<'_> {
     }
 }
 
+impl Target<'_> {
+    /// Where a copy is in this folder; any place will do when the folder is gone.
+    fn place(&self, copied: &Copied) -> Option<Uid> {
+        match (self.destination, copied.destination) {
+            (Some(_), Some((at, uid))) if at == self.validity => Some(uid),
+            (Some(_), _) => None,
+            (None, place) => Some(place.map_or(Uid(0), |(_, uid)| uid)),
+        }
+    }
+}
+
 /// Tells whether flags changed at the source since the copy.
 fn is_behind(row: &MessageRow) -> bool {
     let settled = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
@@ -105,54 +129,43 @@ impl FolderCopy<'_> {
     pub(super) async fn flags(&self, open: &Open<'_>) -> Result<u64, Stop> {
         let (key, object) = (self.source_key(), self.destination_object());
         let source = (&key, open.from.uid_validity);
-        let mut touched = Target {
+        let mut others = BTreeSet::new();
+        let here = Target {
             desk: self.desk,
-            destination: &open.destination.connection,
+            destination: Some(&open.destination.connection),
             permanent: &open.to.permanent_flags,
             source,
             validity: open.to.uid_validity,
             elsewhere: None,
             object: &object,
-        }
-        .bring_up_to_date()
-        .await?;
-        for folder in self.behind_elsewhere(source).await? {
-            // One that is gone has no copy that could be behind; `verify` tells what became of it.
-            let Some(name) = open.destination.name(&folder) else { continue };
+        };
+        let mut touched = here.bring_up_to_date(&mut others).await?;
+        for folder in others {
             let object = Object::folder("destination", &self.mailbox.destination, &folder);
+            let Some(name) = open.destination.name(&folder) else {
+                // It has no copy that could be behind; `verify` tells what became of it.
+                let gone =
+                    Target { destination: None, elsewhere: Some(&folder), object: &object, ..here };
+                gone.bring_up_to_date(&mut BTreeSet::new()).await?;
+                continue;
+            };
             let selected = open
                 .destination
                 .connection
                 .select(name)
                 .await
                 .map_err(|error| Stop::from_imap(&error, &object))?;
-            touched += Target {
-                desk: self.desk,
-                destination: &open.destination.connection,
+            let there = Target {
                 permanent: &selected.permanent_flags,
-                source,
                 validity: selected.uid_validity,
                 elsewhere: Some(&folder),
                 object: &object,
-            }
-            .bring_up_to_date()
-            .await?;
+                ..here
+            };
+            touched += there.bring_up_to_date(&mut BTreeSet::new()).await?;
             self.select_again(open).await?;
         }
         Ok(touched)
-    }
-
-    /// Returns the other folders in which copies are behind.
-    async fn behind_elsewhere(
-        &self,
-        source: (&FolderKey, UidValidity),
-    ) -> Result<BTreeSet<FolderPath>, Stop> {
-        let (mut folders, mut from) = (BTreeSet::new(), Uid(1));
-        while let Some(rows) = self.desk.page(source.0, source.1, &mut from).await? {
-            let behind = rows.into_iter().filter(is_behind);
-            folders.extend(behind.filter_map(|row| row.copied?.elsewhere));
-        }
-        Ok(folders)
     }
 }
 

@@ -20,6 +20,7 @@ pub mod progress;
 pub mod reasons;
 pub mod recovery;
 pub mod roll;
+mod search;
 pub mod send;
 pub mod stop;
 mod strays;

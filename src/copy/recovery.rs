@@ -1,33 +1,25 @@
 //! Finds out what became of messages whose APPEND was never answered, and adopts what another
 //! tool copied before us. Both are the same search, by digest and as a multiset.
 
-use crate::catalogue::{self, Object};
-use crate::copy::bodies::{Digester, Read};
+use crate::catalogue::Object;
+use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::lines::Line;
-use crate::copy::matching::{self, Candidate, Found, Keys, Mark, Unsettled};
+use crate::copy::matching::{self, Candidate, Found, Mark, Unsettled};
 use crate::copy::stop::Stop;
 use crate::copy::strays;
-use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
+use crate::imap::{Connection, SequenceSet, SourceConnection};
 use crate::message::transform::{self, Transform};
 use crate::model::digest::Digest;
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::RawName;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Stray};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-/// Time between two looks at a folder that should stand still.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// A folder into which others deliver look-alikes all the time never shows nothing new. After
-/// this many times [`Search::quiet`], two minutes, an APPEND would have timed out on a connection
-/// that lives, so one whose connection is dead is over too.
-const PATIENCE: u32 = 24;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Which messages of which source folder are unsettled.
-type Key = (usize, Uid);
+pub(super) type Key = (usize, Uid);
 
 /// Source folders with their names on the wire and their present UIDVALIDITY.
 pub type Sources = Vec<(FolderKey, RawName, UidValidity)>;
@@ -158,6 +150,18 @@ impl Search<'_> {
         Ok(count)
     }
 
+    /// Gives messages that were taken without a word about their UID theirs, and does no more.
+    pub(super) async fn place_only(&self) -> Result<(), Stop> {
+        let Sent { unplaced, .. } = self.sent().await?;
+        if unplaced.is_empty() {
+            return Ok(());
+        }
+        let (candidates, flags) = self.candidates(&[], &unplaced).await?;
+        let digests = self.destination_digests(&candidates).await?;
+        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
+        self.place(unplaced, &mut their_marks(&digests, &dates, &flags)).await
+    }
+
     /// Strays that were moved here by a MOVE that nobody lived to record.
     async fn vacated(
         &self,
@@ -207,7 +211,7 @@ impl Search<'_> {
         reads.iter().filter_map(mark).collect()
     }
 
-    fn transforms(&self) -> Vec<Transform> {
+    pub(super) fn transforms(&self) -> Vec<Transform> {
         Transform::ALL
             .into_iter()
             .filter(|transform| self.desk.policy.transforms.contains(transform.name()))
@@ -230,7 +234,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn object(&self) -> Object {
+    pub(super) fn object(&self) -> Object {
         Object::folder("destination", &self.folder.mailbox, &self.folder.folder)
     }
 
@@ -290,165 +294,6 @@ impl Search<'_> {
             self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
         }
         Ok(())
-    }
-
-    /// Lists what the ledger does not know and what may be ours, until nothing new of that kind
-    /// came for the time of [`Search::quiet`].
-    async fn candidates(
-        &self,
-        unsettled: &[Unsettled<Key>],
-        unplaced: &BTreeMap<Key, (MessageState, Copied)>,
-    ) -> Result<(Vec<Candidate>, BTreeMap<Uid, Flags>), Stop> {
-        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
-        let known = self
-            .desk
-            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
-            .await?;
-        let taken = unplaced.iter().map(|(key, (_, copied))| Unsettled {
-            key: *key,
-            size: copied.size,
-            date: copied.internal_date.clone(),
-        });
-        let keys = Keys::of(&unsettled.iter().cloned().chain(taken).collect::<Vec<_>>());
-        let mut candidates = Vec::new();
-        let mut flags = BTreeMap::new();
-        let mut next = self.from;
-        let begun = Instant::now();
-        let mut still_since = begun;
-        loop {
-            let rows = self.above(next).await?;
-            for row in rows {
-                next = Uid(next.0.max(row.uid.0.saturating_add(1)));
-                let candidate = Candidate {
-                    uid: row.uid,
-                    size: row.size.unwrap_or_default(),
-                    date: row.internal_date,
-                };
-                if !known.contains(&candidate.uid) && keys.may_hold(&candidate) {
-                    flags.insert(candidate.uid, row.flags.unwrap_or_default());
-                    candidates.push(candidate);
-                    still_since = Instant::now();
-                }
-            }
-            match self.quiet {
-                Some(quiet)
-                    if still_since.elapsed() < quiet && begun.elapsed() < quiet * PATIENCE =>
-                {
-                    self.desk.rest(LOOK_EVERY.min(quiet)).await?;
-                }
-                _ => return Ok((candidates, flags)),
-            }
-        }
-    }
-
-    /// Gives messages that were taken without a word about their UID theirs, and does no more.
-    pub(super) async fn place_only(&self) -> Result<(), Stop> {
-        let Sent { unplaced, .. } = self.sent().await?;
-        if unplaced.is_empty() {
-            return Ok(());
-        }
-        let (candidates, flags) = self.candidates(&[], &unplaced).await?;
-        let digests = self.destination_digests(&candidates).await?;
-        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
-        self.place(unplaced, &mut their_marks(&digests, &dates, &flags)).await
-    }
-
-    /// Returns the sizes of messages at or above [`Search::from`] that the ledger does not know.
-    pub(super) async fn unknown_sizes(&self) -> Result<BTreeSet<u64>, Stop> {
-        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
-        let known = self
-            .desk
-            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
-            .await?;
-        let rows = self.above(from).await?;
-        Ok(rows.iter().filter(|row| !known.contains(&row.uid)).filter_map(|row| row.size).collect())
-    }
-
-    async fn above(&self, from: Uid) -> Result<Vec<FetchRow>, Stop> {
-        let failed = |error| Stop::from_imap(&error, &self.object());
-        // New messages become visible to a session between commands.
-        self.destination.connection.noop().await.map_err(failed)?;
-        let query = RowQuery {
-            flags: true,
-            internal_date: true,
-            size: true,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
-        let mut rows = self
-            .destination
-            .connection
-            .fetch_rows(&SequenceSet::starting_at(from), query)
-            .await
-            .map_err(failed)?;
-        let mut above = Vec::new();
-        while let Some(row) = rows.next().await.map_err(failed)? {
-            // `n:*` always names the last message, even one below n: RFC 3501 section 6.4.8.
-            if row.uid >= from {
-                above.push(row);
-            }
-        }
-        Ok(above)
-    }
-
-    async fn destination_digests(
-        &self,
-        candidates: &[Candidate],
-    ) -> Result<BTreeMap<Uid, Digest>, Stop> {
-        let uids: Vec<Uid> = candidates.iter().map(|candidate| candidate.uid).collect();
-        let mut digests = BTreeMap::new();
-        let failed = |error| Stop::from_imap(&error, &self.object());
-        for batch in uids.chunks(200) {
-            self.desk.go_on()?;
-            let bodies = self
-                .destination
-                .connection
-                .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
-                .await
-                .map_err(failed)?;
-            let mut digester = Digester::new(bodies, &[]);
-            while let Some(read) = digester.next().await.map_err(failed)? {
-                digests.insert(read.uid, read.digest);
-            }
-        }
-        Ok(digests)
-    }
-
-    async fn source_digests(
-        &self,
-        unsettled: &[Unsettled<Key>],
-        candidates: &[Candidate],
-    ) -> Result<BTreeMap<Key, Read>, Stop> {
-        let mut by_folder: BTreeMap<usize, BTreeSet<Uid>> = BTreeMap::new();
-        for message in matching::worth_reading(unsettled, candidates) {
-            by_folder.entry(message.key.0).or_default().insert(message.key.1);
-        }
-        let mut reads = BTreeMap::new();
-        for (index, uids) in by_folder {
-            let Some((key, name, validity)) = self.sources.get(index) else { continue };
-            let object = Object::folder("source", &key.mailbox, &key.folder);
-            let failed = |error| Stop::from_imap(&error, &object);
-            let selected = self.source.connection.examine(name).await.map_err(failed)?;
-            if selected.uid_validity != *validity {
-                let (was, now) = (*validity, selected.uid_validity);
-                return Err(Stop::Failed(catalogue::new_validity(&object, was, now)));
-            }
-            let uids: Vec<Uid> = uids.into_iter().collect();
-            for batch in uids.chunks(200) {
-                self.desk.go_on()?;
-                let bodies = self
-                    .source
-                    .connection
-                    .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
-                    .await
-                    .map_err(failed)?;
-                let mut digester = Digester::new(bodies, &self.transforms());
-                while let Some(read) = digester.next().await.map_err(failed)? {
-                    reads.insert((index, read.uid), read);
-                }
-            }
-        }
-        Ok(reads)
     }
 }
 

@@ -36,7 +36,11 @@ impl FolderCopy<'_> {
     pub(super) async fn take_over(&self, open: &Open<'_>, tally: &mut Tally) -> Result<(), Stop> {
         let (key, validity) = (self.source_key(), open.from.uid_validity);
         let mut from = Uid(1);
+        let mut unclear = false;
         while let Some(rows) = self.desk.page(&key, validity, &mut from).await? {
+            unclear |= rows
+                .iter()
+                .any(|row| !row.vanished && matches!(row.state, MessageState::Unclear(_)));
             let pending: BTreeMap<Uid, MessageRow> = rows
                 .into_iter()
                 .filter(|row| row.state == MessageState::Pending && !row.vanished)
@@ -45,6 +49,9 @@ impl FolderCopy<'_> {
             if !pending.is_empty() {
                 self.page_of_strays(open, pending, tally).await?;
             }
+        }
+        if unclear {
+            tally.found += self.clear(open).await?;
         }
         Ok(())
     }

@@ -202,7 +202,7 @@ impl FolderCopy<'_> {
         Ok(())
     }
 
-    fn search<'s>(
+    pub(super) fn search<'s>(
         &'s self,
         open: &'s Open<'_>,
         sources: Sources,
@@ -223,7 +223,7 @@ impl FolderCopy<'_> {
 }
 
 /// Keeps what a [`Search`] borrows.
-struct SearchOwner<'s> {
+pub(super) struct SearchOwner<'s> {
     folder: FolderKey,
     desk: &'s Desk,
     open: &'s Open<'s>,
@@ -234,7 +234,7 @@ struct SearchOwner<'s> {
 }
 
 impl SearchOwner<'_> {
-    async fn run(self) -> Result<u64, Stop> {
+    pub(super) async fn run(self) -> Result<u64, Stop> {
         self.with().run().await
     }
 

@@ -99,10 +99,12 @@ fn a_folder_made_again_under_the_same_name_is_copied_beside_what_the_old_one_hel
     // UIDVALIDITY is a time in seconds at this server.
     std::thread::sleep(std::time::Duration::from_millis(1_100));
     migration.lab.source.seed(ADA, &[("Projects/2019", vec![seeds::plain(77)])]);
-    migration
-        .run(&["plan", "plan.yaml"])
-        .code(0)
-        .says(&[ADA, "Projects/2019", "F222", "0 messages look equal"]);
+    migration.run(&["plan", "plan.yaml"]).code(0).says(&[
+        ADA,
+        "Projects/2019",
+        "F222",
+        "0 messages look equal",
+    ]);
     migration.run(&["apply", "plan.yaml", "--auto-approve"]).code(0).says(&["Copied 1 message"]);
     // What was copied from the old folder stays: nothing vanishes at the destination by itself.
     assert_eq!(migration.lab.destination.dump(ADA, "Projects/2019").len(), 3);
