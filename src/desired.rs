@@ -172,6 +172,18 @@ pub struct FolderPolicy {
     pub merge: BTreeSet<FolderPath>,
     /// Characters that the destination cannot store in a name, with their replacement.
     pub characters: BTreeMap<char, String>,
+    /// What happens to the copies of messages that moved at the source.
+    pub moves: Moves,
+}
+
+/// What happens to the copy of a message that moved at the source after it was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moves {
+    /// It is moved at the destination as well, when it is there as we left it.
+    #[default]
+    Follow,
+    /// It stays where it is, and is accounted for as being in another folder.
+    Leave,
 }
 
 /// A regular expression over the text form of a path.

@@ -16,10 +16,12 @@ use crate::model::address::{Address, Domain};
 use crate::model::flags::PermanentFlags;
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::{Failure, Reading};
+use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
 use crate::planner::census::{Census, LedgerSummary};
+use crate::planner::moves;
 use crate::ports::dns::{DnsView, ZoneQuestion};
-use crate::ports::ledger::{FolderKey, Ledger, Pass};
+use crate::ports::ledger::{FolderKey, Ledger};
 use crate::profile::target::Target;
 use count::{Count, Limits};
 use futures_util::StreamExt;
@@ -50,6 +52,12 @@ type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
 
 /// The same when it could be read.
 type SourceState = (MailboxState, Vec<(FolderKey, Census)>);
+/// What may have moved within one mailbox.
+#[derive(Debug, Default)]
+struct Moving {
+    new: moves::Looks,
+    gone: moves::Looks,
+}
 
 /// Looks at everything that the migration plan names.
 ///
@@ -218,11 +226,13 @@ impl Eyes {
         let mut line = lines::source(&self.accounts, mailbox).await?;
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
+        let mut moves = self.gone_folders(&line, mailbox, target).await?;
         for (path, entry) in line.folders.clone() {
             if line.connection.is_worn() {
                 line = lines::source(&self.accounts, mailbox).await?;
             }
-            let looked = self.source_folder(&line, mailbox, &path, &entry, target).await;
+            let looked =
+                self.source_folder(&line, mailbox, &path, &entry, target, &mut moves).await;
             let (state, census) = match folder_reading(looked, last)? {
                 Reading::Present((state, census)) => (Reading::Present(state), census),
                 Reading::Absent => (Reading::Absent, None),
@@ -233,6 +243,11 @@ impl Eyes {
                 (FolderKey { mailbox, folder }, census)
             }));
             folders.insert(path, state);
+        }
+        for (to, from) in moves::count(&moves.new, moves.gone) {
+            if let Some((_, census)) = censuses.iter_mut().find(|(key, _)| key.folder == to) {
+                census.moved = from;
+            }
         }
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
@@ -245,6 +260,33 @@ impl Eyes {
         Ok((state, censuses))
     }
 
+    /// Folders that the ledger knows and a complete LIST lacks: what was copied from them may be
+    /// somewhere else now.
+    async fn gone_folders(
+        &self,
+        line: &Line<SourceConnection>,
+        mailbox: &DesiredMailbox,
+        target: &Target,
+    ) -> Result<Moving> {
+        let mut moves = Moving::default();
+        let address = mailbox.source.clone();
+        let known = blocking(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
+        for (folder, validity) in known {
+            let Some(validity) = validity.filter(|_| !line.folders.contains_key(&folder)) else {
+                continue;
+            };
+            let key = FolderKey { mailbox: mailbox.source.clone(), folder };
+            let count = self.count(&key, validity, limits(mailbox, target));
+            count.all_gone().await?;
+            moves.gone.insert(key.folder, count.looks().await.gone);
+        }
+        Ok(moves)
+    }
+
+    fn count(&self, key: &FolderKey, validity: UidValidity, limits: Limits) -> Count {
+        Count::new(Arc::clone(&self.ledger), key.clone(), validity, limits)
+    }
+
     async fn source_folder(
         &self,
         line: &Line<SourceConnection>,
@@ -252,6 +294,7 @@ impl Eyes {
         path: &FolderPath,
         entry: &ListEntry,
         target: &Target,
+        moves: &mut Moving,
     ) -> Result<(FolderState, Option<Census>)> {
         if !lines::selectable(entry) {
             return Ok((state(entry, None), None));
@@ -269,13 +312,9 @@ impl Eyes {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
-        let limits = Limits {
-            size: target.message_size,
-            rules: target.rules.clone(),
-            range: mailbox.messages.range,
-        };
+        let limits = limits(mailbox, target);
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
-        let mut census = self.census(line, entry, &selected, &key, &object, limits).await?;
+        let mut census = self.census(line, entry, &selected, &key, &object, limits, moves).await?;
         let (checkpoint, bound) = blocking(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
@@ -291,8 +330,7 @@ impl Eyes {
         Ok((state(entry, Some(contents(&selected, bytes))), Some(census)))
     }
 
-    /// Compares a source folder with the ledger. Where the server keeps mod-sequences and
-    /// nothing changed since the last complete pass, the ledger alone tells.
+    /// Compares a source folder with the ledger.
     async fn census(
         &self,
         line: &Line<SourceConnection>,
@@ -301,22 +339,45 @@ impl Eyes {
         key: &FolderKey,
         object: &Object,
         limits: Limits,
+        moves: &mut Moving,
     ) -> Result<Census> {
-        let (ledger, validity) = (Arc::clone(&self.ledger), selected.uid_validity);
-        let mut count = Count::new(ledger, key.clone(), validity, limits);
+        let mut count = self.count(key, selected.uid_validity, limits.clone());
         let asked = key.clone();
-        let (last, listed) = blocking(&self.ledger, move |ledger| {
+        let known = blocking(&self.ledger, move |ledger| {
             // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.
             let bound = ledger.binding(&asked)?.is_some();
-            Ok((ledger.last_pass(&asked)?, ledger.listed_under(&asked)?.filter(|_| bound)))
+            Ok(ledger.listed_under(&asked)?.filter(|_| bound))
         })
         .await?;
-        let known = listed.or(last.map(|pass| pass.uid_validity));
-        if let Some(known) = known.filter(|&known| known != selected.uid_validity) {
-            // Every known UID is void: counting from nothing would plan to copy all of it again.
-            return Err(catalogue::new_validity(object, known, selected.uid_validity));
+        let mut census = self.counted(line, entry, selected, key, object, &mut count).await?;
+        let seen = count.looks().await;
+        let mut gone = seen.gone;
+        // Every known UID is void; what was copied is recognised by its octets.
+        if let Some(was) = known.filter(|&known| known != selected.uid_validity) {
+            let before = self.count(key, was, limits);
+            before.all_gone().await?;
+            gone.extend(before.looks().await.gone);
+            census.was_uid_validity = Some(was);
         }
-        if last.is_some_and(|pass| unchanged(&pass, selected)) {
+        moves.new.insert(key.folder.clone(), seen.new);
+        moves.gone.insert(key.folder.clone(), gone);
+        Ok(census)
+    }
+
+    /// Counts a folder. Where the server keeps mod-sequences and nothing changed since the last
+    /// complete pass, the ledger alone tells.
+    async fn counted(
+        &self,
+        line: &Line<SourceConnection>,
+        entry: &ListEntry,
+        selected: &Selected,
+        key: &FolderKey,
+        object: &Object,
+        count: &mut Count,
+    ) -> Result<Census> {
+        let asked = key.clone();
+        let last = blocking(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
+        if last.is_some_and(|pass| inventory::unchanged(&pass, selected)) {
             return count.known_only().await;
         }
         let walked = inventory::walk(&line.connection, &entry.name, selected, object, |page| {
@@ -334,12 +395,8 @@ impl Eyes {
     }
 }
 
-fn unchanged(pass: &Pass, selected: &Selected) -> bool {
-    pass.highest_modseq.is_some()
-        && pass.highest_modseq == selected.highest_modseq
-        && pass.uid_validity == selected.uid_validity
-        && pass.uid_next == selected.uid_next
-        && pass.messages == selected.exists
+fn limits(mailbox: &DesiredMailbox, target: &Target) -> Limits {
+    Limits { size: target.message_size, rules: target.rules.clone(), range: mailbox.messages.range }
 }
 
 fn special_use(entry: &ListEntry) -> Option<SpecialUse> {

@@ -33,6 +33,8 @@ mod mailbox;
 mod merge;
 #[path = "end_to_end/outage.rs"]
 mod outage;
+#[path = "end_to_end/passes.rs"]
+mod passes;
 #[path = "end_to_end/peers.rs"]
 mod peers;
 #[path = "end_to_end/random.rs"]

@@ -21,6 +21,8 @@ mod every_octet;
 mod files;
 #[path = "faults/mailboxes.rs"]
 mod mailboxes;
+#[path = "faults/moved.rs"]
+mod moved;
 #[path = "faults/observing.rs"]
 mod observing;
 #[path = "faults/reaching.rs"]

@@ -11,7 +11,7 @@ use mailferry::model::flags::Flags;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::model::uid::{Uid, UidValidity};
 use mailferry::ports::ledger::{
-    Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, MessageRow,
+    Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
     MessageState, Owner, Pass, Pause,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -303,7 +303,7 @@ mod rules {
         let results = [1, 2].map(|uid| (Uid(uid), MessageState::Acknowledged, Some(copied(uid))));
         ledger.settle(&inbox(), FIRST, &results).unwrap();
         let mailbox = &inbox().mailbox;
-        let sizes = BTreeSet::from([1, 2, 3, 9].map(|uid| listed(uid).size));
+        let sizes = BTreeSet::from([1, 2, 3, 9].map(|uid| Look::of(&listed(uid))));
         assert!(ledger.strays(mailbox, &sizes, 9).unwrap().is_empty(), "all are in their place");
         list_all(ledger, &inbox(), FIRST, &[2]);
         let strays = ledger.strays(mailbox, &sizes, 9).unwrap();
@@ -320,6 +320,7 @@ mod rules {
         assert_eq!((&row.state, &row.copied), (&MessageState::Acknowledged, &Some(copied.clone())));
         assert!(ledger.strays(mailbox, &sizes, 9).unwrap().is_empty());
         assert!(ledger.take_over(stray, &sent, SECOND, Uid(9), &copied).is_err(), "only once");
+        assert_eq!(ledger.tallies().unwrap()[&inbox()].vanished, 1, "it is counted in one place");
         // A folder that is gone: all that was in it is astray.
         ledger.folder_gone(&inbox()).unwrap();
         assert_eq!(ledger.strays(mailbox, &sizes, 9).unwrap().len(), 1);
@@ -339,6 +340,33 @@ mod rules {
         assert_eq!((tally.vanished, tally.removed), (1, 1));
         list_all(ledger, &inbox(), FIRST, &[1]);
         assert_eq!(all(ledger, &inbox(), FIRST)[0].state, MessageState::Pending);
+    }
+
+    pub(super) fn a_message_that_did_not_move_keeps_its_proof(ledger: &dyn Ledger) {
+        take(ledger);
+        ledger.bind(&inbox(), &there()).unwrap();
+        list_all(ledger, &inbox(), FIRST, &[1]);
+        let result = (Uid(1), MessageState::Acknowledged, Some(copied(1)));
+        ledger.settle(&inbox(), FIRST, &[result]).unwrap();
+        ledger.prove(&inbox(), FIRST, &[Uid(1)], at(77)).unwrap();
+        // The server made new UIDs.
+        list_all(ledger, &inbox(), SECOND, &[1]);
+        let look = Look::of(&listed(1));
+        let stray = ledger.strays(&inbox().mailbox, &BTreeSet::from([look]), 9).unwrap().remove(0);
+        ledger.take_over(&stray, &inbox(), SECOND, Uid(1), &copied(1)).unwrap();
+        let row = &all(ledger, &inbox(), SECOND)[0];
+        assert_eq!((&row.state, row.proven_at), (&MessageState::Verified, Some(at(77))));
+    }
+
+    pub(super) fn checkpoints_are_found_while_they_are_open(ledger: &dyn Ledger) {
+        take(ledger);
+        let mailbox = &there().mailbox;
+        let open = Checkpoint { uid_validity: THERE, uid_next: Uid(3), at: at(1), open: true };
+        ledger.set_checkpoint(&there(), &open).unwrap();
+        let found = BTreeMap::from([(there().folder, open.clone())]);
+        assert_eq!(ledger.open_checkpoints(mailbox).unwrap(), found);
+        ledger.set_checkpoint(&there(), &Checkpoint { open: false, ..open }).unwrap();
+        assert!(ledger.open_checkpoints(mailbox).unwrap().is_empty());
     }
 
     pub(super) fn landmarks_and_slow_answers_are_kept_for_each_folder(ledger: &dyn Ledger) {
@@ -604,6 +632,8 @@ conformance!(
     a_copy_that_is_elsewhere_is_ours_there,
     a_proof_has_its_date_until_the_copy_is_given_up,
     what_went_astray_is_found_by_size_and_taken_over_once,
+    a_message_that_did_not_move_keeps_its_proof,
+    checkpoints_are_found_while_they_are_open,
     what_was_removed_is_to_be_copied_when_it_is_back,
     landmarks_and_slow_answers_are_kept_for_each_folder,
     a_mailbox_rests_without_the_lock,

@@ -160,6 +160,8 @@ fn census(listed: u64, past: Past, there: Option<UidValidity>) -> Census {
         vanished: 0,
         destination_uid_validity: known,
         interrupted,
+        was_uid_validity: None,
+        moved: BTreeMap::new(),
     }
 }
 

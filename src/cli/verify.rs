@@ -110,7 +110,7 @@ pub(crate) fn desk(
         listener: Arc::clone(listener),
         clock: Arc::clone(&world.clock),
         cancel: signals.cancel.clone(),
-        policy: Policy { quiet: Duration::ZERO },
+        policy: Policy { follow_moves: false, quiet: Duration::ZERO },
         pace: None,
         progress: Arc::new(MailboxProgress::new(
             mailbox.clone(),

@@ -114,7 +114,7 @@ impl World {
             listener: Arc::clone(&listener),
             clock: Arc::clone(&self.clock),
             cancel: cancel.clone(),
-            policy: Policy { quiet: Duration::ZERO },
+            policy: Policy { follow_moves: false, quiet: Duration::ZERO },
             pace: None,
             progress: Arc::new(MailboxProgress::new(mailbox.clone(), listener, 0, 0)),
         }

@@ -70,9 +70,10 @@ async fn take(
 ) -> Result<Answers> {
     let mut answers = Answers::default();
     let mut group = Vec::new();
+    let (mut slow, mut slowest) = (None, Duration::ZERO);
     let mut flush_at: Option<tokio::time::Instant> = None;
     while let Some(next) =
-        until(&mut receiver, &desk, &source, validity, &mut group, &mut flush_at).await?
+        until(&mut receiver, &desk, &source, validity, &mut group, &mut slow, &mut flush_at).await?
     {
         let InFlight { uid, answer, mut copied, place, sent } = next;
         let mut answer = std::pin::pin!(answer.outcome());
@@ -83,7 +84,7 @@ async fn take(
                 biased;
                 answer = &mut answer => break answer,
                 () = tokio::time::sleep_until(due) => {
-                    flush(&desk, &source, validity, &mut group).await?;
+                    flush(&desk, &source, validity, &mut group, &mut slow).await?;
                     flush_at = None;
                 }
             }
@@ -95,10 +96,14 @@ async fn take(
                 answers.copied += 1;
                 answers.bytes += copied.size;
                 desk.progress.answered(sent.elapsed());
+                if sent.elapsed() > slowest {
+                    slowest = sent.elapsed();
+                    slow = Some(slowest);
+                }
                 group.push((uid, MessageState::Acknowledged, Some(copied)));
                 flush_at.get_or_insert_with(|| tokio::time::Instant::now() + GROUP_TIME);
                 if group.len() >= GROUP {
-                    flush(&desk, &source, validity, &mut group).await?;
+                    flush(&desk, &source, validity, &mut group, &mut slow).await?;
                     flush_at = None;
                 }
             }
@@ -117,7 +122,7 @@ async fn take(
         }
         drop(place);
     }
-    flush(&desk, &source, validity, &mut group).await?;
+    flush(&desk, &source, validity, &mut group, &mut slow).await?;
     Ok(answers)
 }
 
@@ -134,6 +139,7 @@ async fn until(
     source: &FolderKey,
     validity: UidValidity,
     group: &mut Vec<(Uid, MessageState, Option<Copied>)>,
+    slow: &mut Option<Duration>,
     flush_at: &mut Option<tokio::time::Instant>,
 ) -> Result<Option<InFlight>> {
     loop {
@@ -141,7 +147,7 @@ async fn until(
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(at) => {
-                flush(desk, source, validity, group).await?;
+                flush(desk, source, validity, group, slow).await?;
                 *flush_at = None;
             }
             next = receiver.recv() => return Ok(next),
@@ -154,6 +160,7 @@ async fn flush(
     source: &FolderKey,
     validity: UidValidity,
     group: &mut Vec<(Uid, MessageState, Option<Copied>)>,
+    slow: &mut Option<Duration>,
 ) -> Result<()> {
     if group.is_empty() {
         return Ok(());
@@ -161,8 +168,16 @@ async fn flush(
     let results = std::mem::take(group);
     let messages = results.len() as u64;
     let bytes = results.iter().filter_map(|(_, _, copied)| copied.as_ref()).map(|c| c.size).sum();
-    let key = source.clone();
-    desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+    let (key, slow) = (source.clone(), slow.take());
+    desk.ledger(move |ledger| {
+        ledger.settle(&key, validity, &results)?;
+        // The run after a kill waits as long as this server may need to store what it was sent.
+        match (slow, ledger.binding(&key)?) {
+            (Some(answer), Some(destination)) => ledger.record_slowest_append(&destination, answer),
+            _ => Ok(()),
+        }
+    })
+    .await?;
     desk.progress.add(&source.folder, messages, bytes, false);
     Ok(())
 }

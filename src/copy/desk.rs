@@ -40,6 +40,9 @@ pub struct Desk {
 /// How carefully a run goes.
 #[derive(Clone, Debug)]
 pub struct Policy {
+    /// A message that moved at the source is moved at the destination, too; otherwise its copy
+    /// stays where it is.
+    pub follow_moves: bool,
     /// How long a destination folder must stand still before an unanswered APPEND counts as not
     /// done. A server goes on executing what was in its socket buffer when we died: without
     /// a wait, 39 kills left 220 doubles, with it none.

@@ -2,12 +2,14 @@
 
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
+use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::stop::Stop;
 use crate::imap::{Connection, SequenceSet};
 use crate::model::flags::{Flags, PermanentFlags};
+use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What one message needs: flags to add and to take away.
 type Change = (Vec<String>, Vec<String>);
@@ -16,81 +18,156 @@ type Change = (Vec<String>, Vec<String>);
 ///
 /// The base is what the destination stored. Flags that its user set or took away there are no
 /// part of the difference at the source, so they stay as the user wants them.
-pub fn change(copied: &Copied, now: &Flags, permanent: &PermanentFlags) -> (Flags, Flags) {
+fn change(copied: &Copied, now: &Flags, permanent: &PermanentFlags) -> (Flags, Flags) {
     let (wanted, _) = now.storable(permanent);
     let (was, _) = copied.source_flags.storable(permanent);
     (wanted.minus(&was), was.minus(&wanted))
 }
 
-/// Applies the changes of one folder, grouped by equal change, and returns how many messages
-/// were touched.
-pub async fn bring_up_to_date(
-    desk: &Desk,
-    destination: &Connection,
-    permanent: &PermanentFlags,
-    key: &FolderKey,
-    validity: UidValidity,
-    destination_validity: UidValidity,
-    object: &Object,
-) -> Result<u64, Stop> {
-    let mut touched = 0;
-    let mut from = Uid(1);
-    while let Some(rows) = desk.page(key, validity, &mut from).await? {
-        desk.go_on()?;
-        touched +=
-            page(desk, destination, permanent, key, validity, destination_validity, object, rows)
-                .await?;
-    }
-    Ok(touched)
+/// Where the copies of one source folder are brought up to date.
+#[derive(Debug)]
+pub(super) struct Target<'a> {
+    pub(super) desk: &'a Desk,
+    /// The destination, with the folder selected; `None` when the folder is gone, so that nothing
+    /// can be behind any more.
+    pub(super) destination: Option<&'a Connection>,
+    /// What the folder can store.
+    pub(super) permanent: &'a PermanentFlags,
+    /// The source folder and its UIDVALIDITY.
+    pub(super) source: (&'a FolderKey, UidValidity),
+    /// UIDVALIDITY of the destination folder.
+    pub(super) validity: UidValidity,
+    /// The folder, when it is not the one that the source folder is bound to.
+    pub(super) elsewhere: Option<&'a FolderPath>,
+    /// For sentences.
+    pub(super) object: &'a Object,
 }
 
-#[allow(clippy::too_many_arguments, reason = "one page of the loop above, passed on whole")]
-async fn page(
-    desk: &Desk,
-    destination: &Connection,
-    permanent: &PermanentFlags,
-    key: &FolderKey,
-    validity: UidValidity,
-    destination_validity: UidValidity,
-    object: &Object,
-    rows: Vec<MessageRow>,
-) -> Result<u64, Stop> {
-    let mut groups: BTreeMap<Change, Vec<Uid>> = BTreeMap::new();
-    let mut results = Vec::new();
-    for row in rows {
-        let settled = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
-        let Some(copied) = row.copied.filter(|_| settled && !row.vanished) else { continue };
-        if copied.source_flags == row.listed.flags {
-            continue;
+impl Target<'_> {
+    /// Applies the changes to the copies that are in this folder, grouped by equal change, and
+    /// returns how many messages were touched.
+    ///
+    /// Folders of copies that are behind somewhere else go to `others`.
+    pub(super) async fn bring_up_to_date(
+        &self,
+        others: &mut BTreeSet<FolderPath>,
+    ) -> Result<u64, Stop> {
+        let mut touched = 0;
+        let mut from = Uid(1);
+        while let Some(rows) = self.desk.page(self.source.0, self.source.1, &mut from).await? {
+            self.desk.go_on()?;
+            touched += self.page(rows, others).await?;
         }
-        let Some((at, uid)) = copied.destination else { continue };
-        if at != destination_validity {
-            continue;
-        }
-        let (add, remove) = change(&copied, &row.listed.flags, permanent);
-        let words = |flags: &Flags| flags.iter().map(str::to_owned).collect::<Vec<_>>();
-        groups.entry((words(&add), words(&remove))).or_default().push(uid);
-        let stored_flags = copied.stored_flags.minus(&remove).plus(&add);
-        let copied = Copied { stored_flags, source_flags: row.listed.flags.clone(), ..copied };
-        results.push((row.listed.uid, row.state, Some(copied)));
+        Ok(touched)
     }
-    for ((add, remove), uids) in &groups {
-        let set = SequenceSet::from_uids(uids.iter().copied());
-        for (flags, adding) in [(add, true), (remove, false)] {
-            if !flags.is_empty() {
-                destination
-                    .uid_store(&set, adding, &Flags::from_words(flags))
-                    .await
-                    .map_err(|error| Stop::from_imap(&error, object))?;
+
+    async fn page(
+        &self,
+        rows: Vec<MessageRow>,
+        others: &mut BTreeSet<FolderPath>,
+    ) -> Result<u64, Stop> {
+        let mut groups: BTreeMap<Change, Vec<Uid>> = BTreeMap::new();
+        let mut results = Vec::new();
+        for row in rows.into_iter().filter(is_behind) {
+            let Some(copied) = row.copied else { continue };
+            if copied.elsewhere.as_ref() != self.elsewhere {
+                others.extend(copied.elsewhere);
+                continue;
+            }
+            let Some(uid) = self.place(&copied) else { continue };
+            let (add, remove) = change(&copied, &row.listed.flags, self.permanent);
+            let words = |flags: &Flags| flags.iter().map(str::to_owned).collect::<Vec<_>>();
+            groups.entry((words(&add), words(&remove))).or_default().push(uid);
+            let stored_flags = match self.destination {
+                Some(_) => copied.stored_flags.minus(&remove).plus(&add),
+                None => copied.stored_flags.clone(),
+            };
+            let copied = Copied { stored_flags, source_flags: row.listed.flags.clone(), ..copied };
+            results.push((row.listed.uid, row.state, Some(copied)));
+        }
+        for ((add, remove), uids) in &groups {
+            let Some(destination) = self.destination else { break };
+            let set = SequenceSet::from_uids(uids.iter().copied());
+            for (flags, adding) in [(add, true), (remove, false)] {
+                if !flags.is_empty() {
+                    destination
+                        .uid_store(&set, adding, &Flags::from_words(flags))
+                        .await
+                        .map_err(|error| Stop::from_imap(&error, self.object))?;
+                }
             }
         }
+        let touched = results.len() as u64;
+        if touched > 0 {
+            let (key, validity) = (self.source.0.clone(), self.source.1);
+            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+        }
+        Ok(touched)
     }
-    let touched = results.len() as u64;
-    if touched > 0 {
-        let key = key.clone();
-        desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+}
+
+impl Target<'_> {
+    /// Where a copy is in this folder; any place will do when the folder is gone.
+    fn place(&self, copied: &Copied) -> Option<Uid> {
+        match (self.destination, copied.destination) {
+            (Some(_), Some((at, uid))) if at == self.validity => Some(uid),
+            (Some(_), _) => None,
+            (None, place) => Some(place.map_or(Uid(0), |(_, uid)| uid)),
+        }
     }
-    Ok(touched)
+}
+
+/// Tells whether flags changed at the source since the copy.
+fn is_behind(row: &MessageRow) -> bool {
+    let settled = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
+    let changed = row.copied.as_ref().is_some_and(|copied| copied.source_flags != row.listed.flags);
+    settled && changed && !row.vanished
+}
+
+impl FolderCopy<'_> {
+    /// Brings the flags of all copies of the source folder up to date, wherever they are.
+    pub(super) async fn flags(&self, open: &Open<'_>) -> Result<u64, Stop> {
+        let (key, object) = (self.source_key(), self.destination_object());
+        let source = (&key, open.from.uid_validity);
+        let mut others = BTreeSet::new();
+        let here = Target {
+            desk: self.desk,
+            destination: Some(&open.destination.connection),
+            permanent: &open.to.permanent_flags,
+            source,
+            validity: open.to.uid_validity,
+            elsewhere: None,
+            object: &object,
+        };
+        let mut touched = here.bring_up_to_date(&mut others).await?;
+        for folder in others {
+            let object = Object::folder("destination", &self.mailbox.destination, &folder);
+            let Some(name) = open.destination.name(&folder) else {
+                // It has no copy that could be behind; `verify` tells what became of it.
+                let gone =
+                    Target { destination: None, elsewhere: Some(&folder), object: &object, ..here };
+                gone.bring_up_to_date(&mut BTreeSet::new()).await?;
+                continue;
+            };
+            let selected = open
+                .destination
+                .connection
+                .select(name)
+                .await
+                .map_err(|error| Stop::from_imap(&error, &object))?;
+            let permanent = open.target.profile.permanent(&selected.permanent_flags);
+            let there = Target {
+                permanent: &permanent,
+                validity: selected.uid_validity,
+                elsewhere: Some(&folder),
+                object: &object,
+                ..here
+            };
+            touched += there.bring_up_to_date(&mut BTreeSet::new()).await?;
+            self.select_again(open).await?;
+        }
+        Ok(touched)
+    }
 }
 
 #[cfg(test)]

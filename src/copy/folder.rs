@@ -3,11 +3,12 @@
 use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
 use crate::copy::desk::Desk;
+use crate::copy::inventory;
 use crate::copy::lines::{Line, Lines};
 use crate::copy::memory::Memory;
+use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
-use crate::copy::{flags, inventory};
 use crate::desired::DesiredMailbox;
 use crate::error::{Class, Error, ErrorKind, Retry};
 use crate::executor::event::Event;
@@ -73,13 +74,13 @@ impl FolderCopy<'_> {
     }
 
     /// Copies until nothing is left to do, over as many connections as it takes.
-    pub async fn run(&self, lines: &mut Lines) -> Result<Tally, Stop> {
+    pub async fn run(&self, lines: &mut Lines, roll: &mut Roll) -> Result<Tally, Stop> {
         let mut tally = Tally::default();
         let mut memory = Memory::default();
         let (mut fruitless, mut throttled) = (0, 0);
         loop {
             let before = (tally, memory.suspects.len());
-            match self.pass(lines, &mut tally, &mut memory).await {
+            match self.pass(lines, roll, &mut tally, &mut memory).await {
                 Ok(()) => return Ok(tally),
                 Err(Stop::Again(error)) => {
                     lines.drop_both();
@@ -124,13 +125,32 @@ impl FolderCopy<'_> {
     async fn pass(
         &self,
         lines: &mut Lines,
+        roll: &mut Roll,
         tally: &mut Tally,
         memory: &mut Memory,
     ) -> Result<(), Stop> {
         self.desk.go_on()?;
         lines.open(self.accounts, self.mailbox).await?;
+        let (source, destination) = sides(lines)?;
+        roll.call(self.desk, source, destination, self.mailbox).await?;
         let open = self.open(lines).await?;
-        let pass = inventory::record(
+        let pass = match roll.take(self.source, &open.from) {
+            Some(pass) => pass,
+            None => self.list(&open).await?,
+        };
+        tally.found += self.settle_unclear(&open).await?;
+        tally.found += self.look_into_orphans(&open, roll).await?;
+        self.take_over(&open, tally).await?;
+        self.send_pending(&open, tally, memory).await?;
+        self.place_unplaced(&open).await?;
+        tally.flags += self.flags(&open).await?;
+        self.end(pass).await?;
+        self.desk.progress.add(self.source, 0, 0, true);
+        Ok(())
+    }
+
+    async fn list(&self, open: &Open<'_>) -> Result<Pass, Stop> {
+        inventory::record(
             self.desk,
             &open.source.connection,
             open.source_name,
@@ -138,22 +158,7 @@ impl FolderCopy<'_> {
             &self.source_key(),
             &self.source_object(),
         )
-        .await?;
-        tally.found += self.settle_unclear(&open).await?;
-        self.send_pending(&open, tally, memory).await?;
-        tally.flags += flags::bring_up_to_date(
-            self.desk,
-            &open.destination.connection,
-            &open.to.permanent_flags,
-            &self.source_key(),
-            open.from.uid_validity,
-            open.to.uid_validity,
-            &self.destination_object(),
-        )
-        .await?;
-        self.end(pass).await?;
-        self.desk.progress.add(self.source, 0, 0, true);
-        Ok(())
+        .await
     }
 
     async fn end(&self, pass: Pass) -> Result<(), Stop> {
@@ -163,13 +168,7 @@ impl FolderCopy<'_> {
 
     /// Opens both folders and checks that they are those that were approved.
     async fn open<'l>(&self, lines: &'l Lines) -> Result<Open<'l>, Stop> {
-        let Some((source, destination)) = lines.both() else {
-            return Err(Stop::Failed(Error::new(
-                ErrorKind::Failed,
-                "E396",
-                "no connection is open",
-            )));
-        };
+        let (source, destination) = sides(lines)?;
         let (from_object, to_object) = (self.source_object(), self.destination_object());
         let source_name = source.name(self.source).ok_or_else(|| gone(&from_object))?;
         let destination_name =
@@ -202,6 +201,12 @@ impl FolderCopy<'_> {
         to.permanent_flags = target.profile.permanent(&to.permanent_flags);
         Ok(Open { source, destination, source_name, destination_name, from, to, target })
     }
+}
+
+fn sides(lines: &Lines) -> Result<(&Line<SourceConnection>, &Line<Connection>), Stop> {
+    lines
+        .both()
+        .ok_or_else(|| Stop::Failed(Error::new(ErrorKind::Failed, "E396", "no connection is open")))
 }
 
 pub(super) fn same_validity(

@@ -41,6 +41,21 @@ pub fn listed(row: FetchRow) -> Result<Listed, ImapError> {
     })
 }
 
+/// Tells whether a folder is as it was at the end of a pass. Only a server that keeps
+/// mod-sequences can say so.
+pub fn unchanged(pass: &Pass, selected: &Selected) -> bool {
+    pass.highest_modseq.is_some() && same(pass, selected)
+}
+
+/// Tells whether a folder holds the same messages as at the end of a pass, and, where the server
+/// keeps mod-sequences, with the same flags.
+pub(super) fn same(pass: &Pass, selected: &Selected) -> bool {
+    pass.highest_modseq == selected.highest_modseq
+        && pass.uid_validity == selected.uid_validity
+        && pass.uid_next == selected.uid_next
+        && pass.messages == selected.exists
+}
+
 /// Lists every message of the folder that is examined, page by page.
 ///
 /// The rows must be as many as EXISTS said; fewer are accepted only when a second EXAMINE says

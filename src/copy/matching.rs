@@ -108,9 +108,9 @@ const ROUNDS: [Alike; 3] =
 
 /// A message of the destination that stands for one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Its UID at the destination.
-    pub uid: Uid,
+pub struct Found<T = Uid> {
+    /// Which one: its UID at the destination, or what else names it.
+    pub uid: T,
     /// It has our date as well: not only its octets are ours.
     pub same_date: bool,
 }
@@ -121,15 +121,15 @@ pub struct Found {
 /// Twins that differ in date or flags are told apart by them, as far as the server keeps these:
 /// taken by digest alone, one would be called copied where the other is, and its own date would
 /// be lost and the other's doubled.
-pub fn pair<K: Clone + Ord>(
+pub fn pair<K: Clone + Ord, T: Copy + Ord>(
     ours: &BTreeMap<K, Mark>,
-    theirs: &BTreeMap<Uid, Mark>,
-) -> BTreeMap<K, Found> {
-    let mut free: HashMap<Digest, BTreeMap<Uid, &Mark>> = HashMap::new();
+    theirs: &BTreeMap<T, Mark>,
+) -> BTreeMap<K, Found<T>> {
+    let mut free: HashMap<Digest, BTreeMap<T, &Mark>> = HashMap::new();
     for (&uid, mark) in theirs {
         free.entry(mark.digest).or_default().insert(uid, mark);
     }
-    let mut pairs: BTreeMap<K, Found> = BTreeMap::new();
+    let mut pairs: BTreeMap<K, Found<T>> = BTreeMap::new();
     for alike in ROUNDS {
         for (key, mark) in ours {
             if pairs.contains_key(key) {

@@ -1,35 +1,32 @@
 //! Finds out what became of messages whose APPEND was never answered, and adopts what another
 //! tool copied before us. Both are the same search, by digest and as a multiset.
 
-use crate::catalogue::{self, Object};
-use crate::copy::bodies::{Digester, Read};
+use crate::catalogue::Object;
+use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::lines::Line;
 use crate::copy::look_alikes;
-use crate::copy::matching::{self, Candidate, Keys, Mark, Unsettled};
+use crate::copy::matching::{self, Candidate, Found, Mark, Unsettled};
 use crate::copy::stop::Stop;
+use crate::copy::strays;
 use crate::executor::event::Event;
-use crate::imap::{Connection, FetchRow, RowQuery, SequenceSet, SourceConnection};
+use crate::imap::{Connection, SequenceSet, SourceConnection};
 use crate::message::rules::Rules;
 use crate::message::transform::Transform;
 use crate::model::digest::Digest;
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::RawName;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-/// Time between two looks at a folder that should stand still.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-
-/// A folder into which others deliver look-alikes all the time never shows nothing new. After
-/// this many times [`Search::quiet`], two minutes, an APPEND would have timed out on a connection
-/// that lives, so one whose connection is dead is over too.
-const PATIENCE: u32 = 24;
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Stray};
+use crate::profile::target::Target;
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Which messages of which source folder are unsettled.
-type Key = (usize, Uid);
+pub(super) type Key = (usize, Uid);
+
+/// Source folders with their names on the wire and their present UIDVALIDITY.
+pub type Sources = Vec<(FolderKey, RawName, UidValidity)>;
 
 /// A search in one destination folder.
 #[derive(Debug)]
@@ -39,23 +36,25 @@ pub struct Search<'a> {
     /// The source.
     pub source: &'a Line<SourceConnection>,
     /// The destination, with the folder selected.
-    pub destination: &'a Connection,
+    pub destination: &'a Line<Connection>,
     /// The destination folder.
     pub folder: &'a FolderKey,
     /// Its UIDVALIDITY.
     pub validity: UidValidity,
     /// What it can store.
     pub permanent: &'a PermanentFlags,
-    /// What was changed on the way to it.
-    pub rules: &'a Rules,
+    /// What was changed on the way to it, and what it rewrites itself.
+    pub target: &'a Target,
     /// Source folders whose pending messages may be there, with their present UIDVALIDITY.
-    pub sources: Vec<(FolderKey, RawName, UidValidity)>,
+    pub sources: Sources,
     /// UIDs below are not looked at.
     pub from: Uid,
     /// How long the folder must show nothing new of ours; `None` when nothing can be under way.
     pub quiet: Option<Duration>,
     /// What is found was there before we came.
     pub adopt: bool,
+    /// The folder is not the one that the messages belong into: their user may have moved them.
+    pub elsewhere: bool,
 }
 
 /// What may be at the destination, by what the ledger knows of it.
@@ -92,6 +91,8 @@ impl Search<'_> {
                 self.desk.tell(&Event::Notice { message });
             }
         }
+        let mut vacated = self.vacated(&pairs, &rows).await?;
+        let mut given: Vec<(Stray, Key, Copied)> = Vec::new();
         let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
             BTreeMap::new();
         let mut lacking: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
@@ -101,6 +102,10 @@ impl Search<'_> {
             else {
                 continue;
             };
+            // In a folder that it does not belong into, only the very same message is ours.
+            if self.elsewhere && !found.same_date {
+                continue;
+            }
             // A message with our octets and another date was delivered by somebody else.
             let adopted = self.adopt || !found.same_date;
             let there = flags.get(&found.uid).cloned().unwrap_or_default();
@@ -123,10 +128,21 @@ impl Search<'_> {
                 stored_flags: stored,
                 source_flags: row.listed.flags.clone(),
                 internal_date: candidate.date.clone(),
-                transforms: applied(read, self.rules),
+                transforms: applied(read, &self.target.rules),
                 adopted,
-                elsewhere: None,
+                elsewhere: self.elsewhere.then(|| self.folder.folder.clone()),
             };
+            let was = |stray: &Stray| {
+                stray.row.copied.as_ref().is_some_and(|copied| copied.source_digest == read.digest)
+            };
+            if let Some(index) = vacated.iter().position(was) {
+                let stray = vacated.swap_remove(index);
+                let source_flags = stray.row.copied.as_ref().map(|was| was.source_flags.clone());
+                let copied =
+                    Copied { source_flags: source_flags.unwrap_or_default(), adopted, ..copied };
+                given.push((stray, *key, copied));
+                continue;
+            }
             results.entry(*folder).or_default().push((
                 *uid,
                 MessageState::Acknowledged,
@@ -135,7 +151,7 @@ impl Search<'_> {
         }
         // Before the ledger says that they are stored; done twice they do no harm.
         self.add_flags(&lacking).await?;
-        let mut count = 0;
+        let mut count = self.give(given).await?;
         for (index, group) in results {
             let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
             count += group.len() as u64;
@@ -144,6 +160,53 @@ impl Search<'_> {
             self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
             self.desk.progress.add(&folder, messages, bytes, false);
         }
+        Ok(count)
+    }
+
+    /// Gives messages that were taken without a word about their UID theirs, and does no more.
+    pub(super) async fn place_only(&self) -> Result<(), Stop> {
+        let Sent { unplaced, .. } = self.sent().await?;
+        if unplaced.is_empty() {
+            return Ok(());
+        }
+        let (candidates, flags) = self.candidates(&[], &unplaced).await?;
+        let digests = self.destination_digests(&candidates).await?;
+        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
+        self.place(unplaced, &mut their_marks(&digests, &dates, &flags)).await
+    }
+
+    /// Strays that were moved here by a MOVE that nobody lived to record.
+    async fn vacated(
+        &self,
+        pairs: &BTreeMap<Key, Found>,
+        rows: &BTreeMap<Key, MessageRow>,
+    ) -> Result<Vec<Stray>, Stop> {
+        let Some((source, _, _)) = self.sources.first().filter(|_| !self.adopt) else {
+            return Ok(Vec::new());
+        };
+        let listed = pairs.keys().filter_map(|key| Some(&rows.get(key)?.listed));
+        let (vacated, away) =
+            strays::vacated(self.desk, self.destination, &source.mailbox, self.folder, listed)
+                .await?;
+        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)) {
+            let failed = |error| Stop::from_imap(&error, &self.object());
+            self.destination.connection.select(name).await.map_err(failed)?;
+        }
+        Ok(vacated)
+    }
+
+    async fn give(&self, given: Vec<(Stray, Key, Copied)>) -> Result<u64, Stop> {
+        let count = given.len() as u64;
+        let sources: Vec<_> =
+            self.sources.iter().map(|(key, _, validity)| (key.clone(), *validity)).collect();
+        self.desk
+            .ledger(move |ledger| {
+                given.iter().try_for_each(|(stray, (index, uid), copied)| {
+                    let Some((key, validity)) = sources.get(*index) else { return Ok(()) };
+                    ledger.take_over(stray, key, *validity, *uid, copied)
+                })
+            })
+            .await?;
         Ok(count)
     }
 
@@ -156,7 +219,7 @@ impl Search<'_> {
             let listed = &rows.get(key)?.listed;
             let second = listed.internal_date.as_ref().map(|date| date.instant().as_second());
             let (flags, _) = listed.flags.storable(self.permanent);
-            Some((*key, Mark { digest: read.sent_digest, second, flags }))
+            Some((*key, Mark { digest: self.identity(read)?, second, flags }))
         };
         reads.iter().filter_map(mark).collect()
     }
@@ -165,6 +228,7 @@ impl Search<'_> {
     async fn add_flags(&self, lacking: &BTreeMap<Vec<String>, Vec<Uid>>) -> Result<(), Stop> {
         for (flags, uids) in lacking {
             self.destination
+                .connection
                 .uid_store(
                     &SequenceSet::from_uids(uids.iter().copied()),
                     true,
@@ -176,7 +240,13 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn object(&self) -> Object {
+    /// What a message is recognised by: its octets, or what it says where the destination writes
+    /// messages anew and keeps the octets of none.
+    pub(super) fn identity(&self, read: &Read) -> Option<Digest> {
+        if self.target.profile.rewrites { read.canonical } else { Some(read.sent_digest) }
+    }
+
+    pub(super) fn object(&self) -> Object {
         Object::folder("destination", &self.folder.mailbox, &self.folder.folder)
     }
 
@@ -188,7 +258,9 @@ impl Search<'_> {
             while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
                 for row in rows {
                     let key = (index, row.listed.uid);
-                    if row.state == MessageState::Pending && !row.vanished {
+                    let open =
+                        matches!(row.state, MessageState::Pending | MessageState::Unclear(_));
+                    if open && !row.vanished {
                         sent.unsettled.push(Unsettled {
                             key,
                             size: row.listed.size,
@@ -226,6 +298,7 @@ impl Search<'_> {
         for ((index, uid), (state, mut copied)) in unplaced {
             let Some(found) = pairs.get(&(index, uid)) else { continue };
             copied.destination = Some((self.validity, found.uid));
+            copied.elsewhere = self.elsewhere.then(|| self.folder.folder.clone());
             results.entry(index).or_default().push((uid, state, Some(copied)));
         }
         for (index, group) in results {
@@ -233,140 +306,6 @@ impl Search<'_> {
             self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
         }
         Ok(())
-    }
-
-    /// Lists what the ledger does not know and what may be ours, until nothing new of that kind
-    /// came for the time of [`Search::quiet`].
-    async fn candidates(
-        &self,
-        unsettled: &[Unsettled<Key>],
-        unplaced: &BTreeMap<Key, (MessageState, Copied)>,
-    ) -> Result<(Vec<Candidate>, BTreeMap<Uid, Flags>), Stop> {
-        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
-        let known = self
-            .desk
-            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
-            .await?;
-        let taken = unplaced.iter().map(|(key, (_, copied))| Unsettled {
-            key: *key,
-            size: copied.size,
-            date: copied.internal_date.clone(),
-        });
-        let keys = Keys::of(&unsettled.iter().cloned().chain(taken).collect::<Vec<_>>());
-        let mut candidates = Vec::new();
-        let mut flags = BTreeMap::new();
-        let mut next = self.from;
-        let begun = Instant::now();
-        let mut still_since = begun;
-        loop {
-            let rows = self.above(next).await?;
-            for row in rows {
-                next = Uid(next.0.max(row.uid.0.saturating_add(1)));
-                let candidate = Candidate {
-                    uid: row.uid,
-                    size: row.size.unwrap_or_default(),
-                    date: row.internal_date,
-                };
-                if !known.contains(&candidate.uid) && keys.may_hold(&candidate) {
-                    flags.insert(candidate.uid, row.flags.unwrap_or_default());
-                    candidates.push(candidate);
-                    still_since = Instant::now();
-                }
-            }
-            match self.quiet {
-                Some(quiet)
-                    if still_since.elapsed() < quiet && begun.elapsed() < quiet * PATIENCE =>
-                {
-                    self.desk.rest(LOOK_EVERY.min(quiet)).await?;
-                }
-                _ => return Ok((candidates, flags)),
-            }
-        }
-    }
-
-    async fn above(&self, from: Uid) -> Result<Vec<FetchRow>, Stop> {
-        let failed = |error| Stop::from_imap(&error, &self.object());
-        // New messages become visible to a session between commands.
-        self.destination.noop().await.map_err(failed)?;
-        let query = RowQuery {
-            flags: true,
-            internal_date: true,
-            size: true,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
-        let mut rows = self
-            .destination
-            .fetch_rows(&SequenceSet::starting_at(from), query)
-            .await
-            .map_err(failed)?;
-        let mut above = Vec::new();
-        while let Some(row) = rows.next().await.map_err(failed)? {
-            // `n:*` always names the last message, even one below n: RFC 3501 section 6.4.8.
-            if row.uid >= from {
-                above.push(row);
-            }
-        }
-        Ok(above)
-    }
-
-    async fn destination_digests(
-        &self,
-        candidates: &[Candidate],
-    ) -> Result<BTreeMap<Uid, Digest>, Stop> {
-        let uids: Vec<Uid> = candidates.iter().map(|candidate| candidate.uid).collect();
-        let mut digests = BTreeMap::new();
-        let failed = |error| Stop::from_imap(&error, &self.object());
-        for batch in uids.chunks(200) {
-            self.desk.go_on()?;
-            let bodies = self
-                .destination
-                .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
-                .await
-                .map_err(failed)?;
-            let mut digester = Digester::new(bodies, &[]);
-            while let Some(read) = digester.next().await.map_err(failed)? {
-                digests.insert(read.uid, read.digest);
-            }
-        }
-        Ok(digests)
-    }
-
-    async fn source_digests(
-        &self,
-        unsettled: &[Unsettled<Key>],
-        candidates: &[Candidate],
-    ) -> Result<BTreeMap<Key, Read>, Stop> {
-        let mut by_folder: BTreeMap<usize, BTreeSet<Uid>> = BTreeMap::new();
-        for message in matching::worth_reading(unsettled, candidates) {
-            by_folder.entry(message.key.0).or_default().insert(message.key.1);
-        }
-        let mut reads = BTreeMap::new();
-        for (index, uids) in by_folder {
-            let Some((key, name, validity)) = self.sources.get(index) else { continue };
-            let object = Object::folder("source", &key.mailbox, &key.folder);
-            let failed = |error| Stop::from_imap(&error, &object);
-            let selected = self.source.connection.examine(name).await.map_err(failed)?;
-            if selected.uid_validity != *validity {
-                let (was, now) = (*validity, selected.uid_validity);
-                return Err(Stop::Failed(catalogue::new_validity(&object, was, now)));
-            }
-            let uids: Vec<Uid> = uids.into_iter().collect();
-            for batch in uids.chunks(200) {
-                self.desk.go_on()?;
-                let bodies = self
-                    .source
-                    .connection
-                    .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
-                    .await
-                    .map_err(failed)?;
-                let mut digester = Digester::new(bodies, &self.rules.transforms());
-                while let Some(read) = digester.next().await.map_err(failed)? {
-                    reads.insert((index, read.uid), read);
-                }
-            }
-        }
-        Ok(reads)
     }
 }
 

@@ -9,6 +9,9 @@ pub struct Tally {
     pub bytes: u64,
     /// Messages found at the destination by digest: after an interruption, or adopted.
     pub found: u64,
+    /// Messages that are in another place at the source than when they were copied, and were not
+    /// copied again.
+    pub moved: u64,
     /// Messages whose flags were brought up to date.
     pub flags: u64,
     /// Messages that stay behind for a reason that the plan showed, newly so in this run.

@@ -4,12 +4,12 @@
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
-use crate::copy::recovery::Search;
+use crate::copy::recovery::{Search, Sources};
 use crate::copy::stop::Stop;
 use crate::executor::event::Event;
-use crate::model::folder::RawName;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The UIDNEXT of a checkpoint that was taken before adopting: no folder has a UID 0, and a fresh
@@ -40,8 +40,7 @@ impl FolderCopy<'_> {
                     self.open_checkpoint(open, FROM_THE_FIRST).await?;
                 }
                 let from = if another { FROM_THE_FIRST } else { checkpoint.uid_next };
-                // A server that answers slowly also stores late: four times its slowest answer.
-                let least = self.desk.policy.quiet.max(4 * self.desk.progress.slowest());
+                let least = self.quiet(&key).await?;
                 let quiet = checkpoint.open.then_some(least);
                 if let Some(quiet) = quiet {
                     self.desk.tell(&Event::Holding {
@@ -53,7 +52,11 @@ impl FolderCopy<'_> {
                     });
                 }
                 let adopt = from == FROM_THE_FIRST;
-                found += self.search(open, sources, from, quiet, adopt).run().await?;
+                found += self.search(open, sources.clone(), from, quiet, adopt).run().await?;
+                if !adopt {
+                    self.gone(open, &bound, from).await?;
+                    found += self.look_elsewhere(open, &sources).await?;
+                }
                 self.close_checkpoint().await?;
                 self.examine_again(open).await?;
             }
@@ -64,21 +67,26 @@ impl FolderCopy<'_> {
         Ok(found)
     }
 
+    /// Returns how long a destination folder must stand still. A server that answers slowly also
+    /// stores late: four times its slowest answer, in this run or one before.
+    pub(super) async fn quiet(&self, folder: &FolderKey) -> Result<Duration, Stop> {
+        let folder = folder.clone();
+        let recorded = self.desk.ledger(move |ledger| ledger.slowest_append(&folder)).await?;
+        let slowest = self.desk.progress.slowest().max(recorded.unwrap_or_default());
+        Ok(self.desk.policy.quiet.max(4 * slowest))
+    }
+
     /// Makes everything pending that was copied into another folder than the one that is there
     /// now: what the ledger calls copied is not in it, or under UIDs that are not known.
     ///
     /// That it is another one was a guard of the plan, or the copy would not run.
-    async fn void(
-        &self,
-        sources: &[(FolderKey, RawName, UidValidity)],
-        now: UidValidity,
-    ) -> Result<(), Stop> {
+    async fn void(&self, sources: &Sources, now: UidValidity) -> Result<(), Stop> {
         for (key, _, validity) in sources {
             let (mut from, validity) = (Uid(1), *validity);
             while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
                 let elsewhere: Vec<_> = rows
                     .iter()
-                    .filter(|row| !row.vanished && copied_elsewhere(row, now))
+                    .filter(|row| !row.vanished && copied_into_another(row, now))
                     .map(|row| (row.listed.uid, MessageState::Pending, None))
                     .collect();
                 let key = key.clone();
@@ -133,16 +141,11 @@ impl FolderCopy<'_> {
     }
 
     /// The source folders that go into this destination folder, as they are now.
-    async fn present(
-        &self,
-        open: &Open<'_>,
-        bound: &[FolderKey],
-    ) -> Result<Vec<(FolderKey, RawName, UidValidity)>, Stop> {
+    async fn present(&self, open: &Open<'_>, bound: &[FolderKey]) -> Result<Sources, Stop> {
         let mut sources = Vec::new();
         for key in bound {
             let object = Object::folder("source", &key.mailbox, &key.folder);
-            // A source folder that is gone leaves its unanswered messages unclear for ever; the
-            // destination may hold them, so nothing is sent in their place either.
+            // One that is gone has nothing left to send; see `gone`.
             let Some(name) = open.source.name(&key.folder) else { continue };
             let selected = open
                 .source
@@ -155,10 +158,54 @@ impl FolderCopy<'_> {
         Ok(sources)
     }
 
-    fn search<'s>(
+    /// Finds the UIDs of messages that were taken without a word about it, by a server without
+    /// UIDPLUS: without them their flags could not be brought up to date. Their bodies are read
+    /// back for it, once.
+    pub(super) async fn place_unplaced(&self, open: &Open<'_>) -> Result<(), Stop> {
+        if open.destination.connection.has("UIDPLUS") {
+            return Ok(());
+        }
+        let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
+        self.search(open, sources, Uid(1), None, false).place().await
+    }
+
+    /// Names what was pending in source folders that are gone and may be here: nothing of it can be
+    /// compared or sent any more, and it keeps nothing else back.
+    async fn gone(&self, open: &Open<'_>, bound: &[FolderKey], from: Uid) -> Result<(), Stop> {
+        let mut there: Option<BTreeSet<u64>> = None;
+        for key in bound.iter().filter(|key| open.source.name(&key.folder).is_none()) {
+            let asked = key.clone();
+            let listed = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
+            let Some(validity) = listed else { continue };
+            let mut page = Uid(1);
+            while let Some(rows) = self.desk.page(key, validity, &mut page).await? {
+                let pending: Vec<_> =
+                    rows.into_iter().filter(|row| row.state == MessageState::Pending).collect();
+                if pending.is_empty() {
+                    continue;
+                }
+                let sizes = match &there {
+                    Some(sizes) => sizes,
+                    None => there
+                        .insert(self.search(open, Vec::new(), from, None, false).sizes().await?),
+                };
+                let reason = "its source folder is gone, and a message of its size came into the destination folder while it was sent";
+                let results: Vec<_> = pending
+                    .iter()
+                    .filter(|row| sizes.contains(&row.listed.size))
+                    .map(|row| (row.listed.uid, MessageState::Unclear(reason.to_owned()), None))
+                    .collect();
+                let key = key.clone();
+                self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn search<'s>(
         &'s self,
         open: &'s Open<'_>,
-        sources: Vec<(FolderKey, RawName, UidValidity)>,
+        sources: Sources,
         from: Uid,
         quiet: Option<Duration>,
         adopt: bool,
@@ -176,41 +223,53 @@ impl FolderCopy<'_> {
 }
 
 /// Keeps what a [`Search`] borrows.
-struct SearchOwner<'s> {
+pub(super) struct SearchOwner<'s> {
     folder: FolderKey,
     desk: &'s Desk,
     open: &'s Open<'s>,
-    sources: Vec<(FolderKey, RawName, UidValidity)>,
+    sources: Sources,
     from: Uid,
     quiet: Option<Duration>,
     adopt: bool,
 }
 
 impl SearchOwner<'_> {
-    async fn run(self) -> Result<u64, Stop> {
+    pub(super) async fn run(self) -> Result<u64, Stop> {
+        self.with().run().await
+    }
+
+    async fn place(self) -> Result<(), Stop> {
+        self.with().place_only().await
+    }
+
+    /// The sizes of what lies above and is nobody's that the ledger knows.
+    async fn sizes(self) -> Result<BTreeSet<u64>, Stop> {
+        self.with().unknown_sizes().await
+    }
+
+    fn with(&self) -> Search<'_> {
         Search {
             desk: self.desk,
             source: self.open.source,
-            destination: &self.open.destination.connection,
+            destination: self.open.destination,
             folder: &self.folder,
             validity: self.open.to.uid_validity,
             permanent: &self.open.to.permanent_flags,
-            rules: &self.open.target.rules,
-            sources: self.sources,
+            target: &self.open.target,
+            sources: self.sources.clone(),
             from: self.from,
             quiet: self.quiet,
             adopt: self.adopt,
+            elsewhere: false,
         }
-        .run()
-        .await
     }
 }
 
-fn copied_elsewhere(row: &MessageRow, now: UidValidity) -> bool {
+fn copied_into_another(row: &MessageRow, now: UidValidity) -> bool {
     matches!(row.state, MessageState::Acknowledged | MessageState::Verified)
         && row
             .copied
             .as_ref()
-            .and_then(|copied| copied.destination)
-            .is_none_or(|(validity, _)| validity != now)
+            .filter(|copied| copied.elsewhere.is_none())
+            .is_some_and(|copied| copied.destination.is_none_or(|(at, _)| at != now))
 }

@@ -229,12 +229,26 @@ pub(super) struct Folders {
     pub(super) exclude: Field<Items<String>>,
     /// What happens at the destination to messages that vanish at the source.
     pub(super) deletions: Field<Deletions>,
+    /// What happens to the copies of messages that moved at the source after they were copied:
+    /// `follow` (when left out) moves them, too, where they are as they were left; `leave` does not.
+    /// They are never copied a second time.
+    pub(super) moves: Field<Moves>,
     /// Changes that may be made to a message that the destination could not take as it is; what
     /// the destination's profile needs when left out. One that it does not need is never made.
     /// With `[]` no message is changed: those that would need it stay behind.
     pub(super) transforms: Field<Items<Transform>>,
     /// Characters that the destination cannot store in a folder's name, with what replaces them.
     pub(super) characters: Field<Entries<String>>,
+}
+
+/// What happens to the copies of messages that moved at the source.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Moves {
+    /// They are moved, too.
+    Follow,
+    /// They stay where they are.
+    Leave,
 }
 
 /// Where the folder of a special use goes.

@@ -2,6 +2,7 @@
 
 use crate::copy::folder::FolderCopy;
 use crate::copy::lines::Lines;
+use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::error::{Error, ErrorKind};
@@ -17,6 +18,7 @@ impl MailboxRun {
         params: &CopyFolder,
         before: &State,
         lines: &mut Lines,
+        roll: &mut Roll,
     ) -> Result<Outcome, Stop> {
         let State::Bound { source, destination } = before else {
             return Err(Stop::Failed(Error::new(
@@ -34,7 +36,7 @@ impl MailboxRun {
             source_validity: *source,
             destination_validity: *destination,
         }
-        .run(lines)
+        .run(lines, roll)
         .await?;
         Ok(Outcome::Done { tally: numbers(&tally) })
     }
@@ -45,6 +47,7 @@ fn numbers(tally: &Tally) -> BTreeMap<&'static str, u64> {
         ("copied", tally.copied),
         ("bytes", tally.bytes),
         ("found", tally.found),
+        ("moved", tally.moved),
         ("flags", tally.flags),
         ("excepted", tally.excepted),
         ("refused", tally.refused),

@@ -3,12 +3,15 @@
 use crate::accounts::Accounts;
 use crate::copy::desk::Desk;
 use crate::copy::lines::Lines;
+use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Outcome};
 use crate::executor::resting::{self, Rest};
-use crate::planner::plan::{Action, ActionId, Kind};
+use crate::model::folder::FolderPath;
+use crate::model::uid::UidValidity;
+use crate::planner::plan::{Action, ActionId, Kind, State};
 use crate::ports::ledger::JournalEntry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -53,8 +56,9 @@ impl MailboxRun {
     /// Runs the actions.
     pub async fn run(mut self) -> MailboxEnd {
         let mut lines = Lines::default();
+        let mut roll = Roll::new(reviewed(&self.actions));
         for action in std::mem::take(&mut self.actions) {
-            let outcome = self.one(&action, &mut lines).await;
+            let outcome = self.one(&action, &mut lines, &mut roll).await;
             if let Err(error) = self.journal(&action.id, outcome.step(), &outcome.note()).await {
                 // What was done is in the ledger's rows; the next intent fails in the same way.
                 self.desk.tell(&Event::Notice { message: format!("the journal: {error}") });
@@ -62,11 +66,19 @@ impl MailboxRun {
             self.desk.tell(&Event::ActionEnded { id: action.id.clone(), outcome: outcome.clone() });
             self.ended.outcomes.insert(action.id, outcome);
         }
+        let well =
+            |outcome: &Outcome| matches!(outcome, Outcome::Done { .. } | Outcome::AlreadyDone);
+        if self.ended.outcomes.values().all(well)
+            && let Err(stop) = roll.close_orphans(&self.desk, &self.mailbox).await
+        {
+            // They stay open, and the next run looks into them again.
+            self.desk.tell(&Event::Notice { message: format!("the ledger: {stop:?}") });
+        }
         self.ended.moved |= self.desk.progress.messages() > 0;
         self.ended
     }
 
-    async fn one(&mut self, action: &Action, lines: &mut Lines) -> Outcome {
+    async fn one(&mut self, action: &Action, lines: &mut Lines, roll: &mut Roll) -> Outcome {
         if self.desk.cancel.is_cancelled() {
             return self.ended_early();
         }
@@ -87,7 +99,7 @@ impl MailboxRun {
         let result = match &action.kind {
             Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
             Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
-            Kind::CopyFolder(params) => self.copy(params, &action.before, lines).await,
+            Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
         };
         match result {
             Ok(outcome) => {
@@ -155,6 +167,17 @@ impl MailboxRun {
         };
         self.desk.ledger(move |ledger| ledger.journal(&entry)).await
     }
+}
+
+/// The source UIDVALIDITYs with which copies were reviewed.
+fn reviewed(actions: &[Action]) -> BTreeMap<FolderPath, UidValidity> {
+    let copies = actions.iter().filter_map(|action| match (&action.kind, &action.before) {
+        (Kind::CopyFolder(params), State::Bound { source, .. }) => {
+            Some((params.source.clone(), *source))
+        }
+        _ => None,
+    });
+    copies.collect()
 }
 
 fn sentence(error: &Error) -> String {

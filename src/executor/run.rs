@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
-use crate::desired::Desired;
+use crate::desired::{Desired, Moves};
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
 use crate::executor::report::RunReport;
@@ -109,7 +109,10 @@ impl Run {
             listener: Arc::clone(&self.listener),
             clock: Arc::clone(&self.clock),
             cancel: rest.cancel.clone(),
-            policy: Policy { quiet: QUIET },
+            policy: Policy {
+                follow_moves: self.desired.folders.moves == Moves::Follow,
+                quiet: QUIET,
+            },
             pace: Some(pace),
             progress: Arc::new(progress),
         };

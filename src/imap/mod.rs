@@ -10,6 +10,7 @@ pub mod frame;
 mod identity;
 pub mod list;
 pub mod mailbox_name;
+pub mod move_messages;
 pub mod select;
 pub mod sequence_set;
 pub mod sign_in;

@@ -205,6 +205,29 @@ pub(super) fn gone(tx: &Transaction<'_>, source: &FolderKey) -> Result<(), Fault
     Ok(())
 }
 
+/// Returns the folders of a destination mailbox whose checkpoints are open.
+pub(super) fn open_checkpoints(
+    tx: &Transaction<'_>,
+    mailbox: &Address,
+) -> Result<BTreeMap<FolderPath, Checkpoint>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT path, checkpoint_uid_validity, checkpoint_uid_next, checkpoint_at
+         FROM destination_folder WHERE mailbox = ?1 AND checkpoint_open = 1",
+    )?;
+    let mut rows = statement.query([mailbox.as_str()])?;
+    let mut open = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let checkpoint = Checkpoint {
+            uid_validity: UidValidity(row.get(1)?),
+            uid_next: Uid(row.get(2)?),
+            at: timestamp(row.get(3)?)?,
+            open: true,
+        };
+        open.insert(path(&row.get::<_, String>(0)?)?, checkpoint);
+    }
+    Ok(open)
+}
+
 /// Returns the landmarks of a destination mailbox.
 pub(super) fn landmarks(
     tx: &Transaction<'_>,

@@ -7,7 +7,7 @@ use crate::model::address::Address;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{
-    Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, MessageRow,
+    Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
     MessageState, Owner, Pass, Pause, Stray,
 };
 use jiff::Timestamp;
@@ -236,8 +236,13 @@ impl Ledger for SqliteLedger {
         self.write(|tx| folders::gone(tx, source))
     }
 
-    fn strays(&self, mailbox: &Address, sizes: &BTreeSet<u64>, limit: usize) -> Result<Vec<Stray>> {
-        self.read(|tx| strays::strays(tx, mailbox, sizes, limit))
+    fn strays(
+        &self,
+        mailbox: &Address,
+        looks: &BTreeSet<Look>,
+        limit: usize,
+    ) -> Result<Vec<Stray>> {
+        self.read(|tx| strays::strays(tx, mailbox, looks, limit))
     }
 
     fn take_over(
@@ -278,6 +283,10 @@ impl Ledger for SqliteLedger {
 
     fn bound_to(&self, destination: &FolderKey) -> Result<Vec<FolderKey>> {
         self.read(|tx| folders::bound_to(tx, destination))
+    }
+
+    fn open_checkpoints(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, Checkpoint>> {
+        self.read(|tx| folders::open_checkpoints(tx, mailbox))
     }
 
     fn landmarks(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>> {

@@ -2,22 +2,22 @@
 
 use super::fault::Fault;
 use super::folders::{Side, find};
-use super::messages::settle;
+use super::messages::{prove, settle};
 use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, key, message, signed};
 use crate::model::address::Address;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, MessageState, Stray};
+use crate::ports::ledger::{Copied, FolderKey, Look, MessageState, Stray};
 use rusqlite::{Transaction, params};
 use std::collections::BTreeSet;
 
 /// Columns of [`MESSAGE_COLUMNS`]; what follows them here starts at this one.
 const MORE: usize = 21;
 
-/// Returns copied messages of a mailbox that vanished and have one of these sizes.
+/// Returns copied messages of a mailbox that vanished and look like one of these.
 pub(super) fn strays(
     tx: &Transaction<'_>,
     mailbox: &Address,
-    sizes: &BTreeSet<u64>,
+    looks: &BTreeSet<Look>,
     limit: usize,
 ) -> Result<Vec<Stray>, Fault> {
     let mut statement = tx.prepare_cached(&format!(
@@ -25,17 +25,21 @@ pub(super) fn strays(
          FROM {MESSAGE_TABLES}
          WHERE m.vanished = 1 AND m.source_digest IS NOT NULL AND m.state IN (1, 2)
              AND m.size = ?1 AND f.mailbox = ?2
-         ORDER BY f.path, m.uid_validity, m.uid LIMIT ?3"
+         ORDER BY f.path, m.uid_validity, m.uid"
     ))?;
     let mut strays: Vec<Stray> = Vec::new();
+    let sizes: BTreeSet<u64> = looks.iter().map(|look| look.size).collect();
     for size in sizes {
-        let room = limit.saturating_sub(strays.len());
-        let room = i64::try_from(room).unwrap_or(i64::MAX);
-        let mut found =
-            statement.query(params![signed("RFC822.SIZE", *size)?, mailbox.as_str(), room])?;
-        while let Some(row) = found.next()? {
+        let mut found = statement.query(params![signed("RFC822.SIZE", size)?, mailbox.as_str()])?;
+        while strays.len() < limit
+            && let Some(row) = found.next()?
+        {
+            let message = message(row)?;
+            if !Look::of(&message.listed).is_among(looks) {
+                continue;
+            }
             strays.push(Stray {
-                row: message(row)?,
+                row: message,
                 source: key(mailbox.as_str(), &row.get::<_, String>(MORE)?)?,
                 uid_validity: UidValidity(row.get(MORE + 1)?),
                 destination: key(
@@ -66,18 +70,19 @@ pub(super) fn take_over(
         uid: listed,
     };
     let id = find(tx, Side::Source, &stray.source)?.ok_or_else(gone)?;
-    let forgotten = tx
+    let gave = tx
         .prepare_cached(
-            "UPDATE message SET state = 0, reason = NULL, proven_at = NULL, destination = NULL,
-                 destination_uid_validity = NULL, destination_uid = NULL, source_digest = NULL,
-                 sent_digest = NULL, sent_size = NULL, stored_flags = NULL, source_flags = NULL,
-                 sent_date = NULL, transforms = NULL, adopted = NULL
-             WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3 AND vanished = 1
-                 AND source_digest IS NOT NULL",
+            "DELETE FROM message WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3
+                 AND vanished = 1 AND source_digest IS NOT NULL AND state IN (1, 2)",
         )?
         .execute(params![id, stray.uid_validity.0, listed.0])?;
-    if forgotten != 1 {
+    if gave != 1 {
         return Err(gone());
     }
-    settle(tx, source, uid_validity, &[(uid, MessageState::Acknowledged, Some(copied.clone()))])
+    settle(tx, source, uid_validity, &[(uid, MessageState::Acknowledged, Some(copied.clone()))])?;
+    let in_place = stray.row.copied.as_ref().and_then(|was| was.destination) == copied.destination;
+    match stray.row.proven_at.filter(|_| in_place && copied.destination.is_some()) {
+        Some(at) => prove(tx, source, uid_validity, &[uid], at),
+        None => Ok(()),
+    }
 }

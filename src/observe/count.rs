@@ -7,12 +7,12 @@ use crate::message::rules::Rules;
 use crate::model::date_range::DateRange;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
-use crate::ports::ledger::{FolderKey, Ledger, Listed, MessageRow, MessageState};
+use crate::ports::ledger::{FolderKey, Ledger, Listed, Look, MessageRow, MessageState};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the destination takes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Limits {
     pub(super) size: Option<u64>,
     pub(super) rules: Rules,
@@ -27,6 +27,26 @@ pub(super) struct Count {
     validity: UidValidity,
     limits: Arc<Limits>,
     state: Arc<tokio::sync::Mutex<(Census, Uid)>>,
+    looks: Arc<tokio::sync::Mutex<Seen>>,
+}
+
+/// What is cheap to know of messages that may have moved.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// To be copied.
+    pub(super) new: Vec<Look>,
+    /// Copied, and not at their place any more.
+    pub(super) gone: Vec<Look>,
+}
+
+/// Messages of a folder that are kept in mind for the remark that they moved: beyond, it names too
+/// few. What moved is found out by the copy in any case.
+const KEPT: usize = 50_000;
+
+fn keep(looks: &mut Vec<Look>, listed: &Listed) {
+    if looks.len() < KEPT {
+        looks.push(Look::of(listed));
+    }
 }
 
 /// Ledger rows read at once.
@@ -40,7 +60,46 @@ impl Count {
         limits: Limits,
     ) -> Self {
         let state = Arc::new(tokio::sync::Mutex::new((Census::default(), Uid(1))));
-        Self { ledger, key, validity, limits: Arc::new(limits), state }
+        let looks = Arc::default();
+        Self { ledger, key, validity, limits: Arc::new(limits), state, looks }
+    }
+
+    /// Hands out what may have moved.
+    pub(super) async fn looks(&self) -> Seen {
+        std::mem::take(&mut *self.looks.lock().await)
+    }
+
+    /// Takes every copy under the present UIDVALIDITY for gone: the folder is not there any more,
+    /// or has another UIDVALIDITY.
+    pub(super) async fn all_gone(&self) -> Result<()> {
+        let mut from = Uid(1);
+        loop {
+            let rows = self.rows(from).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            from = Uid(last.listed.uid.0.saturating_add(1));
+            self.gone(rows.iter()).await;
+        }
+    }
+
+    /// Counts messages that were known and are not listed any more.
+    async fn gone(&self, rows: impl Iterator<Item = &MessageRow>) -> u64 {
+        let mut looks = self.looks.lock().await;
+        let mut count = 0;
+        for row in rows {
+            count += 1;
+            if matches!(row.state, MessageState::Acknowledged | MessageState::Verified) {
+                keep(&mut looks.gone, &row.listed);
+            }
+        }
+        count
+    }
+
+    async fn one(&self, census: &mut Census, listed: &Listed, row: Option<&MessageRow>) {
+        let before = census.to_copy;
+        tally(census, listed, row, &self.limits);
+        if census.to_copy > before {
+            keep(&mut self.looks.lock().await.new, listed);
+        }
     }
 
     async fn rows(&self, from: Uid) -> Result<Vec<MessageRow>> {
@@ -73,9 +132,9 @@ impl Count {
         let mut known = self.known(state.1, to).await?;
         for listed in page {
             let row = known.remove(&listed.uid);
-            tally(&mut state.0, &listed, row.as_ref(), &self.limits);
+            self.one(&mut state.0, &listed, row.as_ref()).await;
         }
-        state.0.vanished += vanished(known.values());
+        state.0.vanished += self.gone(known.values()).await;
         state.1 = Uid(to.0.saturating_add(1));
         Ok(())
     }
@@ -85,7 +144,7 @@ impl Count {
         let from = self.state.lock().await.1;
         let rest = self.known(from, Uid(u32::MAX)).await?;
         let mut state = self.state.lock().await;
-        state.0.vanished += vanished(rest.values());
+        state.0.vanished += self.gone(rest.values()).await;
         Ok(state.0.clone())
     }
 
@@ -99,18 +158,13 @@ impl Count {
             from = Uid(last.listed.uid.0.saturating_add(1));
             for row in &rows {
                 if row.vanished {
-                    census.vanished += 1;
+                    census.vanished += self.gone(std::iter::once(row)).await;
                 } else {
-                    tally(&mut census, &row.listed, Some(row), &self.limits);
+                    self.one(&mut census, &row.listed, Some(row)).await;
                 }
             }
         }
     }
-}
-
-/// Messages that were copied or known and are not listed any more.
-fn vanished<'a>(rows: impl Iterator<Item = &'a MessageRow>) -> u64 {
-    rows.count() as u64
 }
 
 fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits: &Limits) {

@@ -1,6 +1,7 @@
 //! What the ledger and a fresh listing say about each source folder, in numbers.
 
 use crate::model::address::Address;
+use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, Pause};
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,13 @@ pub struct Census {
     pub destination_uid_validity: Option<UidValidity>,
     /// An interrupted run left the destination folder's checkpoint open.
     pub interrupted: bool,
+    /// The UIDVALIDITY under which it was listed before, when it has another one now.
+    #[serde(default)]
+    pub was_uid_validity: Option<UidValidity>,
+    /// Of `to_copy`, those that look by size and date like a copied message that is not any more
+    /// in this folder of the source.
+    #[serde(default)]
+    pub moved: BTreeMap<FolderPath, u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

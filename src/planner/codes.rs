@@ -30,6 +30,10 @@ pub const ANOTHER_PRODUCT: &str = "F208";
 pub const OTHER_DATES: &str = "F211";
 /// How fast and when mail is copied.
 pub const PACED: &str = "F212";
+/// Messages that look as if they had moved at the source.
+pub const MOVED: &str = "F221";
+/// A source folder has another UIDVALIDITY than when it was listed.
+pub const NEW_UIDS: &str = "F222";
 /// An acknowledgement covers nothing.
 pub const OBSOLETE: &str = "F301";
 /// A recursive resolver gave no answer.
@@ -38,7 +42,7 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 18] = [
+pub const CODES: [(&str, &str); 20] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -63,6 +67,8 @@ pub const CODES: [(&str, &str); 18] = [
     (ANOTHER_PRODUCT, "The migration plan names another product than the destination does."),
     (OTHER_DATES, "Messages stay behind because the migration plan wants other dates."),
     (PACED, "The migration plan limits how fast or when mail is copied."),
+    (MOVED, "Messages that were copied look as if they had moved at the source since."),
+    (NEW_UIDS, "A source folder has another UIDVALIDITY than when it was listed last."),
     (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),
     (RESOLVER_SILENT, "A recursive resolver gave no answer."),
     (

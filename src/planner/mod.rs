@@ -14,6 +14,7 @@ mod drafts;
 mod guard;
 mod mailbox;
 mod mapping;
+pub mod moves;
 mod object;
 pub mod order;
 pub mod plan;

@@ -4,6 +4,7 @@ use super::codes;
 use super::drafts::Drafts;
 use super::mailbox::{Scope, Standing};
 use super::mapping::Pair;
+use crate::desired::Moves;
 use crate::model::reading::Reading;
 use crate::model::size::Size;
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     lost_flags(scope, pairs, drafts);
     settled_without_copy(scope, pairs, drafts);
     other_dates(scope, pairs, drafts);
+    moves(scope, pairs, drafts);
     quota(scope, pairs, drafts);
     if let Reading::Unreadable(failure) = &scope.source.namespace {
         let message = format!("the namespace at the source could not be read: {}", failure.message);
@@ -93,6 +95,35 @@ fn other_dates(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
             messages(excluded, "stays", "stay")
         );
         remark(scope, codes::OTHER_DATES, message, drafts);
+    }
+}
+
+/// Says what is taken for moved or listed anew, as far as size and date can tell; what is equal to
+/// the last octet, only the copy finds out.
+fn moves(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    for pair in pairs {
+        let Some((_, contents)) = pair.folder else { continue };
+        let Some(census) = scope.census(pair.source, contents.messages) else { continue };
+        let to = pair.source;
+        if let Some(was) = census.was_uid_validity {
+            let again = census.moved.get(to).copied().unwrap_or(0);
+            let message = format!(
+                "the UIDVALIDITY of {to} was {was} and is {}: its messages are compared with what \
+                 was copied, and {} not copied again",
+                contents.uid_validity,
+                messages(again, "looks equal and is", "look equal and are")
+            );
+            remark(scope, codes::NEW_UIDS, message, drafts);
+        }
+        let what = match scope.desired.folders.moves {
+            Moves::Follow => "what is equal is not copied again, and its copy is moved, too",
+            Moves::Leave => "what is equal is not copied again, and its copy stays where it is",
+        };
+        for (from, count) in census.moved.iter().filter(|(from, _)| *from != to) {
+            let message =
+                format!("{} moved from {from} to {to}; {what}", messages(*count, "looks", "look"));
+            remark(scope, codes::MOVED, message, drafts);
+        }
     }
 }
 

@@ -107,6 +107,34 @@ pub struct Stray {
     pub destination: FolderKey,
 }
 
+/// What is cheap to know of a message: RFC822.SIZE, and the second of its INTERNALDATE. Two
+/// messages look alike when their sizes are equal and so are their dates, where both have one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Look {
+    /// RFC822.SIZE at the source, in octets.
+    pub size: u64,
+    /// INTERNALDATE in seconds since 1970.
+    pub second: Option<i64>,
+}
+
+impl Look {
+    /// Returns what is cheap to know of a listed message.
+    pub fn of(listed: &Listed) -> Self {
+        let second = listed.internal_date.as_ref().map(|date| date.instant().as_second());
+        Self { size: listed.size, second }
+    }
+
+    /// Tells whether a message may be one of these.
+    pub fn is_among(&self, looks: &BTreeSet<Self>) -> bool {
+        let first = Self { size: self.size, second: None };
+        let last = Self { size: self.size, second: Some(i64::MAX) };
+        match self.second {
+            None => looks.range(first..=last).next().is_some(),
+            Some(_) => looks.contains(self) || looks.contains(&first),
+        }
+    }
+}
+
 /// A mailbox that a person told to rest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pause {
@@ -278,13 +306,14 @@ pub trait Ledger: Archives + Send + Sync + std::fmt::Debug {
     fn source_folders(&self, mailbox: &Address) -> Result<Vec<(FolderPath, Option<UidValidity>)>>;
     /// Records that a complete, successful LIST lacked a source folder: its messages vanished.
     fn folder_gone(&self, source: &FolderKey) -> Result<()>;
-    /// Returns copied messages of a source mailbox that vanished where they were and have one of
-    /// these sizes (RFC822.SIZE at the source), in order of folder, UIDVALIDITY and UID, at most
-    /// `limit`.
-    fn strays(&self, mailbox: &Address, sizes: &BTreeSet<u64>, limit: usize) -> Result<Vec<Stray>>;
+    /// Returns copied messages of a source mailbox that vanished where they were and look like one
+    /// of these, in order of folder, UIDVALIDITY and UID, at most `limit`.
+    fn strays(&self, mailbox: &Address, looks: &BTreeSet<Look>, limit: usize)
+    -> Result<Vec<Stray>>;
     /// Gives the copy of a stray to the message that it is now at the source: in one transaction
-    /// the stray forgets its copy, and the new row is acknowledged with it. Fails when the stray
-    /// has no copy any more, or when the new row was never listed.
+    /// the stray's row goes, and the new row has the copy: proven when that is where it was proven,
+    /// else acknowledged. Fails when the stray has no copy any more, or when the new row was never
+    /// listed.
     fn take_over(
         &self,
         stray: &Stray,
@@ -315,11 +344,15 @@ pub trait Ledger: Archives + Send + Sync + std::fmt::Debug {
     /// Returns the source folders bound to a destination folder.
     fn bound_to(&self, destination: &FolderKey) -> Result<Vec<FolderKey>>;
 
-    /// Returns what [`Ledger::set_landmarks`] recorded last for a destination mailbox.
+    /// Returns the folders of a destination mailbox whose checkpoints are open.
+    fn open_checkpoints(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, Checkpoint>>;
+    /// Returns what [`Ledger::set_landmarks`] recorded last for a destination mailbox; empty when
+    /// it never did.
     fn landmarks(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>>;
     /// Records UIDVALIDITY and UIDNEXT of the folders of a destination mailbox, in place of what
     /// was recorded before. Only while no checkpoint of the mailbox is open: a message of ours
-    /// that turns up elsewhere later has the recorded UID or a higher one.
+    /// that turns up elsewhere later has the recorded UID or a higher one. A folder that could not
+    /// be read is recorded with UIDVALIDITY 0, which no folder has (RFC 3501 section 9, `nz-number`).
     fn set_landmarks(
         &self,
         mailbox: &Address,

@@ -8,9 +8,10 @@ use std::collections::BTreeMap;
 
 /// Numbers worth a line, in the order in which they are told. Created folders and subscriptions
 /// are told by the total.
-const NUMBERS: [(&str, &str); 5] = [
+const NUMBERS: [(&str, &str); 6] = [
     ("copied", "copied"),
     ("found", "there already"),
+    ("moved", "moved at the source"),
     ("flags", "with new flags"),
     ("excepted", "left behind"),
     ("refused", "refused"),

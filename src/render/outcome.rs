@@ -81,6 +81,13 @@ fn done(text: &mut String, report: &RunReport, approval: &Approval) {
             count(sum("found"), "message", "messages")
         );
     }
+    if sum("moved") > 0 {
+        let _ = writeln!(
+            text,
+            "Recognised {} that moved at the source and sent nothing twice.",
+            count(sum("moved"), "message", "messages")
+        );
+    }
     if sum("flags") > 0 {
         let _ = writeln!(
             text,

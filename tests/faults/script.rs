@@ -14,6 +14,8 @@ pub(super) enum Answer {
     Store,
     /// Stored, and the connection ends without an answer.
     StoreAndDie,
+    /// Stored, moved by its user into this folder at once, and the connection ends without an answer.
+    StoreElsewhereAndDie(&'static str),
     /// The connection ends without an answer; it is stored so much later.
     DieAndStore(Duration),
     /// Not stored, this answer.
@@ -67,6 +69,10 @@ struct State {
     uidplus: bool,
     /// What it keeps in place of what it was given.
     rewrite: Option<Rewrite>,
+    /// Folders that nobody can read now.
+    shut: Vec<String>,
+    /// MOVEs that are carried out and not answered, and that are answered without COPYUID.
+    moves: (usize, usize),
     /// Literals go out without being asked for.
     literal_plus: bool,
 }
@@ -98,6 +104,8 @@ impl Script {
             log: Vec::new(),
             uidplus,
             rewrite: None,
+            shut: Vec::new(),
+            moves: (0, 0),
             literal_plus: true,
         }));
         let shared = Arc::clone(&state);
@@ -112,6 +120,11 @@ impl Script {
             }
         });
         Self { port, state }
+    }
+
+    /// Returns what can shut folders from within a decision.
+    pub(super) fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.state))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -158,6 +171,16 @@ impl Script {
         self.state().literal_plus = false;
     }
 
+    /// Lets nobody read these folders, and everybody all others.
+    pub(super) fn shut(&self, folders: &[&str]) {
+        self.state().shut = folders.iter().map(ToString::to_string).collect();
+    }
+
+    /// Carries out so many MOVEs without an answer, and then so many without COPYUID.
+    pub(super) fn moves(&self, unanswered: usize, unsaid: usize) {
+        self.state().moves = (unanswered, unsaid);
+    }
+
     pub(super) fn messages(&self, folder: &str) -> Vec<Message> {
         self.state().folders[folder].clone()
     }
@@ -165,6 +188,19 @@ impl Script {
     /// Commands and refusals, with their times.
     pub(super) fn log(&self) -> Vec<(Instant, String)> {
         self.state().log.clone()
+    }
+}
+
+/// Shuts folders while the server decides.
+pub(super) struct Handle(Arc<Mutex<State>>);
+
+impl Handle {
+    /// Shuts folders as soon as the decision is made.
+    pub(super) fn shut_later(&self, folders: &'static [&'static str]) {
+        let state = Arc::clone(&self.0);
+        std::thread::spawn(move || {
+            state.lock().unwrap().shut = folders.iter().map(ToString::to_string).collect();
+        });
     }
 }
 
@@ -283,8 +319,10 @@ impl Client {
                     let state = self.state.lock().unwrap();
                     (state.uidplus, state.literal_plus)
                 };
-                let (uidplus, plus) =
-                    (if uidplus { " UIDPLUS" } else { "" }, if plus { " LITERAL+" } else { "" });
+                let (uidplus, plus) = (
+                    if uidplus { " UIDPLUS MOVE" } else { "" },
+                    if plus { " LITERAL+" } else { "" },
+                );
                 self.say(&format!("* CAPABILITY IMAP4rev1 UNSELECT{uidplus}{plus}"))?;
             }
             "LOGIN" | "NOOP" => {}
@@ -307,6 +345,9 @@ impl Client {
             "UNSELECT" => self.selected = None,
             "STATUS" => {
                 let name = rest[0].text();
+                if self.is_shut(&name) {
+                    return Ok("NO [NOPERM] not now".to_owned());
+                }
                 let (count, next) = self.counts(&name);
                 self.say(&format!(
                     "* STATUS \"{name}\" (MESSAGES {count} UIDNEXT {next} UIDVALIDITY 7)"
@@ -318,12 +359,45 @@ impl Client {
                 self.fetch(&rest[1].text(), text.contains("BODY.PEEK[]"))?;
             }
             "UID" if rest[0].text() == "STORE" => {}
+            "UID" if rest[0].text() == "MOVE" => {
+                return self.move_to(&rest[1].text(), &rest[2].text());
+            }
             "LOGOUT" => {
                 self.say("* BYE")?;
             }
             _ => return Ok(format!("BAD {word} is not known here")),
         }
         Ok("OK done".to_owned())
+    }
+
+    fn move_to(&mut self, set: &str, to: &str) -> io::Result<String> {
+        let from = self.selected.clone().expect("a folder is selected");
+        let messages = self.state.lock().unwrap().folders[&from].clone();
+        let last = messages.last().map_or(0, |message| message.uid);
+        let (mut was, mut now) = (Vec::new(), Vec::new());
+        for message in messages.into_iter().filter(|message| names(set, message.uid, last)) {
+            was.push(message.uid.to_string());
+            let mut state = self.state.lock().unwrap();
+            state.folders.get_mut(&from).unwrap().retain(|there| there.uid != message.uid);
+            drop(state);
+            now.push(store(&self.state, to, message).to_string());
+        }
+        let mut state = self.state.lock().unwrap();
+        if state.moves.0 > 0 {
+            state.moves.0 -= 1;
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        let silent = state.moves.1 > 0;
+        state.moves.1 = state.moves.1.saturating_sub(1);
+        drop(state);
+        if !silent {
+            self.say(&format!("* OK [COPYUID 7 {} {}] moved", was.join(","), now.join(",")))?;
+        }
+        Ok("OK done".to_owned())
+    }
+
+    fn is_shut(&self, name: &str) -> bool {
+        self.state.lock().unwrap().shut.iter().any(|shut| shut == name)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -339,6 +413,9 @@ impl Client {
     fn select(&mut self, word: &str, name: &str) -> io::Result<String> {
         if !self.has(name) {
             return Ok("NO [NONEXISTENT] no such folder".to_owned());
+        }
+        if self.is_shut(name) {
+            return Ok("NO [NOPERM] not now".to_owned());
         }
         let (count, next) = self.counts(name);
         self.selected = Some(name.to_owned());
@@ -401,6 +478,10 @@ impl Client {
             }
             Answer::StoreAndDie => {
                 store(&self.state, &name, message);
+                dies
+            }
+            Answer::StoreElsewhereAndDie(folder) => {
+                store(&self.state, folder, message);
                 dies
             }
             Answer::DieAndStore(late) => {

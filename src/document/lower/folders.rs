@@ -1,11 +1,11 @@
 //! The section `folders`.
 
 use super::super::finding::Finding;
-use super::super::migration_plan::{ByUse, Folders, MigrationPlan, Rule, Transform};
+use super::super::migration_plan::{ByUse, Folders, MigrationPlan, Moves, Rule, Transform};
 use super::super::node::Place;
 use super::super::spanned::{Field, Items, Parsed, Spanned};
 use super::Lowering;
-use crate::desired::{FolderPolicy, FolderRule, Pattern};
+use crate::desired::{self, FolderPolicy, FolderRule, Pattern};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::words::shown;
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +26,10 @@ pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
         exclude: patterns(cx, &folders.exclude),
         merge,
         characters: characters(cx, folders),
+        moves: match folders.moves.value() {
+            Some(Moves::Leave) => desired::Moves::Leave,
+            Some(Moves::Follow) | None => desired::Moves::Follow,
+        },
     }
 }
 

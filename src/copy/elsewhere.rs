@@ -1,0 +1,238 @@
+//! Looks for messages whose APPEND was never answered in the other folders of the destination
+//! mailbox, into which their user may have moved them.
+
+use crate::catalogue::Object;
+use crate::copy::folder::{FolderCopy, Open};
+use crate::copy::landmarks;
+use crate::copy::recovery::{Search, Sources};
+use crate::copy::roll::Roll;
+use crate::copy::stop::Stop;
+use crate::error::{Class, Error, ErrorKind};
+use crate::model::folder::{FolderPath, RawName};
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{FolderKey, MessageState};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The part of a folder in which a message of ours may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Nothing came since.
+    Nothing,
+    /// From this UID on.
+    From(Uid),
+    /// It cannot be told.
+    Unknown,
+}
+
+/// Returns where in a folder something of ours may be, by its landmark and where it stands now.
+pub(super) fn part(
+    landmarks: &BTreeMap<FolderPath, (UidValidity, Uid)>,
+    folder: &FolderPath,
+    now: Option<(UidValidity, Uid)>,
+) -> Part {
+    let Some((validity, uid_next)) = now else { return Part::Unknown };
+    let from = match landmarks.get(folder) {
+        // Landmarks of the others tell that it was made since: all of it is above.
+        None if !landmarks.is_empty() => Uid(1),
+        Some((was, from)) if *was == validity => *from,
+        _ => return Part::Unknown,
+    };
+    if uid_next <= from { Part::Nothing } else { Part::From(from) }
+}
+
+impl FolderCopy<'_> {
+    /// Looks for what is not in its own folder; returns how many were found. What is in none is
+    /// pending and may be sent. When a folder could not be read, all that was not found is unclear,
+    /// the checkpoint stays open and the copy fails: a later one looks again.
+    pub(super) async fn look_elsewhere(
+        &self,
+        open: &Open<'_>,
+        sources: &Sources,
+    ) -> Result<u64, Stop> {
+        if self.left(sources).await?.is_empty() {
+            return Ok(0);
+        }
+        let mailbox = self.mailbox.destination.clone();
+        let known = self.desk.ledger(move |ledger| ledger.landmarks(&mailbox)).await?;
+        let now = landmarks::positions(open.destination, &self.mailbox.destination).await?;
+        let mut found = 0;
+        let mut unread: Vec<String> = Vec::new();
+        let mut away = false;
+        for (folder, position) in now.iter().filter(|(folder, _)| *folder != self.destination) {
+            let Some(name) = open.destination.name(folder) else { continue };
+            match part(&known, folder, *position) {
+                Part::Nothing => {}
+                Part::Unknown => unread.push(folder.to_string()),
+                Part::From(from) => {
+                    away = true;
+                    match self.look_into(open, sources, folder, name, from, None).await {
+                        Ok(there) => found += there,
+                        Err(Stop::Failed(error)) if error.class != Class::Ledger => {
+                            unread.push(format!("{folder} ({error})"));
+                        }
+                        Err(stop) => return Err(stop),
+                    }
+                }
+            }
+        }
+        if away {
+            self.select_again(open).await?;
+        }
+        let left = self.left(sources).await?;
+        if unread.is_empty() {
+            self.mark(sources, &left, &MessageState::Pending).await?;
+            return Ok(found);
+        }
+        let count: usize = left.values().map(Vec::len).sum();
+        if count == 0 {
+            return Ok(found);
+        }
+        let folders = unread.join(", ");
+        let reason = format!("it may be in a folder that could not be read: {folders}");
+        self.mark(sources, &left, &MessageState::Unclear(reason)).await?;
+        Err(Stop::Failed(
+            Error::new(
+                ErrorKind::Failed,
+                "E241",
+                format!(
+                    "{}: {count} messages are unclear: an interrupted run may have sent them, and they may be in a folder that could not be read: {folders}",
+                    self.destination_object()
+                ),
+            )
+            .hint("Make these folders readable, or delete them when they are not needed; then apply again. Nothing is sent to this folder before that is known."),
+        ))
+    }
+
+    /// Finds out about messages that were unclear because their source folder was gone, and that
+    /// are there again: what is not in the destination folder is to be sent.
+    pub(super) async fn clear(&self, open: &Open<'_>) -> Result<u64, Stop> {
+        let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
+        let found = self.search(open, sources.clone(), Uid(1), None, true).run().await?;
+        let left = self.left(&sources).await?;
+        self.mark(&sources, &left, &MessageState::Pending).await?;
+        Ok(found)
+    }
+
+    /// Looks for what is new in this source folder in those destination folders to which an
+    /// interrupted run sent it out of a folder that is gone now: it was renamed since.
+    pub(super) async fn look_into_orphans(
+        &self,
+        open: &Open<'_>,
+        roll: &mut Roll,
+    ) -> Result<u64, Stop> {
+        let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
+        if roll.orphans().is_empty() || self.left(&sources).await?.is_empty() {
+            return Ok(0);
+        }
+        let mut found = 0;
+        for (folder, checkpoint) in roll.orphans() {
+            let Some(name) = open.destination.name(folder).filter(|_| folder != self.destination)
+            else {
+                continue;
+            };
+            let mailbox = self.mailbox.destination.clone();
+            let key = FolderKey { mailbox, folder: folder.clone() };
+            let quiet = self.quiet(&key).await?;
+            let quiet = (!roll.still).then_some(quiet);
+            let from = checkpoint.uid_next.max(Uid(1));
+            found += self.look_into(open, &sources, folder, name, from, quiet).await?;
+        }
+        self.select_again(open).await?;
+        roll.still = true;
+        Ok(found)
+    }
+
+    async fn look_into(
+        &self,
+        open: &Open<'_>,
+        sources: &Sources,
+        folder: &FolderPath,
+        name: &RawName,
+        from: Uid,
+        quiet: Option<Duration>,
+    ) -> Result<u64, Stop> {
+        let mailbox = &self.mailbox.destination;
+        let object = Object::folder("destination", mailbox, folder);
+        let failed = |error| Stop::from_imap(&error, &object);
+        let selected = open.destination.connection.examine(name).await.map_err(failed)?;
+        let key = FolderKey { mailbox: mailbox.clone(), folder: folder.clone() };
+        Search {
+            desk: self.desk,
+            source: open.source,
+            destination: open.destination,
+            folder: &key,
+            validity: selected.uid_validity,
+            permanent: &open.to.permanent_flags,
+            target: &open.target,
+            sources: sources.clone(),
+            from,
+            quiet,
+            adopt: false,
+            elsewhere: true,
+        }
+        .run()
+        .await
+    }
+
+    /// Returns the messages of each source folder of which it is not known whether they arrived.
+    async fn left(&self, sources: &Sources) -> Result<BTreeMap<usize, Vec<(Uid, bool)>>, Stop> {
+        let mut left: BTreeMap<usize, Vec<(Uid, bool)>> = BTreeMap::new();
+        for (index, (key, _, validity)) in sources.iter().enumerate() {
+            let mut from = Uid(1);
+            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
+                for row in rows.iter().filter(|row| !row.vanished) {
+                    let unclear = matches!(row.state, MessageState::Unclear(_));
+                    if unclear || row.state == MessageState::Pending {
+                        left.entry(index).or_default().push((row.listed.uid, unclear));
+                    }
+                }
+            }
+        }
+        Ok(left)
+    }
+
+    /// Makes messages pending or unclear; those that are it already stay as they are.
+    async fn mark(
+        &self,
+        sources: &Sources,
+        left: &BTreeMap<usize, Vec<(Uid, bool)>>,
+        state: &MessageState,
+    ) -> Result<(), Stop> {
+        for (index, uids) in left {
+            let Some((key, _, validity)) = sources.get(*index) else { continue };
+            let results: Vec<_> = uids
+                .iter()
+                .filter(|(_, unclear)| *unclear || *state != MessageState::Pending)
+                .map(|(uid, _)| (*uid, state.clone(), None))
+                .collect();
+            let (key, validity) = (key.clone(), *validity);
+            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_looked_into_from_its_landmark_on_and_is_unknown_without_one() {
+        let folder = |name: &str| -> FolderPath { name.parse().unwrap() };
+        let (old, new) = (folder("Old"), folder("New"));
+        let landmarks = BTreeMap::from([
+            (old.clone(), (UidValidity(7), Uid(5))),
+            (folder("Shut"), (UidValidity(0), Uid(0))),
+        ]);
+        let at = |validity, next| Some((UidValidity(validity), Uid(next)));
+        assert_eq!(part(&landmarks, &old, at(7, 5)), Part::Nothing);
+        assert_eq!(part(&landmarks, &old, at(7, 6)), Part::From(Uid(5)));
+        assert_eq!(part(&landmarks, &old, at(8, 6)), Part::Unknown, "another folder");
+        assert_eq!(part(&landmarks, &old, None), Part::Unknown);
+        assert_eq!(part(&landmarks, &folder("Shut"), at(7, 6)), Part::Unknown);
+        assert_eq!(part(&landmarks, &new, at(7, 1)), Part::Nothing, "it is empty");
+        assert_eq!(part(&landmarks, &new, at(7, 2)), Part::From(Uid(1)), "made since");
+        assert_eq!(part(&BTreeMap::new(), &new, at(7, 2)), Part::Unknown, "never recorded");
+    }
+}

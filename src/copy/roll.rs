@@ -1,0 +1,182 @@
+//! Lists the source folders of a mailbox before anything is sent from one of them: only then is it
+//! known which messages are new and which moved.
+
+use crate::catalogue::Object;
+use crate::copy::desk::Desk;
+use crate::copy::lines::{self, Line};
+use crate::copy::stop::Stop;
+use crate::copy::{inventory, landmarks};
+use crate::desired::DesiredMailbox;
+use crate::error::Class;
+use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
+use crate::model::folder::FolderPath;
+use crate::model::uid::UidValidity;
+use crate::ports::ledger::{Checkpoint, FolderKey, Pass};
+use std::collections::BTreeMap;
+
+/// What was listed of a mailbox in this run.
+#[derive(Debug, Default)]
+pub struct Roll {
+    /// The UIDVALIDITY that was reviewed, by source folder.
+    reviewed: BTreeMap<FolderPath, UidValidity>,
+    /// Folders that are done; with the listing until a copy takes it.
+    listed: BTreeMap<FolderPath, Option<Pass>>,
+    /// Folders that could not be listed, with why.
+    unlisted: BTreeMap<FolderPath, String>,
+    /// Destination folders with an open checkpoint of which a source folder is gone: what was on
+    /// its way there may be what is new in another source folder now.
+    orphans: BTreeMap<FolderPath, Checkpoint>,
+    /// The orphans stood still once in this run.
+    pub(super) still: bool,
+    called: bool,
+}
+
+impl Roll {
+    /// Makes the roll of a mailbox whose copies were reviewed with these UIDVALIDITYs.
+    pub fn new(reviewed: BTreeMap<FolderPath, UidValidity>) -> Self {
+        Self { reviewed, ..Self::default() }
+    }
+
+    /// Lists every source folder that the ledger knows, and records where the folders of the
+    /// destination stand. Once in a run; after a lost connection it goes on where it stopped.
+    ///
+    /// A folder that cannot be listed keeps nobody else back: what was in it did not vanish.
+    pub async fn call(
+        &mut self,
+        desk: &Desk,
+        source: &Line<SourceConnection>,
+        destination: &Line<Connection>,
+        mailbox: &DesiredMailbox,
+    ) -> Result<(), Stop> {
+        if self.called {
+            return Ok(());
+        }
+        let address = mailbox.source.clone();
+        let known = desk.ledger(move |ledger| ledger.source_folders(&address)).await?;
+        for (folder, validity) in known {
+            if self.listed.contains_key(&folder) || self.unlisted.contains_key(&folder) {
+                continue;
+            }
+            desk.go_on()?;
+            let key = FolderKey { mailbox: mailbox.source.clone(), folder: folder.clone() };
+            match source.folders.get(&folder) {
+                // The LIST was complete, or there would be no line.
+                None => {
+                    desk.ledger(move |ledger| ledger.folder_gone(&key)).await?;
+                    self.listed.insert(folder, None);
+                }
+                Some(entry) => match self.one(desk, source, entry, &key, validity).await {
+                    Ok(Ok(pass)) => {
+                        self.listed.insert(folder, Some(pass));
+                    }
+                    Ok(Err(why)) => {
+                        self.unlisted.insert(folder, why);
+                    }
+                    Err(stop) => return Err(stop),
+                },
+            }
+        }
+        self.orphans = orphans(desk, source, mailbox).await?;
+        landmarks::record(desk, destination, &mailbox.destination).await?;
+        self.called = true;
+        Ok(())
+    }
+
+    /// Lists one folder; the inner error says why it could not be listed.
+    async fn one(
+        &self,
+        desk: &Desk,
+        source: &Line<SourceConnection>,
+        entry: &ListEntry,
+        key: &FolderKey,
+        known: Option<UidValidity>,
+    ) -> Result<Result<Pass, String>, Stop> {
+        let object = Object::folder("source", &key.mailbox, &key.folder);
+        if !lines::selectable(entry) {
+            return Ok(Err(format!("{object} cannot be opened any more")));
+        }
+        let selected = match source.connection.examine(&entry.name).await {
+            Ok(selected) => selected,
+            Err(error) => return unless_lost(Stop::from_imap(&error, &object)),
+        };
+        let now = selected.uid_validity;
+        if known.is_some_and(|known| known != now) && self.reviewed.get(&key.folder) != Some(&now) {
+            return Ok(Err(format!("{object} has a new UIDVALIDITY that nobody reviewed")));
+        }
+        let asked = key.clone();
+        let last = desk.ledger(move |ledger| ledger.last_pass(&asked)).await?;
+        if let Some(pass) = last.filter(|pass| inventory::unchanged(pass, &selected)) {
+            return Ok(Ok(pass));
+        }
+        let listed =
+            inventory::record(desk, &source.connection, &entry.name, &selected, key, &object).await;
+        match listed {
+            Ok(pass) => Ok(Ok(pass)),
+            Err(stop) => unless_lost(stop),
+        }
+    }
+
+    /// Hands out the listing of a folder, once, when the folder is as it was then.
+    pub(super) fn take(&mut self, folder: &FolderPath, now: &Selected) -> Option<Pass> {
+        self.listed.get_mut(folder)?.take().filter(|pass| inventory::same(pass, now))
+    }
+
+    pub(super) fn orphans(&self) -> &BTreeMap<FolderPath, Checkpoint> {
+        &self.orphans
+    }
+
+    /// Closes the checkpoints of folders that nothing goes to any more, after every copy of the
+    /// mailbox looked into them.
+    pub async fn close_orphans(&self, desk: &Desk, mailbox: &DesiredMailbox) -> Result<(), Stop> {
+        for folder in self.orphans.keys() {
+            let key = FolderKey { mailbox: mailbox.destination.clone(), folder: folder.clone() };
+            desk.ledger(move |ledger| match ledger.checkpoint(&key)? {
+                Some(checkpoint) if checkpoint.open => {
+                    ledger.set_checkpoint(&key, &Checkpoint { open: false, ..checkpoint })
+                }
+                _ => Ok(()),
+            })
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Finds destination folders whose checkpoint is open and of which a source folder is gone.
+async fn orphans(
+    desk: &Desk,
+    source: &Line<SourceConnection>,
+    mailbox: &DesiredMailbox,
+) -> Result<BTreeMap<FolderPath, Checkpoint>, Stop> {
+    let address = mailbox.destination.clone();
+    let bound = desk
+        .ledger(move |ledger| {
+            let open = ledger.open_checkpoints(&address)?;
+            let with_sources = open.into_iter().map(|(folder, checkpoint)| {
+                let key = FolderKey { mailbox: address.clone(), folder };
+                let bound = ledger.bound_to(&key)?;
+                Ok((key.folder, (checkpoint, bound)))
+            });
+            with_sources.collect::<crate::error::Result<BTreeMap<_, _>>>()
+        })
+        .await?;
+    let gone = |key: &FolderKey| {
+        key.mailbox == mailbox.source && !source.folders.contains_key(&key.folder)
+    };
+    Ok(bound
+        .into_iter()
+        .filter(|(_, (_, bound))| bound.iter().any(gone))
+        .map(|(folder, (checkpoint, _))| (folder, checkpoint))
+        .collect())
+}
+
+/// A failure that is about one folder only becomes a reason; a lost line, the ledger and an
+/// interruption do not.
+fn unless_lost<T>(stop: Stop) -> Result<Result<T, String>, Stop> {
+    match stop {
+        Stop::Failed(error) if error.class != Class::Ledger => Ok(Err(error.to_string())),
+        // The listing is short again and again: that is about the folder.
+        Stop::Again(error) if error.code == "E155" => Ok(Err(error.to_string())),
+        other => Err(other),
+    }
+}

@@ -1,0 +1,389 @@
+//! Recognises messages that moved at the source, or that have new UIDs there: they are not copied
+//! a second time.
+
+use crate::catalogue::Object;
+use crate::copy::bodies::Digester;
+use crate::copy::desk::Desk;
+use crate::copy::folder::{FolderCopy, Open, same_validity};
+use crate::copy::lines::Line;
+use crate::copy::matching::{self, Mark};
+use crate::copy::stop::Stop;
+use crate::copy::tally::Tally;
+use crate::error::{Error, ErrorKind, Retry};
+use crate::imap::{Connection, RowQuery, SequenceSet};
+use crate::model::address::Address;
+use crate::model::digest::Digest;
+use crate::model::flags::Flags;
+use crate::model::folder::FolderPath;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{Copied, FolderKey, Listed, Look, MessageRow, MessageState, Stray};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Strays in memory at once: twice the rows of a page, so that a page whose messages all have
+/// twins is dealt with in one go. What is beyond comes in the next round.
+const MOST: usize = 4_000;
+
+/// Messages of which one command asks for flags, or that it moves: a kill leaves no more to be found
+/// by digest.
+const BATCH: usize = 500;
+
+/// A message at the source and the copy that stands for it.
+type Pair = (MessageRow, Stray);
+
+impl FolderCopy<'_> {
+    /// Gives pending messages the copies of messages that vanished elsewhere at the source and are
+    /// equal to the last octet.
+    pub(super) async fn take_over(&self, open: &Open<'_>, tally: &mut Tally) -> Result<(), Stop> {
+        let (key, validity) = (self.source_key(), open.from.uid_validity);
+        let mut from = Uid(1);
+        let mut unclear = false;
+        while let Some(rows) = self.desk.page(&key, validity, &mut from).await? {
+            unclear |= rows
+                .iter()
+                .any(|row| !row.vanished && matches!(row.state, MessageState::Unclear(_)));
+            let pending: BTreeMap<Uid, MessageRow> = rows
+                .into_iter()
+                .filter(|row| row.state == MessageState::Pending && !row.vanished)
+                .map(|row| (row.listed.uid, row))
+                .collect();
+            if !pending.is_empty() {
+                self.page_of_strays(open, pending, tally).await?;
+            }
+        }
+        if unclear {
+            tally.found += self.clear(open).await?;
+        }
+        Ok(())
+    }
+
+    async fn page_of_strays(
+        &self,
+        open: &Open<'_>,
+        mut pending: BTreeMap<Uid, MessageRow>,
+        tally: &mut Tally,
+    ) -> Result<(), Stop> {
+        let mut digests = BTreeMap::new();
+        loop {
+            self.desk.go_on()?;
+            let looks: BTreeSet<Look> = pending.values().map(|row| Look::of(&row.listed)).collect();
+            let mailbox = self.mailbox.source.clone();
+            let strays =
+                self.desk.ledger(move |ledger| ledger.strays(&mailbox, &looks, MOST)).await?;
+            let more = strays.len() == MOST;
+            let (here, others) = self.sorted(strays, open.to.uid_validity);
+            self.read(open, &pending, here.iter().chain(&others), &mut digests).await?;
+            let before = pending.len();
+            // A copy that is where it belongs comes before one that has to be moved there.
+            let here = pairs(&mut pending, &digests, here);
+            tally.moved += self.here(open, here).await?;
+            let mut folders: BTreeMap<FolderPath, Vec<Pair>> = BTreeMap::new();
+            for (row, stray) in pairs(&mut pending, &digests, others) {
+                folders.entry(stray.destination.folder.clone()).or_default().push((row, stray));
+            }
+            let away = !folders.is_empty();
+            for (folder, pairs) in folders {
+                tally.moved += self.in_another(open, &folder, pairs).await?;
+            }
+            if away {
+                self.select_again(open).await?;
+            }
+            if !more || pending.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Parts strays into those whose copies are in the folder that this one goes to, and others.
+    /// One whose copy was in a folder that is not there any more stands for nothing.
+    fn sorted(&self, strays: Vec<Stray>, now: UidValidity) -> (Vec<Stray>, Vec<Stray>) {
+        let (here, others): (Vec<_>, Vec<_>) = strays
+            .into_iter()
+            .filter(|stray| stray.destination.mailbox == self.mailbox.destination)
+            .partition(|stray| stray.destination.folder == *self.destination);
+        let still = |stray: &Stray| place(stray).is_none_or(|(validity, _)| validity == now);
+        (here.into_iter().filter(still).collect(), others)
+    }
+
+    /// Reads the pending messages that look like a stray, once each, for their digests.
+    async fn read<'s>(
+        &self,
+        open: &Open<'_>,
+        pending: &BTreeMap<Uid, MessageRow>,
+        strays: impl Iterator<Item = &'s Stray>,
+        digests: &mut BTreeMap<Uid, Digest>,
+    ) -> Result<(), Stop> {
+        let looks: BTreeSet<Look> = strays.map(|stray| Look::of(&stray.row.listed)).collect();
+        let worth: Vec<Uid> = pending
+            .iter()
+            .filter(|(uid, row)| {
+                !digests.contains_key(uid) && Look::of(&row.listed).is_among(&looks)
+            })
+            .map(|(uid, _)| *uid)
+            .collect();
+        let object = self.source_object();
+        let failed = |error| Stop::from_imap(&error, &object);
+        for batch in worth.chunks(200) {
+            self.desk.go_on()?;
+            let set = SequenceSet::from_uids(batch.iter().copied());
+            let bodies = open.source.connection.fetch_bodies(&set).await.map_err(failed)?;
+            let mut digester = Digester::new(bodies, &[]);
+            while let Some(read) = digester.next().await.map_err(failed)? {
+                digests.insert(read.uid, read.digest);
+            }
+        }
+        Ok(())
+    }
+
+    /// The copies are where they belong: the messages have new UIDs, or another folder at the
+    /// source goes to the same place.
+    async fn here(&self, open: &Open<'_>, pairs: Vec<Pair>) -> Result<u64, Stop> {
+        let mut given = Vec::new();
+        for (row, stray) in pairs {
+            let Some(copied) = stray.row.copied.clone() else { continue };
+            given.push((stray, row.listed.uid, Copied { elsewhere: None, ..copied }));
+        }
+        self.give(open, given).await
+    }
+
+    /// The copies are in another folder of the destination. One that is not there any more stands
+    /// for nothing: its message is copied.
+    async fn in_another(
+        &self,
+        open: &Open<'_>,
+        folder: &FolderPath,
+        pairs: Vec<Pair>,
+    ) -> Result<u64, Stop> {
+        let Some(name) = open.destination.name(folder) else { return Ok(0) };
+        let connection = &open.destination.connection;
+        let object = Object::folder("destination", &self.mailbox.destination, folder);
+        let failed = |error| Stop::from_imap(&error, &object);
+        let follow = self.desk.policy.follow_moves && connection.can_move();
+        let opened =
+            if follow { connection.select(name).await } else { connection.examine(name).await };
+        let selected = opened.map_err(failed)?;
+        let uids = pairs.iter().filter_map(|(_, stray)| place(stray));
+        let uids = uids.filter(|(at, _)| *at == selected.uid_validity).map(|(_, uid)| uid);
+        let there = flags_of(connection, uids.collect()).await.map_err(failed)?;
+        let (mut stay, mut go) = (Vec::new(), Vec::new());
+        for (row, stray) in pairs {
+            let Some(copied) = stray.row.copied.clone() else { continue };
+            let movable = match copied.destination {
+                // The server never said where it is; that it took it is sure.
+                None => false,
+                Some((at, uid)) if at == selected.uid_validity => match there.get(&uid) {
+                    None => continue,
+                    Some(flags) => follow && !selected.read_only && ours_unchanged(&copied, flags),
+                },
+                Some(_) => continue,
+            };
+            let given = (stray, row.listed.uid, copied);
+            if movable { go.push(given) } else { stay.push(given) }
+        }
+        let mut count = 0;
+        while !go.is_empty() {
+            let batch = go.split_off(go.len().saturating_sub(BATCH));
+            count += self.follow(open, &object, batch, &mut stay).await?;
+        }
+        for (_, _, copied) in &mut stay {
+            copied.elsewhere = Some(folder.clone());
+        }
+        Ok(count + self.give(open, stay).await?)
+    }
+
+    /// Moves copies into this folder. The checkpoint is open before, so that after a kill they are
+    /// found here by their digests; those that stay where they were go to `stay`.
+    async fn follow(
+        &self,
+        open: &Open<'_>,
+        object: &Object,
+        batch: Vec<(Stray, Uid, Copied)>,
+        stay: &mut Vec<(Stray, Uid, Copied)>,
+    ) -> Result<u64, Stop> {
+        let connection = &open.destination.connection;
+        let failed = |error| Stop::from_imap(&error, object);
+        self.checkpoint(open).await?;
+        let uids: Vec<Uid> = batch.iter().filter_map(|(stray, ..)| Some(place(stray)?.1)).collect();
+        let set = SequenceSet::from_uids(uids.iter().copied());
+        let places = match connection.uid_move(&set, open.destination_name).await {
+            Ok(places) => places,
+            Err(error) if error.loses_connection() => return Err(failed(error)),
+            // Whatever it did nevertheless is seen below.
+            Err(_) => BTreeMap::new(),
+        };
+        let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied().collect();
+        let still = flags_of(connection, unsaid).await.map_err(failed)?;
+        let (mut moved, mut lost) = (Vec::new(), false);
+        for (stray, uid, mut copied) in batch {
+            let Some((_, was)) = place(&stray) else { continue };
+            match places.get(&was) {
+                Some(now) if now.0 == open.to.uid_validity => {
+                    copied.destination = Some(*now);
+                    copied.elsewhere = None;
+                    moved.push((stray, uid, copied));
+                }
+                None if still.contains_key(&was) => stay.push((stray, uid, copied)),
+                _ => lost = true,
+            }
+        }
+        let count = self.give(open, moved).await?;
+        if lost {
+            // The checkpoint stays open: the next pass finds them by digest.
+            return Err(Stop::Again(
+                Error::new(
+                    ErrorKind::Failed,
+                    "E242",
+                    format!("{object}: messages were moved and the server did not say where to"),
+                )
+                .hint("They are looked for by digest; run the same command again.")
+                .retry(Retry::Transient),
+            ));
+        }
+        self.close_checkpoint().await?;
+        Ok(count)
+    }
+
+    /// Records which message each copy stands for now.
+    async fn give(&self, open: &Open<'_>, given: Vec<(Stray, Uid, Copied)>) -> Result<u64, Stop> {
+        let (key, validity, count) =
+            (self.source_key(), open.from.uid_validity, given.len() as u64);
+        let bytes = given.iter().map(|(.., copied)| copied.size).sum();
+        self.desk
+            .ledger(move |ledger| {
+                given.iter().try_for_each(|(stray, uid, copied)| {
+                    ledger.take_over(stray, &key, validity, *uid, copied)
+                })
+            })
+            .await?;
+        self.desk.progress.add(self.source, count, bytes, false);
+        Ok(count)
+    }
+
+    /// Selects the destination folder again after another one was looked into.
+    pub(super) async fn select_again(&self, open: &Open<'_>) -> Result<(), Stop> {
+        let object = self.destination_object();
+        let selected = open
+            .destination
+            .connection
+            .select(open.destination_name)
+            .await
+            .map_err(|error| Stop::from_imap(&error, &object))?;
+        same_validity(&object, open.to.uid_validity, selected.uid_validity)
+    }
+}
+
+/// Returns the strays that look like these messages and whose copies are in another folder than
+/// this one, and not there any more: a MOVE that nobody lived to record took them away. The second
+/// value tells whether another folder is selected now.
+pub(super) async fn vacated(
+    desk: &Desk,
+    destination: &Line<Connection>,
+    source: &Address,
+    folder: &FolderKey,
+    messages: impl Iterator<Item = &Listed>,
+) -> Result<(Vec<Stray>, bool), Stop> {
+    let looks: BTreeSet<Look> = messages.map(Look::of).collect();
+    let mailbox = source.clone();
+    let strays = desk.ledger(move |ledger| ledger.strays(&mailbox, &looks, MOST)).await?;
+    let mut folders: BTreeMap<FolderPath, Vec<Stray>> = BTreeMap::new();
+    for stray in strays {
+        let other = stray.destination.mailbox == folder.mailbox
+            && stray.destination.folder != folder.folder
+            && place(&stray).is_some();
+        if other {
+            folders.entry(stray.destination.folder.clone()).or_default().push(stray);
+        }
+    }
+    let (mut vacated, mut away) = (Vec::new(), false);
+    for (path, strays) in folders {
+        let Some(name) = destination.name(&path) else {
+            vacated.extend(strays);
+            continue;
+        };
+        let object = Object::folder("destination", &folder.mailbox, &path);
+        let failed = |error| Stop::from_imap(&error, &object);
+        let connection = &destination.connection;
+        let selected = connection.examine(name).await.map_err(failed)?;
+        away = true;
+        let at = |stray: &Stray| place(stray).filter(|(at, _)| *at == selected.uid_validity);
+        let uids = strays.iter().filter_map(at).map(|(_, uid)| uid).collect();
+        let there = flags_of(connection, uids).await.map_err(failed)?;
+        vacated.extend(
+            strays
+                .into_iter()
+                .filter(|stray| at(stray).is_none_or(|(_, uid)| !there.contains_key(&uid))),
+        );
+    }
+    Ok((vacated, away))
+}
+
+fn place(stray: &Stray) -> Option<(UidValidity, Uid)> {
+    stray.row.copied.as_ref()?.destination
+}
+
+/// Tells whether a copy was sent by us and nobody changed its flags since. What was there before
+/// us is not ours to move or to remove.
+pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
+    let recent = Flags::from_words(["\\Recent"]);
+    !copied.adopted && now.minus(&recent) == copied.stored_flags.minus(&recent)
+}
+
+/// Returns the flags of those messages of the selected folder that are there.
+pub(super) async fn flags_of(
+    connection: &Connection,
+    uids: Vec<Uid>,
+) -> Result<BTreeMap<Uid, Flags>, crate::imap::ImapError> {
+    let mut there = BTreeMap::new();
+    for batch in uids.chunks(BATCH) {
+        let query = RowQuery {
+            flags: true,
+            internal_date: false,
+            size: false,
+            modseq: false,
+            header_fields: Vec::new(),
+        };
+        let set = SequenceSet::from_uids(batch.iter().copied());
+        let mut rows = connection.fetch_rows(&set, query).await?;
+        while let Some(row) = rows.next().await? {
+            there.insert(row.uid, row.flags.unwrap_or_default());
+        }
+    }
+    Ok(there)
+}
+
+/// Pairs messages with strays of equal octets, each with at most one, and takes the messages out
+/// of `pending`.
+fn pairs(
+    pending: &mut BTreeMap<Uid, MessageRow>,
+    digests: &BTreeMap<Uid, Digest>,
+    strays: Vec<Stray>,
+) -> Vec<Pair> {
+    let mark = |listed: &Listed, digest: Digest| Mark {
+        digest,
+        second: Look::of(listed).second,
+        flags: listed.flags.clone(),
+    };
+    let ours = pending
+        .iter()
+        .filter_map(|(uid, row)| Some((*uid, mark(&row.listed, *digests.get(uid)?))))
+        .collect();
+    let theirs = strays
+        .iter()
+        .enumerate()
+        .filter_map(|(index, stray)| {
+            let copied = stray.row.copied.as_ref()?;
+            Some((index, mark(&stray.row.listed, copied.source_digest)))
+        })
+        .collect();
+    let found = matching::pair::<Uid, usize>(&ours, &theirs);
+    let by_stray: BTreeMap<usize, Uid> =
+        found.into_iter().map(|(uid, found)| (found.uid, uid)).collect();
+    strays
+        .into_iter()
+        .enumerate()
+        .filter_map(|(index, stray)| Some((pending.remove(by_stray.get(&index)?)?, stray)))
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "strays_tests.rs"]
+mod tests;

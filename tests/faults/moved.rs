@@ -1,0 +1,145 @@
+//! What becomes of messages that move while nobody knows where they are.
+
+use super::answers::Answers;
+use super::script::Answer;
+use crate::lab::seeds;
+use crate::migration::run::until;
+use crate::migration::{ADA, Migration};
+use rustix::process::Signal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+fn first(answer: Answer) -> impl FnMut(usize) -> Answer {
+    move |number| if number == 0 { answer.clone() } else { Answer::Store }
+}
+
+#[test]
+fn an_unanswered_message_that_its_user_moved_is_found_and_not_sent_again() {
+    let answers = Answers::new(5, true, first(Answer::StoreElsewhereAndDie("Drafts")));
+    answers.run("apply").code(0);
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+    assert_eq!(answers.script.messages("Drafts").len(), 1);
+    answers.run("verify").code(0).says(&["1 in another folder"]);
+    answers.run("plan").code(0);
+}
+
+#[test]
+fn without_a_look_into_every_folder_nothing_is_sent_and_a_later_run_looks_again() {
+    let answers = Answers::new(5, true, first(Answer::StoreElsewhereAndDie("Drafts")));
+    // It can be read when the run begins, and not afterwards.
+    let script = answers.script.handle();
+    let mut number = 0;
+    answers.script.decide(move |_| {
+        number += 1;
+        if number == 1 {
+            script.shut_later(&["Drafts"]);
+            return Answer::StoreElsewhereAndDie("Drafts");
+        }
+        Answer::Store
+    });
+    let ended = answers.run("apply").says(&["E241", "unclear", "Drafts", "next: "]);
+    assert!(!matches!(ended.code, Some(0)), "{ended}");
+    let sent = answers.copies().iter().sum::<usize>();
+    assert!(sent < 5, "what is unclear is not sent");
+    answers.script.shut(&[]);
+    answers.run("apply").code(0);
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+    assert_eq!(answers.script.messages("Drafts").len(), 1);
+    answers.run("verify").code(0);
+    answers.run("plan").code(0);
+}
+
+/// Copies two folders and moves a message from one to the other at the source.
+fn one_moved() -> Answers {
+    let answers = Answers::new(5, true, |_| Answer::Store);
+    let drafts = (20..22).map(seeds::plain).collect();
+    answers.migration.lab.source.seed(ADA, &[("Drafts", drafts)]);
+    answers.run("apply").code(0);
+    let source = &answers.migration.lab.source;
+    let uid = source.dump(ADA, "INBOX")[1].uid;
+    let mut session = source.session(ADA);
+    session.command("SELECT INBOX").unwrap();
+    session.command(&format!("UID MOVE {uid} Drafts")).unwrap();
+    answers
+}
+
+#[track_caller]
+fn moved_once(migration: &Migration, answers: &Answers) {
+    for folder in ["INBOX", "Drafts"] {
+        let sorted = |mut bodies: Vec<Vec<u8>>| {
+            bodies.sort();
+            bodies
+        };
+        let source = migration.lab.source.dump(ADA, folder);
+        let there = answers.script.messages(folder);
+        assert_eq!(
+            sorted(source.into_iter().map(|message| message.bytes).collect()),
+            sorted(there.into_iter().map(|message| message.bytes).collect()),
+            "{folder}"
+        );
+    }
+    answers.run("verify").code(0);
+    answers.run("plan").code(0);
+}
+
+#[test]
+fn a_move_that_was_carried_out_and_not_answered_is_found_by_digest() {
+    let answers = one_moved();
+    answers.script.moves(1, 0);
+    answers.run("apply").code(0);
+    moved_once(&answers.migration, &answers);
+    assert!(answers.script.log().iter().any(|(_, line)| line.contains("UID MOVE")));
+    // The copy that stood for it is given up: a twin that comes now is sent.
+    let twin = answers.migration.lab.source.dump(ADA, "Drafts").pop().unwrap();
+    let date = seeds::plain(1).date;
+    answers.migration.lab.source.deliver(ADA, "INBOX", &[], &date, &twin.bytes);
+    answers.run("apply").code(0).says(&["Copied 1 message"]);
+    moved_once(&answers.migration, &answers);
+}
+
+#[test]
+fn a_move_that_does_not_say_where_to_is_found_by_digest() {
+    let answers = one_moved();
+    answers.script.moves(0, 1);
+    answers.run("apply").code(0);
+    moved_once(&answers.migration, &answers);
+}
+
+#[test]
+fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
+    let cut = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&cut);
+    let answers = Answers::new(5, true, move |number| {
+        // Five go to the INBOX; then the second one of the other folder.
+        if number == 6 {
+            told.store(true, Ordering::SeqCst);
+            return Answer::StoreAndDie;
+        }
+        Answer::Store
+    });
+    let source = &answers.migration.lab.source;
+    source.seed(ADA, &[("Work", (30..34).map(seeds::plain).collect())]);
+    let args = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
+    let apply = answers.migration.begin(&args);
+    until("the line is cut", || cut.load(Ordering::SeqCst));
+    // It waits for the folder to stand still.
+    std::thread::sleep(Duration::from_secs(1));
+    apply.signal(Signal::KILL);
+    apply.end();
+    assert_eq!(answers.script.messages("Work").len(), 2);
+    source.session(ADA).rename("Work", "Jobs").unwrap();
+    answers.run("apply").code(0);
+    let mut there: Vec<Vec<u8>> = ["Work", "Jobs"]
+        .iter()
+        .flat_map(|folder| answers.script.messages(folder))
+        .map(|message| message.bytes)
+        .collect();
+    let mut wanted: Vec<Vec<u8>> =
+        source.dump(ADA, "Jobs").into_iter().map(|message| message.bytes).collect();
+    there.sort();
+    wanted.sort();
+    assert!(there == wanted, "{} of {} are there", there.len(), wanted.len());
+    answers.run("verify").code(0);
+    answers.run("plan").code(0);
+}
