@@ -26,4 +26,5 @@ pub mod ports;
 pub mod progress;
 pub mod render;
 pub mod secrets;
+pub mod simulate;
 pub mod verify;
