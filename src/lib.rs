@@ -29,5 +29,6 @@ pub mod progress;
 pub mod render;
 pub mod rollback;
 pub mod secrets;
+pub mod simulate;
 pub mod throttle;
 pub mod verify;

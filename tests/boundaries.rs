@@ -35,6 +35,10 @@ const CLOCK: &[&str] = &[
     "rand::",
 ];
 
+/// Hidden time and chance for those who may follow tokio's time.
+const CLOCK_OF_THE_SYSTEM: &[&str] =
+    &["SystemTime::now", "Timestamp::now", "Zoned::now", "std::time::Instant", "rand::"];
+
 /// Everything but the vocabulary itself and the error type.
 const ABOVE_MODEL: &[&str] = &[
     "crate::desired",
@@ -147,6 +151,28 @@ const RULES: &[Rule] = &[
             "crate::progress",
         ]],
     },
+    // The simulated services know how mail is named and dated, and nothing of who moves it.
+    Rule {
+        files: &["simulate/"],
+        but: &[],
+        words: &[
+            ABOVE_PLANNER,
+            &[
+                "crate::planner",
+                "crate::desired",
+                "crate::observed",
+                "crate::dns",
+                "std::fs",
+                "std::env",
+            ],
+            CLOCK_OF_THE_SYSTEM,
+        ],
+    },
+    Rule {
+        files: &[""],
+        but: &["cli/wiring", "simulate/", "lib.rs"],
+        words: &[&["crate::simulate"]],
+    },
     // Concrete providers and ledgers are chosen in one place.
     Rule {
         files: &[""],
@@ -231,6 +257,8 @@ fn the_table_catches_what_it_forbids() {
         ("desired/folders.rs", "std::env::var(\"X\")"),
         ("render/x.rs", "use crate::executor::run::Run;"),
         ("executor/run.rs", "use crate::providers::rackspace;"),
+        ("copy/x.rs", "use crate::simulate::Service;"),
+        ("simulate/x.rs", "use crate::copy::pending;"),
         ("document/load.rs", "std::fs::read_to_string(path)"),
     ] {
         assert_eq!(broken(file, text).len(), 1, "{file}: {text}");
@@ -240,6 +268,7 @@ fn the_table_catches_what_it_forbids() {
         ("planner/x.rs", "let my_tokio_like = 1;"),
         ("document/files.rs", "std::fs::read_to_string(path)"),
         ("cli/wiring.rs", "use crate::providers::rackspace;"),
+        ("cli/wiring/x.rs", "use crate::simulate::Service;"),
         ("model/x.rs", "#[cfg(test)]\nmod tests { use std::fs; }"),
     ] {
         assert!(broken(file, text).is_empty(), "{file}: {text}");

@@ -1,0 +1,182 @@
+//! Others who change a mailbox while a client works in it: deliveries, and the user.
+
+use crate::model::flags::Flags;
+use crate::model::internal_date::InternalDate;
+use crate::simulate::fault::Mischief;
+use crate::simulate::folder::{Condition, NewMessage, Writer};
+use crate::simulate::mailbox::{Mailbox, Refusal};
+use crate::simulate::rewrite;
+use crate::simulate::service::Service;
+use bytes::Bytes;
+use std::fmt;
+
+/// Why others could not do something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Undone(String);
+
+impl fmt::Display for Undone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Undone {}
+
+/// A message that others store.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Its octets.
+    pub octets: Bytes,
+    /// Its flags.
+    pub flags: Flags,
+    /// Its date; `None` is now.
+    pub date: Option<InternalDate>,
+    /// Whether it can be read later.
+    pub condition: Condition,
+}
+
+impl Delivery {
+    /// Takes octets without flags, as they arrive now.
+    pub fn new(octets: impl Into<Bytes>) -> Self {
+        Self {
+            octets: octets.into(),
+            flags: Flags::default(),
+            date: None,
+            condition: Condition::Whole,
+        }
+    }
+}
+
+/// Changes mailboxes past every session; names are as on the wire.
+#[derive(Clone, Debug)]
+pub struct Hands(Service);
+
+impl Hands {
+    pub(crate) fn new(service: Service) -> Self {
+        Self(service)
+    }
+
+    fn change<T>(
+        &self,
+        user: &str,
+        folder: &str,
+        act: impl FnOnce(&mut Mailbox) -> Result<T, Refusal>,
+    ) -> Result<T, Undone> {
+        let done = self.0.account(user, |account| act(&mut account.mailbox));
+        self.0.notify();
+        match done {
+            Some(Ok(done)) => Ok(done),
+            Some(Err(why)) => Err(Undone(format!("{user}: {folder}: {why:?}"))),
+            None => Err(Undone(format!("{user} is no user of the service"))),
+        }
+    }
+
+    /// Makes a folder, and those above it.
+    pub fn create(&self, user: &str, folder: &str) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| mailbox.create(folder))
+    }
+
+    /// Subscribes to a folder.
+    pub fn subscribe(&self, user: &str, folder: &str) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| {
+            let name = mailbox.known_as(folder);
+            mailbox.subscribed.insert(name);
+            Ok(())
+        })
+    }
+
+    /// Stores a message as a delivery does and returns its UID; sizes and quotas do not hold.
+    pub fn deliver(&self, user: &str, folder: &str, mail: Delivery) -> Result<u32, Undone> {
+        let now = self.0.now();
+        let stored = rewrite::rewrite(self.0.product(), &mail.octets, false);
+        self.change(user, folder, |mailbox| {
+            let folder = mailbox.folder_mut(folder)?;
+            folder
+                .add(NewMessage {
+                    flagged_by_store: mail.flags.contains("\\Flagged"),
+                    flags: mail.flags,
+                    date: mail.date.unwrap_or_else(|| InternalDate::from_timestamp(now)),
+                    saved: now,
+                    given: mail.octets,
+                    served: stored.octets,
+                    rewrites: stored.names,
+                    writer: Writer::Other,
+                    condition: mail.condition,
+                })
+                .ok_or(Refusal::NoUids)
+        })
+    }
+
+    /// Stores the newest message of a folder again, as somebody else who copies it does.
+    pub fn deliver_twin(&self, user: &str, folder: &str) -> Result<u32, Undone> {
+        self.change(user, folder, |mailbox| {
+            let folder = mailbox.folder_mut(folder)?;
+            let last = folder.messages.last().cloned().ok_or(Refusal::Missing)?;
+            folder
+                .add(NewMessage { writer: Writer::Other, ..NewMessage::from(last) })
+                .ok_or(Refusal::NoUids)
+        })
+    }
+
+    /// Moves a message to another folder and returns its new UID.
+    pub fn move_message(&self, user: &str, from: &str, uid: u32, to: &str) -> Result<u32, Undone> {
+        self.change(user, from, |mailbox| {
+            let message = mailbox.folder(from)?.message(uid).cloned().ok_or(Refusal::Missing)?;
+            let new = mailbox.folder_mut(to)?.add(message.into()).ok_or(Refusal::NoUids)?;
+            mailbox.folder_mut(from)?.remove(|message| message.uid == uid);
+            Ok(new)
+        })
+    }
+
+    /// Deletes a message for good.
+    pub fn delete(&self, user: &str, folder: &str, uid: u32) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| {
+            let gone = mailbox.folder_mut(folder)?.remove(|message| message.uid == uid);
+            if gone == 1 { Ok(()) } else { Err(Refusal::Missing) }
+        })
+    }
+
+    /// Gives a message other flags, as any program but IMAP does it: they count as stored.
+    pub fn set_flags(&self, user: &str, folder: &str, uid: u32, to: Flags) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| {
+            mailbox.folder_mut(folder)?.set_flags(uid, to).map(drop).ok_or(Refusal::Missing)
+        })
+    }
+
+    /// Gives a folder another UIDVALIDITY and every message another UID.
+    pub fn renumber(&self, user: &str, folder: &str) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| mailbox.renumber(folder))
+    }
+
+    fn newest(&self, user: &str, folder: &str) -> Result<(u32, Flags), Undone> {
+        self.change(user, folder, |mailbox| {
+            let last = mailbox.folder(folder)?.messages.last().ok_or(Refusal::Missing)?;
+            Ok((last.uid, last.flags.clone()))
+        })
+    }
+
+    /// Does what a script says; a fault that others play without anybody to play on is an error.
+    pub(crate) fn play(&self, user: &str, mischief: &Mischief) -> Result<(), Undone> {
+        match mischief {
+            Mischief::Deliver { folder, octets } => {
+                self.deliver(user, folder, Delivery::new(octets.clone())).map(drop)
+            }
+            Mischief::DeliverTwin { folder } => self.deliver_twin(user, folder).map(drop),
+            Mischief::Move { from, to } => {
+                let (uid, _) = self.newest(user, from)?;
+                self.move_message(user, from, uid, to).map(drop)
+            }
+            Mischief::Delete { folder } => {
+                let (uid, _) = self.newest(user, folder)?;
+                self.delete(user, folder, uid)
+            }
+            Mischief::Flag { folder, flag } => {
+                let (uid, mut flags) = self.newest(user, folder)?;
+                flags.insert(flag);
+                self.set_flags(user, folder, uid, flags)
+            }
+            Mischief::NewUidValidity { folder } => self.renumber(user, folder),
+            _ => Ok(()),
+        }
+    }
+}

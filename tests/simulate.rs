@@ -1,0 +1,22 @@
+//! The simulated services: the engine against the RFC, each habit provoked, faults, and migrations
+//! by the real program through real TLS.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that cannot go on fails"
+)]
+
+#[path = "simulate/engine.rs"]
+mod engine;
+#[path = "simulate/faults.rs"]
+mod faults;
+#[path = "simulate/habits.rs"]
+mod habits;
+#[path = "simulate/migrations.rs"]
+mod migrations;
+#[path = "simulate/raw.rs"]
+mod raw;
+#[path = "simulate/strictness.rs"]
+mod strictness;

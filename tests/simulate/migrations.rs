@@ -1,0 +1,195 @@
+//! The real program, from a simulated Rackspace to a simulated Exchange, through real TLS.
+
+use crate::raw::{ADA, PASSWORD, mail};
+use mailferry::clock::SystemClock;
+use mailferry::model::flags::Flags;
+use mailferry::simulate::{
+    Authority, Delivery, Habit, Listener, MailboxTruth, Product, Service, Throttle,
+};
+use std::collections::BTreeMap;
+use std::process::Output;
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+struct Migration {
+    source: Service,
+    destination: Service,
+    dir: TempDir,
+    doors: [Listener; 2],
+}
+
+impl Migration {
+    async fn start(product: Product) -> Self {
+        let source = Service::new(Product::rackspace(), Arc::new(SystemClock));
+        source.set_master("migrator", "mpw");
+        let product = product.without(Habit::BasicAuthRefused);
+        let destination = Service::new(product, Arc::new(SystemClock));
+        for service in [&source, &destination] {
+            service.add_user(ADA, PASSWORD);
+        }
+        let authority = Authority::create().unwrap();
+        let doors = [
+            Listener::start(&source, &authority).await.unwrap(),
+            Listener::start(&destination, &authority).await.unwrap(),
+        ];
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("ca.pem"), authority.pem()).unwrap();
+        let plan = format!(
+            "\
+version: 1
+name: acme
+domains: [acme.example]
+secrets: {{ old: {{ env: OLD }}, new: {{ env: NEW }} }}
+source:
+  product: imap
+  imap: {{ host: localhost, port: {}, ca: ca.pem }}
+  login: {{ admin: migrator, secret: old, style: master-user }}
+destination:
+  product: imap
+  imap: {{ host: localhost, port: {}, ca: ca.pem }}
+folders:
+  map: {{ Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email }}
+mailboxes:
+  - {{ address: {ADA}, destination_secret: new }}
+",
+            doors[0].port(),
+            doors[1].port()
+        );
+        std::fs::write(dir.path().join("plan.yaml"), plan).unwrap();
+        let migration = Self { source, destination, dir, doors };
+        for number in 0..12 {
+            migration.at_source("INBOX", number, &["\\Seen"]);
+        }
+        migration.at_source("Sent", 20, &["\\Seen", "\\Answered"]);
+        migration.source.hands().create(ADA, "Projects.2019").unwrap();
+        migration.at_source("Projects.2019", 30, &["\\Flagged"]);
+        migration
+    }
+
+    fn at_source(&self, folder: &str, number: usize, flags: &[&str]) {
+        let flags = Flags::from_words(flags);
+        let delivery = Delivery { flags, ..Delivery::new(mail(number)) };
+        self.source.hands().deliver(ADA, folder, delivery).unwrap();
+    }
+
+    async fn run(&self, args: &[&str]) -> (Option<i32>, String) {
+        let trust: Vec<String> =
+            self.doors.iter().map(|door| format!("localhost:{}", door.port())).collect();
+        let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_mailferry"))
+            .args(args)
+            .current_dir(self.dir.path())
+            .env_clear()
+            .env("HOME", self.dir.path())
+            .env("XDG_CONFIG_HOME", self.dir.path().join("config"))
+            .env("MAILFERRY_TRUST", trust.join(","))
+            .env("OLD", "mpw")
+            .env("NEW", PASSWORD)
+            .stdin(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .output();
+        let Output { status, stdout, stderr } =
+            tokio::time::timeout(Duration::from_secs(120), run).await.expect("it ends").unwrap();
+        let said = [stdout, stderr].concat();
+        (status.code(), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    async fn copy(&self) -> (Option<i32>, String) {
+        let (code, said) = self.run(&["plan", "plan.yaml", "--out", "saved.json"]).await;
+        assert_eq!(code, Some(0), "{said}");
+        self.run(&["apply", "saved.json"]).await
+    }
+
+    fn truth(service: &Service) -> MailboxTruth {
+        service.oracle().mailbox(ADA).unwrap()
+    }
+
+    /// Every message by what was given: folder, octets and flags, with how often it is there.
+    fn given(service: &Service) -> BTreeMap<(String, Vec<u8>, String), usize> {
+        let mut all = BTreeMap::new();
+        for (name, folder) in Self::truth(service) {
+            let name = match name.as_str() {
+                "Sent" => "Sent Items".to_owned(),
+                other => other.replace('.', "/"),
+            };
+            for message in folder.messages {
+                let key = (name.clone(), message.given.to_vec(), message.flags.to_string());
+                *all.entry(key).or_insert(0) += 1;
+            }
+        }
+        all
+    }
+}
+
+fn unaltering() -> Product {
+    let rewrites = [
+        Habit::RewriteDate,
+        Habit::RewriteMessageId,
+        Habit::RewriteBoundary,
+        Habit::RewriteTransferEncoding,
+        Habit::RewriteTrailingBlanks,
+        Habit::RewriteFolding,
+        Habit::RewriteLineEnds,
+        Habit::AddHeaders,
+        Habit::SizeDiffersFromBody,
+    ];
+    rewrites.into_iter().fold(Product::exchange_online(), Product::without)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_an_exchange_that_keeps_octets_everything_arrives_and_is_verified() {
+    let migration = Migration::start(unaltering()).await;
+    let before = format!("{:?}", Migration::truth(&migration.source));
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        Migration::given(&migration.source),
+        Migration::given(&migration.destination),
+        "{said}"
+    );
+    let (code, said) = migration.run(&["verify", "plan.yaml"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(format!("{:?}", Migration::truth(&migration.source)), before, "the source");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_an_exchange_that_makes_mime_anew_everything_arrives_once() {
+    let migration = Migration::start(Product::exchange_online()).await;
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        Migration::given(&migration.source),
+        Migration::given(&migration.destination),
+        "{said}"
+    );
+    // Without a profile of the destination other octets are no proof, and are not called one.
+    let (code, said) = migration.run(&["verify", "plan.yaml"]).await;
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("14 stored with other octets"), "{said}");
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        Migration::given(&migration.source),
+        Migration::given(&migration.destination),
+        "a second pass copies nothing twice: {said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_throttled_run_waits_and_stores_everything_once() {
+    let mut product = unaltering();
+    product.throttle = Some(Throttle {
+        appends: 8,
+        per: Duration::from_secs(600),
+        backoff: Duration::from_secs(2),
+    });
+    let migration = Migration::start(product).await;
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(migration.destination.oracle().throttles(ADA) > Some(0), "it was throttled");
+    assert_eq!(
+        Migration::given(&migration.source),
+        Migration::given(&migration.destination),
+        "{said}"
+    );
+}
