@@ -331,6 +331,7 @@ impl Eyes {
     }
 
     /// Compares a source folder with the ledger.
+    #[allow(clippy::too_many_arguments, reason = "what one folder needs, each of its own kind")]
     async fn census(
         &self,
         line: &Line<SourceConnection>,
