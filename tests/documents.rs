@@ -191,7 +191,7 @@ fn every_key_reaches_what_is_wanted() {
     let zone = &desired.zones[&"acme.example".parse().expect("a domain")];
     let (mx, position) = zone.mx.as_ref().expect("an MX set");
     assert_eq!(mx.first().expect("one").to_string(), "10 mx1.new.example.");
-    assert_eq!(position.to_string(), "every-key.yaml:44:7");
+    assert_eq!(position.to_string(), "every-key.yaml:45:7");
     assert_eq!(zone.servers.len(), 1);
     assert_eq!(desired.resolvers.len(), 1);
     assert_eq!(desired.acknowledged.len(), 2);

@@ -247,7 +247,7 @@ async fn expunge(
         return Err(Stop::Failed(
             Error::new(
                 ErrorKind::Failed,
-                "E187",
+                "E188",
                 format!("{object}: UID {uid} is still there after it was removed"),
             )
             .hint("Run the same command again; when it stays, delete it with a mail program."),

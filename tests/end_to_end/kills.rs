@@ -142,7 +142,6 @@ fn flags_that_the_source_gets_before_an_unanswered_message_is_found_follow() {
 }
 
 #[test]
-#[ignore = "unclear messages are not looked for in other folders yet"]
 fn what_a_user_moves_before_it_is_known_is_not_sent_again() {
     let user = user(0);
     let lab = Lab::start(LabOptions { users: vec![user.clone()], ..LabOptions::default() });
