@@ -66,7 +66,7 @@ impl FolderCopy<'_> {
                 Part::Unknown => unread.push(folder.to_string()),
                 Part::From(from) => {
                     away = true;
-                    match self.look_into(open, sources, folder, name, from, None).await {
+                    match self.look_into(open, sources, folder, name, from, None, false).await {
                         Ok(there) => found += there,
                         Err(Stop::Failed(error)) if error.class != Class::Ledger => {
                             unread.push(format!("{folder} ({error})"));
@@ -136,13 +136,17 @@ impl FolderCopy<'_> {
             let quiet = self.quiet(&key).await?;
             let quiet = (!roll.still).then_some(quiet);
             let from = checkpoint.uid_next.max(Uid(1));
-            found += self.look_into(open, &sources, folder, name, from, quiet).await?;
+            found += self.look_into(open, &sources, folder, name, from, quiet, true).await?;
         }
         self.select_again(open).await?;
         roll.still = true;
         Ok(found)
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "where to look, from where on, how long and for what"
+    )]
     async fn look_into(
         &self,
         open: &Open<'_>,
@@ -151,6 +155,7 @@ impl FolderCopy<'_> {
         name: &RawName,
         from: Uid,
         quiet: Option<Duration>,
+        renamed: bool,
     ) -> Result<u64, Stop> {
         let mailbox = &self.mailbox.destination;
         let object = Object::folder("destination", mailbox, folder);
@@ -170,6 +175,7 @@ impl FolderCopy<'_> {
             quiet,
             adopt: false,
             elsewhere: true,
+            renamed,
         }
         .run()
         .await

@@ -55,6 +55,9 @@ pub struct Search<'a> {
     pub adopt: bool,
     /// The folder is not the one that the messages belong into: their user may have moved them.
     pub elsewhere: bool,
+    /// It looks for what was in a source folder that was renamed since: a vanished message of
+    /// equal look is the same one and no twin of it.
+    pub renamed: bool,
 }
 
 /// What may be at the destination, by what the ledger knows of it.
@@ -71,7 +74,10 @@ struct Sent {
 impl Search<'_> {
     /// Searches, records what was found, and returns how many messages that were.
     pub async fn run(&self) -> Result<u64, Stop> {
-        let Sent { unsettled, rows, unplaced } = self.sent().await?;
+        let Sent { mut unsettled, rows, unplaced } = self.sent().await?;
+        if self.elsewhere {
+            self.leave_twins_out(&mut unsettled, &rows).await?;
+        }
         if unsettled.is_empty() {
             return Ok(0);
         }

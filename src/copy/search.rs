@@ -6,10 +6,11 @@ use crate::copy::matching::{self, Candidate, Keys, Unsettled};
 use crate::copy::recovery::{Key, Search};
 use crate::copy::stop::Stop;
 use crate::imap::{FetchRow, RowQuery, SequenceSet};
+use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
 use crate::model::uid::Uid;
-use crate::ports::ledger::{Copied, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, Look, MessageRow, MessageState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -69,6 +70,43 @@ impl Search<'_> {
                 _ => return Ok((candidates, flags)),
             }
         }
+    }
+
+    /// Leaves out messages that have a look-alike in their mailbox: what is found in another folder
+    /// may be the copy of that one, and a message that is taken for its twin is lost, while one
+    /// that is sent again is found and can be removed.
+    pub(super) async fn leave_twins_out(
+        &self,
+        unsettled: &mut Vec<Unsettled<Key>>,
+        rows: &BTreeMap<Key, MessageRow>,
+    ) -> Result<(), Stop> {
+        let looks: BTreeSet<Look> = rows.values().map(|row| Look::of(&row.listed)).collect();
+        let mut seen: BTreeMap<Look, u32> = BTreeMap::new();
+        let mailboxes: BTreeSet<Address> =
+            self.sources.iter().map(|(key, _, _)| key.mailbox.clone()).collect();
+        for mailbox in mailboxes {
+            let asked = mailbox.clone();
+            let folders = self.desk.ledger(move |ledger| ledger.source_folders(&asked)).await?;
+            for (folder, validity) in folders {
+                let Some(validity) = validity else { continue };
+                let key = FolderKey { mailbox: mailbox.clone(), folder };
+                let mut from = Uid(1);
+                while let Some(page) = self.desk.page(&key, validity, &mut from).await? {
+                    self.desk.go_on()?;
+                    for row in page.iter().filter(|row| !(self.renamed && row.vanished)) {
+                        let look = Look::of(&row.listed);
+                        if looks.contains(&look) {
+                            *seen.entry(look).or_default() += 1;
+                        }
+                    }
+                }
+            }
+        }
+        unsettled.retain(|message| {
+            rows.get(&message.key)
+                .is_some_and(|row| seen.get(&Look::of(&row.listed)).copied().unwrap_or(0) <= 1)
+        });
+        Ok(())
     }
 
     /// Returns the sizes of messages at or above [`Search::from`] that the ledger does not know.

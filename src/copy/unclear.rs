@@ -261,6 +261,7 @@ impl SearchOwner<'_> {
             quiet: self.quiet,
             adopt: self.adopt,
             elsewhere: false,
+            renamed: false,
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::books::Books;
 use crate::ferry::{ADA, Ferry, MAP, Wanted};
+use crate::lab::client::Stored;
 use crate::lab::seeds;
 use crate::lab::{Lab, LabOptions};
 use crate::lane::{Lane, Tally, goes};
@@ -152,7 +153,17 @@ fn what_a_user_moves_before_it_is_known_is_not_sent_again() {
         lane.truth.grow("INBOX", 150, &mut random);
         lane.kill_while_sending();
         let books = lane.after_a_kill();
-        let unknown = lane.unknown(&books);
+        let there = lab.destination.dump_all(&user);
+        let mut unknown = lane.unknown(&books);
+        // A twin is sent again rather than taken for the other one: an extra copy can be removed.
+        unknown.retain(|(path, uid)| {
+            let moved = there[path.as_str()].iter().find(|message| message.uid == *uid);
+            let moved = moved.expect("what was listed");
+            let twins = lane.truth.messages.values();
+            let alike =
+                |twin: &&Stored| twin.bytes.len() == moved.bytes.len() && twin.date == moved.date;
+            twins.filter(alike).count() == 1
+        });
         for (path, uid) in &unknown {
             let session = lane.truth.at_destination();
             // It is there already after the first time.
@@ -167,7 +178,7 @@ fn what_a_user_moves_before_it_is_known_is_not_sent_again() {
     assert_eq!(there["Kept"].len(), moved);
     let all: usize = there.values().map(Vec::len).sum();
     assert_eq!(all, lane.truth.messages.len(), "each message is there once, wherever it is");
-    let octets = |messages: Vec<&crate::lab::client::Stored>| {
+    let octets = |messages: Vec<&Stored>| {
         let mut octets: Vec<_> = messages.iter().map(|message| message.bytes.clone()).collect();
         octets.sort();
         octets

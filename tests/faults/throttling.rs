@@ -136,7 +136,10 @@ fn a_server_that_closes_at_ten_errors_gets_every_other_message_and_names_each_re
             .collect();
         assert!(named.len() == 1 && named[0].contains("mailferry explain E217"), "{uid} {named:?}");
     }
-    answers.run("verify").code(6).says(&["30 messages stay behind: refused", "mailferry explain E217"]);
+    answers
+        .run("verify")
+        .code(6)
+        .says(&["30 messages stay behind: refused", "mailferry explain E217"]);
     let log = answers.script.log();
     let closed = log.iter().filter(|(_, said)| said == "closed for its errors").count();
     // The first burst is on its way before anybody knows; afterwards no connection gets there.
