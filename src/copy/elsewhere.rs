@@ -134,12 +134,10 @@ impl FolderCopy<'_> {
             let mailbox = self.mailbox.destination.clone();
             let key = FolderKey { mailbox, folder: folder.clone() };
             let quiet = self.quiet(&key).await?;
-            let quiet = (!roll.still).then_some(quiet);
             let from = checkpoint.uid_next.max(Uid(1));
-            found += self.look_into(open, &sources, folder, name, from, quiet, true).await?;
+            found += self.look_into(open, &sources, folder, name, from, Some(quiet), true).await?;
         }
         self.select_again(open).await?;
-        roll.still = true;
         Ok(found)
     }
 

@@ -19,7 +19,7 @@ use crate::model::folder::RawName;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Stray};
 use crate::profile::target::Target;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Which messages of which source folder are unsettled.
@@ -78,6 +78,12 @@ impl Search<'_> {
         if self.elsewhere {
             self.leave_twins_out(&mut unsettled, &rows).await?;
         }
+        if self.target.profile.rewrites {
+            // The octets of what was taken without a UID are not kept there, so that nothing can
+            // be set aside for it: a look-alike is sent again rather than taken for it.
+            let taken: BTreeSet<u64> = unplaced.values().map(|(_, copied)| copied.size).collect();
+            unsettled.retain(|message| !taken.contains(&message.size));
+        }
         if unsettled.is_empty() {
             return Ok(0);
         }
@@ -109,11 +115,13 @@ impl Search<'_> {
                 continue;
             };
             // In a folder that it does not belong into, only the very same message is ours.
-            if self.elsewhere && !found.same_date {
+            let dated = row.listed.internal_date.is_some();
+            if self.elsewhere && !(found.same_date && dated) {
                 continue;
             }
-            // A message with our octets and another date was delivered by somebody else.
-            let adopted = self.adopt || !found.same_date;
+            // A message with our octets and another date was delivered by somebody else; of one
+            // without a date nobody can tell.
+            let adopted = self.adopt || !found.same_date || !dated;
             let there = flags.get(&found.uid).cloned().unwrap_or_default();
             // It may lack flags that the source has: another tool copied it, or the source changed
             // since it was sent. It never loses any: a user may have set them here.
@@ -296,7 +304,9 @@ impl Search<'_> {
             let flags = copied.stored_flags.clone();
             (*key, Mark { digest: copied.sent_digest, second, flags })
         };
-        let pairs = matching::pair(&unplaced.iter().map(mark).collect(), theirs);
+        let mut pairs = matching::pair(&unplaced.iter().map(mark).collect(), theirs);
+        // With another date it was delivered by somebody else, and is theirs.
+        pairs.retain(|_, found| found.same_date);
         for taken in pairs.values() {
             theirs.remove(&taken.uid);
         }

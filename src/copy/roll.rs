@@ -26,8 +26,6 @@ pub struct Roll {
     /// Destination folders with an open checkpoint of which a source folder is gone: what was on
     /// its way there may be what is new in another source folder now.
     orphans: BTreeMap<FolderPath, Checkpoint>,
-    /// The orphans stood still once in this run.
-    pub(super) still: bool,
     called: bool,
 }
 

@@ -13,6 +13,9 @@ pub struct Traits {
     pub bare_lf: u64,
     /// CR without LF after it, RFC 5322 section 2.3.
     pub bare_cr: u64,
+    /// LFs with more than one CR before them, a CR at the very end counted as one with its LF.
+    /// Dovecot stores one CR less.
+    pub doubled_cr: u64,
     /// Octets of the longest line, its end left out.
     pub longest_line: u64,
     /// The last octet is a CR. Dovecot stores such a message without it.
@@ -30,6 +33,8 @@ pub struct Scanner {
     found: Traits,
     line: u64,
     after_cr: bool,
+    /// There are two CRs or more behind us.
+    after_crs: bool,
     header: Header,
 }
 
@@ -50,6 +55,7 @@ impl Scanner {
                 if !self.after_cr {
                     self.found.bare_lf += 1;
                 }
+                self.found.doubled_cr += u64::from(self.after_crs);
                 self.end_line();
             } else {
                 if self.after_cr {
@@ -65,6 +71,7 @@ impl Scanner {
                     _ => self.line += 1,
                 }
             }
+            self.after_crs = octet == b'\r' && self.after_cr;
             self.after_cr = octet == b'\r';
         }
     }
@@ -75,6 +82,7 @@ impl Scanner {
         if self.after_cr {
             found.bare_cr += 1;
             found.ends_in_cr = true;
+            found.doubled_cr += u64::from(self.after_crs);
         }
         found.longest_line = found.longest_line.max(self.line);
         found

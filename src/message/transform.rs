@@ -18,6 +18,9 @@ pub enum Transform {
     /// servers complete the one and drop the other when they store, and then the stored octets
     /// differ from the sent ones: after a crash nobody would recognise them.
     LineEnds,
+    /// `line-ends` as well: CR CR LF becomes CR LF, and so do more CRs before an LF. Dovecot 2.3.19
+    /// drops one of them when it stores, and Cyrus keeps them all.
+    DoubledLineEnds,
     /// `8bit-headers`: raw 8-bit fields of the message's own header become encoded-words,
     /// RFC 2047, or extended parameters, RFC 2231. Cyrus would store `X` in their place.
     EightBitHeaders,
@@ -34,7 +37,7 @@ impl Transform {
     pub const fn name(self) -> &'static str {
         match self {
             Self::NulOctets | Self::HeaderNulOctets => "nul-octets",
-            Self::LineEnds => "line-ends",
+            Self::LineEnds | Self::DoubledLineEnds => "line-ends",
             Self::EightBitHeaders => "8bit-headers",
             Self::LongLines(_) => "long-lines",
         }
@@ -44,6 +47,7 @@ impl Transform {
     pub fn label(self) -> String {
         match self {
             Self::HeaderNulOctets => "nul-octets header".to_owned(),
+            Self::DoubledLineEnds => "line-ends doubled".to_owned(),
             Self::LongLines(limit) => format!("long-lines {limit}"),
             _ => self.name().to_owned(),
         }
@@ -53,6 +57,7 @@ impl Transform {
     pub const fn mends(self) -> &'static str {
         match self {
             Self::LineEnds => "line ends of half a CRLF",
+            Self::DoubledLineEnds => "line ends with more than one CR",
             Self::NulOctets => "NUL octets",
             Self::HeaderNulOctets => "NUL octets in its header",
             Self::EightBitHeaders => "raw 8-bit octets in its header",
@@ -64,6 +69,7 @@ impl Transform {
     pub fn is_needed(self, traits: &Traits) -> bool {
         match self {
             Self::LineEnds => traits.bare_lf > 0 || traits.ends_in_cr,
+            Self::DoubledLineEnds => traits.doubled_cr > 0,
             Self::NulOctets => traits.nul > 0,
             Self::HeaderNulOctets => traits.header_nul > 0,
             // A NUL in the header becomes 0x80 before.
@@ -96,6 +102,9 @@ struct Octets {
     nul: bool,
     header_nul: bool,
     line_ends: bool,
+    doubled: bool,
+    /// CRs that are not written yet: an LF may follow.
+    held: usize,
     after_cr: bool,
     in_header: bool,
     blank: bool,
@@ -109,6 +118,8 @@ impl Octets {
             nul: has(Transform::NulOctets),
             header_nul: has(Transform::HeaderNulOctets),
             line_ends: has(Transform::LineEnds),
+            doubled: has(Transform::DoubledLineEnds),
+            held: 0,
             after_cr: false,
             in_header: true,
             blank: true,
@@ -117,12 +128,21 @@ impl Octets {
     }
 
     fn is_nothing(&self) -> bool {
-        !self.nul && !self.header_nul && !self.line_ends && self.header.is_none()
+        !self.nul && !self.header_nul && !self.line_ends && !self.doubled && self.header.is_none()
     }
 
     fn feed(&mut self, octets: &[u8]) -> Vec<u8> {
         let mut out = Vec::with_capacity(octets.len() + octets.len() / 16);
         for &octet in octets {
+            if self.doubled && octet == b'\r' {
+                self.held += 1;
+                continue;
+            }
+            if self.held > 0 {
+                let kept = if octet == b'\n' { 1 } else { self.held };
+                out.resize(out.len() + kept, b'\r');
+                (self.held, self.after_cr) = (0, true);
+            }
             if self.line_ends && octet == b'\n' && !self.after_cr {
                 out.push(b'\r');
             }
@@ -150,9 +170,14 @@ impl Octets {
 
     /// Ends the message: what comes last, and whether the header could be encoded.
     fn finish(&mut self) -> (Vec<u8>, bool) {
-        let half = self.after_cr && self.line_ends;
-        self.after_cr = false;
-        let mut out = self.through_header(if half { vec![b'\n'] } else { Vec::new() });
+        let half = (self.after_cr || self.held > 0) && self.line_ends;
+        let kept = if half { self.held.min(1) } else { self.held };
+        (self.held, self.after_cr) = (0, false);
+        let mut last = vec![b'\r'; kept];
+        if half {
+            last.push(b'\n');
+        }
+        let mut out = self.through_header(last);
         let fits = self.header.as_mut().is_none_or(|header| header.finish(&mut out));
         (out, fits)
     }
@@ -353,6 +378,7 @@ fn by_name(label: &str) -> Option<Transform> {
         ("nul-octets", "") => Some(Transform::NulOctets),
         ("nul-octets", "header") => Some(Transform::HeaderNulOctets),
         ("line-ends", "") => Some(Transform::LineEnds),
+        ("line-ends", "doubled") => Some(Transform::DoubledLineEnds),
         ("8bit-headers", "") => Some(Transform::EightBitHeaders),
         ("long-lines", limit) => limit.parse().ok().map(Transform::LongLines),
         _ => None,

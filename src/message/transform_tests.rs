@@ -49,6 +49,7 @@ fn labels_are_found_again() {
         Transform::NulOctets,
         Transform::HeaderNulOctets,
         Transform::LineEnds,
+        Transform::DoubledLineEnds,
         Transform::EightBitHeaders,
         Transform::LongLines(9_000),
     ];
@@ -56,6 +57,25 @@ fn labels_are_found_again() {
     assert_eq!(by_names(&labels), Some(all.to_vec()));
     assert_eq!(by_names(&["another".to_owned()]), None);
     assert!(all.iter().all(|transform| Transform::NAMES.contains(&transform.name())));
+}
+
+#[test]
+fn no_line_end_keeps_more_than_one_cr_and_other_crs_stay() {
+    let both = [Transform::LineEnds, Transform::DoubledLineEnds];
+    for (sent, kept) in [
+        ("a: b\r\r\n\r\r\r\nx\ry\r\rz\r\n", "a: b\r\n\r\nx\ry\r\rz\r\n"),
+        ("a\r\r", "a\r\n"),
+        ("a\r\r\nb\n", "a\r\nb\r\n"),
+    ] {
+        let out = whole(&both, sent.as_bytes()).unwrap();
+        assert_eq!(out, kept.as_bytes(), "{sent:?}");
+        let mut scanner = Scanner::new();
+        scanner.feed(sent.as_bytes());
+        assert!(Transform::DoubledLineEnds.is_needed(&scanner.finish()), "{sent:?}");
+        let mut scanner = Scanner::new();
+        scanner.feed(kept.as_bytes());
+        assert!(!both.iter().any(|one| one.is_needed(&scanner.finish())), "{kept:?}");
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ pub(super) const PROFILE: Profile = Profile {
     name: "dovecot",
     label: "dovecot-v1",
     message_size: None,
-    needs: &[Transform::NulOctets, Transform::LineEnds],
+    needs: &[Transform::NulOctets, Transform::LineEnds, Transform::DoubledLineEnds],
     refuses_invalid_header: false,
     keeps_literal8: false,
     keywords: true,

@@ -11,7 +11,7 @@ pub(super) const PROFILE: Profile = Profile {
     name: "generic",
     label: "generic-v1",
     message_size: None,
-    needs: &[Transform::NulOctets, Transform::LineEnds],
+    needs: &[Transform::NulOctets, Transform::LineEnds, Transform::DoubledLineEnds],
     refuses_invalid_header: false,
     keeps_literal8: false,
     keywords: true,

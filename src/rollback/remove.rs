@@ -43,6 +43,9 @@ pub async fn remove(
     }
     let eyes = Eyes::open(desk, mailbox, source, destination).await?;
     for (key, validity) in eyes.folders().await? {
+        // The prompt may have stood open for long: what vanished at the source meanwhile may have
+        // its only copy here.
+        eyes.list(&key, validity).await?;
         let may: BTreeSet<(&FolderPath, UidValidity, Uid)> = approved
             .places
             .iter()
@@ -53,6 +56,7 @@ pub async fn remove(
             .collect();
         let mut from = Uid(1);
         while let Some(page) = desk.page(&key, validity, &mut from).await? {
+            let rows_of = page.clone();
             let found = eyes.page(&key, validity, page).await?;
             settle(desk, &key, validity, &found.gone).await?;
             for ((folder, known), ours) in found.ours {
@@ -62,8 +66,20 @@ pub async fn remove(
                     .collect();
                 for batch in ours.chunks(BATCH) {
                     desk.go_on()?;
-                    expunge(&eyes, &key, validity, (&folder, known), batch).await?;
-                    *removed += batch.len() as u64;
+                    let uids: BTreeSet<Uid> = batch.iter().map(|one| one.uid).collect();
+                    let rows = rows_of.iter().filter(|row| uids.contains(&row.listed.uid));
+                    let now = eyes.page(&key, validity, rows.cloned().collect()).await?;
+                    settle(desk, &key, validity, &now.gone).await?;
+                    let batch: Vec<Ours> = now
+                        .ours
+                        .into_iter()
+                        .filter(|((at, now), _)| *at == folder && *now == known)
+                        .flat_map(|(_, ours)| ours)
+                        .collect();
+                    if !batch.is_empty() {
+                        expunge(&eyes, &key, validity, (&folder, known), &batch).await?;
+                        *removed += batch.len() as u64;
+                    }
                 }
             }
         }

@@ -38,6 +38,8 @@ pub struct Extra {
 /// What the ledger knows of one copy of ours.
 struct Twin {
     at: Option<Uid>,
+    /// We sent it; it was not there before.
+    ours: bool,
     stored: Flags,
     /// The second of the date that was sent.
     sent: Option<i64>,
@@ -118,11 +120,12 @@ impl Search<'_> {
                     date: row.internal_date_raw.clone().unwrap_or_default(),
                     digest: body.digest,
                     flags: row.flags.clone().unwrap_or_default(),
-                    same_date: date.map(|date| {
-                        twins.iter().any(|twin| twin.sent.is_none_or(|sent| sent == date))
-                    }),
+                    same_date: date
+                        .map(|date| twins.iter().any(|twin| twin.ours && twin.sent == Some(date))),
                     twins: twins
                         .iter()
+                        // Only a message that we sent can have been sent twice by us.
+                        .filter(|twin| twin.ours && twin.sent.is_some() && twin.sent == date)
                         .filter_map(|twin| Some((twin.at?, twin.stored.clone())))
                         .collect(),
                     may_be_wanted: ledger.unsettled.contains(&body.sent_size),
@@ -159,6 +162,7 @@ impl Search<'_> {
                                 .map(|(_, uid)| uid);
                             known.copies.entry(copied.sent_digest).or_default().push(Twin {
                                 at,
+                                ours: !copied.adopted,
                                 stored: copied.stored_flags,
                                 sent: sent.map(|date| date.instant().as_second()),
                             });
