@@ -5,7 +5,7 @@
 //!
 //! **Covered**: the tree of parts (multipart subtypes, embedded messages, order), and of each leaf
 //! its decoded content, media type, file name, Content-ID and whether it is an attachment; of the
-//! message and of each embedded one the fields of [`header`]: addresses, Subject, Date as an
+//! message and of each embedded one the fields of `header`: addresses, Subject, Date as an
 //! instant, In-Reply-To, References.
 //!
 //! **Not covered**, because it is known or assumed to change: transfer encodings, charsets (text is
