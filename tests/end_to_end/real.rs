@@ -1,16 +1,16 @@
 //! Real mail that is not in this repository, killed on its way and compared by `tests/compare.py`.
 //!
-//! By hand: `MAILFERRY_TEST_MAIL=DIRECTORY cargo test --test end_to_end -- --ignored --nocapture
-//! real_mail`; each file of the directory is one message.
+//! `MAILFERRY_TEST_MAIL=DIRECTORY cargo test --test end_to_end -- --nocapture real_mail` takes each
+//! file of a directory as one message; without it, awkward and plain messages of the tests.
 
 use crate::compared::compare;
 use crate::ferry::{ADA, Ferry, Wanted};
-use crate::lab::{Lab, LabOptions};
+use crate::lab::{Lab, LabOptions, seeds};
 use crate::mailbox;
 use crate::peers;
 use crate::random::{Random, number};
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,9 +24,32 @@ fn arrived(lab: &Lab) -> u64 {
         .sum()
 }
 
+/// Messages that are taken when nobody names others.
+const OWN: usize = 600;
+
+/// Writes messages of the tests, one in eight of them awkward.
+fn own(directory: &Path) {
+    let awkward = seeds::awkward();
+    for number in 0..OWN {
+        let mail = match number % 8 {
+            0 => awkward[number / 8 % awkward.len()].clone(),
+            _ => seeds::plain(number),
+        };
+        fs::write(directory.join(format!("{number:04}")), &mail.bytes).expect("a message");
+    }
+}
+
 /// The messages, in the order of their names.
-fn files() -> Vec<PathBuf> {
-    let directory = std::env::var_os("MAILFERRY_TEST_MAIL").expect("MAILFERRY_TEST_MAIL is set");
+fn files(lab: &Lab) -> Vec<PathBuf> {
+    let directory = std::env::var_os("MAILFERRY_TEST_MAIL").map_or_else(
+        || {
+            let directory = lab.work.join("mail");
+            fs::create_dir(&directory).expect("a directory");
+            own(&directory);
+            directory
+        },
+        PathBuf::from,
+    );
     let mut files: Vec<PathBuf> = fs::read_dir(directory)
         .expect("MAILFERRY_TEST_MAIL is a directory")
         .map(|entry| entry.expect("a file").path())
@@ -78,12 +101,11 @@ fn plant(lab: &Lab, files: &[PathBuf]) -> u64 {
 }
 
 #[test]
-#[ignore = "by hand, with messages of your own"]
 fn real_mail_arrives_octet_by_octet_whatever_kills_the_copy() {
-    let files = files();
-    let kills = number("MAILFERRY_TEST_KILLS", 5);
+    let kills = number("MAILFERRY_TEST_KILLS", 2);
     let mut random = Random::new("real mail");
     let lab = Lab::start(LabOptions::default());
+    let files = files(&lab);
     let planted = plant(&lab, &files);
     let before = mailbox::files(&lab.source, ADA);
     let octets: usize = before.values().map(Vec::len).sum();
@@ -125,10 +147,9 @@ fn real_mail_arrives_octet_by_octet_whatever_kills_the_copy() {
 }
 
 #[test]
-#[ignore = "by hand, with messages of your own: another tool, for the record"]
 fn real_mail_by_mbsync_for_the_record() {
     let lab = Lab::start(LabOptions::default());
-    let planted = plant(&lab, &files());
+    let planted = plant(&lab, &files(&lab));
     let start = Instant::now();
     let output = peers::mbsync(&lab, ADA, &["*"]);
     let copied = start.elapsed();

@@ -1,12 +1,23 @@
 //! What a destination may answer to an APPEND, or fail to: nothing is lost, nothing is doubled
 //! without being named, nothing is sent before the server wants it.
 
+use super::observing::{Nobody, accounts, desired};
 use super::script::{Answer, Script};
 use crate::lab::{LabOptions, seeds};
 use crate::migration::run::{Ended, until};
 use crate::migration::{ADA, Migration};
+use mailferry::clock::SystemClock;
+use mailferry::dns::HickoryView;
+use mailferry::executor::run::Run;
+use mailferry::imap::Timeouts;
+use mailferry::ledger::{SqliteLedger, current_owner};
+use mailferry::observe::{Eyes, observe};
+use mailferry::ports::clock::Clock;
+use mailferry::ports::ledger::Ledger;
 use rustix::process::Signal;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
 
 /// A real source with messages in one folder, and a destination that does as told.
 pub(super) struct Answers {
@@ -148,16 +159,43 @@ fn an_append_that_hangs_and_is_done_is_found_after_the_run_was_killed() {
     answers.each_once();
 }
 
-/// By hand: `cargo test --test faults -- --ignored hangs_for_ever`.
-#[test]
-#[ignore = "an APPEND may take two minutes before it is given up"]
-fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
+/// In this process, because the command gives an APPEND two minutes before it gives it up.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
     let answers = Answers::new(30, true, |number| match number {
         9 => Answer::StoreAndHang,
         _ => Answer::Store,
     });
-    answers.run("apply").code(0);
-    answers.each_once();
+    let desired = Arc::new(desired(&answers.migration));
+    let limits = Timeouts { append: Duration::from_secs(3), ..Timeouts::default() };
+    let accounts = Arc::new(accounts(&desired, limits));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ledger = SqliteLedger::in_memory().unwrap();
+    ledger.acquire(&current_owner(clock.as_ref(), "apply")).unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(ledger);
+    let eyes = Eyes {
+        desired: Arc::clone(&desired),
+        accounts: Arc::clone(&accounts),
+        ledger: Arc::clone(&ledger),
+        dns: Arc::new(HickoryView::default()),
+        listener: Arc::new(Nobody),
+    };
+    let (observed, summary) = observe(&eyes).await.unwrap();
+    let plan = mailferry::planner::plan(&desired, &observed, &summary);
+    let run = Run {
+        desired,
+        accounts,
+        ledger,
+        listener: Arc::new(Nobody),
+        clock,
+        cancel: CancellationToken::new(),
+    };
+    let start = Instant::now();
+    let report = run.run(&plan.ready).await;
+    assert_eq!(report.worst, None, "{report:?}");
+    assert!(report.sum("found") > 0, "it was stored and is found: {report:?}");
+    assert!(start.elapsed() >= Duration::from_secs(3), "the answer was waited for");
+    assert_eq!(answers.copies(), [1; 30]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 #[derive(Debug)]
-struct Nobody;
+pub(super) struct Nobody;
 
 impl Listener for Nobody {
     fn event(&self, _: &Event) {}
@@ -56,7 +56,7 @@ fn small() -> (Migration, Script) {
     (migration, script)
 }
 
-fn desired(migration: &Migration) -> Desired {
+pub(super) fn desired(migration: &Migration) -> Desired {
     let loaded =
         document::load(&migration.path("plan.yaml"), &document::Options::default()).unwrap();
     loaded.desired.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)))
@@ -64,19 +64,23 @@ fn desired(migration: &Migration) -> Desired {
 
 type World = (Observed, LedgerSummary, Plan);
 
-async fn look(desired: &Desired, port: u16) -> World {
-    let mut desired = desired.clone();
-    desired.source.endpoint.port = port;
+/// Signs in as the command does, with limits on silence of the test's own.
+pub(super) fn accounts(desired: &Desired, timeouts: Timeouts) -> Accounts {
     let secrets = BoundSecrets::new(Arc::new(Nobody))
         .trusting(vec!["localhost".parse().unwrap()])
         .with_environment(|name| {
             let word = if name == "OLD_PASSWORD" { "master-pw" } else { "destination-pw" };
             Some(word.into())
         });
-    let accounts = Accounts::new(&desired, Arc::new(secrets), Timeouts::default());
+    Accounts::new(desired, Arc::new(secrets), timeouts)
+}
+
+async fn look(desired: &Desired, port: u16) -> World {
+    let mut desired = desired.clone();
+    desired.source.endpoint.port = port;
     let eyes = Eyes {
+        accounts: Arc::new(accounts(&desired, Timeouts::default())),
         desired: Arc::new(desired),
-        accounts: Arc::new(accounts),
         ledger: Arc::new(SqliteLedger::in_memory().unwrap()),
         dns: Arc::new(HickoryView::default()),
         listener: Arc::new(Nobody),
