@@ -12,7 +12,6 @@ use crate::executor::event::{Event, Listener, Outcome};
 use crate::executor::owner::Held;
 use crate::executor::report::RunReport;
 use crate::executor::run::Run;
-use crate::ledger::current_owner;
 use crate::planner::approval::{Approval, approve};
 use crate::planner::order;
 use crate::planner::plan::{Action, ActionId, Plan};
@@ -192,17 +191,7 @@ impl<'a> Applying<'a> {
     fn begin(args: &'a ApplyArgs, world: World, output: &'a Output) -> Result<Self> {
         let signals = Signals::listen();
         world.accounts.throttle().end_with(signals.cancel.clone());
-        let held = if args.dry_run {
-            None
-        } else {
-            let owner = current_owner(world.clock.as_ref(), "apply");
-            Some(Held::take(
-                Arc::clone(&world.ledger),
-                &owner,
-                Arc::clone(&world.clock),
-                signals.cancel.clone(),
-            )?)
-        };
+        let held = if args.dry_run { None } else { Some(world.hold("apply", &signals.cancel)?) };
         Ok(Self { args, world, output, signals, held })
     }
 

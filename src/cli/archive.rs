@@ -10,9 +10,7 @@ use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line, selectable};
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::owner::Held;
 use crate::imap::SourceConnection;
-use crate::ledger::current_owner;
 use crate::model::date_range::{DateRange, Day};
 use crate::model::folder::FolderPath;
 use crate::model::size::Size;
@@ -28,13 +26,7 @@ pub(crate) async fn run(args: &ArchiveArgs, global: &Global, output: &Output) ->
     let world = World::open(&args.plan, global, output, Mode::Write)?;
     let mailbox = world.mailbox(&address, &args.plan)?.clone();
     let signals = Signals::listen();
-    let owner = current_owner(world.clock.as_ref(), "archive");
-    let held = Held::take(
-        Arc::clone(&world.ledger),
-        &owner,
-        Arc::clone(&world.clock),
-        signals.cancel.clone(),
-    )?;
+    let held = world.hold("archive", &signals.cancel)?;
     world.consents().await?;
     let format = match args.format {
         ArchiveFormat::Mbox => Format::Mbox,

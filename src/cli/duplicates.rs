@@ -10,25 +10,16 @@ use crate::copy::desk::Desk;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::own_duplicates::{self, Duplicate, Found};
-use crate::executor::owner::Held;
-use crate::ledger::current_owner;
 use crate::model::address::Address;
 use crate::render::style::{clean, count, shell, thousands};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> Result<Ended> {
     let world = World::open(&args.file, global, output, Mode::Write)?;
     let mailboxes = chosen(args, &world)?;
     let signals = Signals::listen();
-    let owner = current_owner(world.clock.as_ref(), "apply");
-    let held = Held::take(
-        Arc::clone(&world.ledger),
-        &owner,
-        Arc::clone(&world.clock),
-        signals.cancel.clone(),
-    )?;
+    let held = world.hold("apply", &signals.cancel)?;
     world.consents().await?;
     let telling = world.looking(output);
     let mut found: BTreeMap<Address, (Desk, Found)> = BTreeMap::new();

@@ -6,8 +6,6 @@ use crate::cli::output::Output;
 use crate::cli::wiring::{self, Mode, World};
 use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
-use crate::executor::owner::Held;
-use crate::ledger::current_owner;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, JournalEntry, Ledger, MessageState};
@@ -15,7 +13,6 @@ use crate::render::style::{clean, count};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// Rows of the ledger that are in memory at once.
@@ -36,13 +33,7 @@ pub(crate) async fn run(args: &RetryArgs, global: &Global, output: &Output) -> R
     let address = wiring::address(&args.mailbox)?;
     let world = World::open(&args.plan, global, output, Mode::Write)?;
     let mailbox = world.mailbox(&address, &args.plan)?.source.clone();
-    let owner = current_owner(world.clock.as_ref(), "retry");
-    let held = Held::take(
-        Arc::clone(&world.ledger),
-        &owner,
-        Arc::clone(&world.clock),
-        CancellationToken::new(),
-    )?;
+    let held = world.hold("retry", &CancellationToken::new())?;
     let known = world.ledger.source_folders(&mailbox)?;
     let wanted = folder(args, &known)?;
     let mut folders = BTreeMap::new();

@@ -9,7 +9,6 @@ use crate::copy::lines;
 use crate::copy::stop::Stop;
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::owner::Held;
-use crate::ledger::current_owner;
 use crate::render;
 use crate::render::style::{count, shell};
 use crate::rollback::{self, Rollback};
@@ -21,13 +20,7 @@ pub(crate) async fn run(args: &RollbackArgs, global: &Global, output: &Output) -
     let world = World::open(&args.plan, global, output, Mode::Write)?;
     let mailbox = world.mailbox(&address, &args.plan)?.clone();
     let signals = Signals::listen();
-    let owner = current_owner(world.clock.as_ref(), "rollback");
-    let held = Held::take(
-        Arc::clone(&world.ledger),
-        &owner,
-        Arc::clone(&world.clock),
-        signals.cancel.clone(),
-    )?;
+    let held = world.hold("rollback", &signals.cancel)?;
     world.consents().await?;
     let desk = world.desk(&mailbox.source, Arc::new(wiring::Nobody), &signals.cancel);
     // The destination first, as everywhere.

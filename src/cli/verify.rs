@@ -10,8 +10,6 @@ use crate::copy::desk::{Desk, Policy};
 use crate::copy::progress::MailboxProgress;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::Listener;
-use crate::executor::owner::Held;
-use crate::ledger::current_owner;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::sampling::Sampling;
@@ -29,14 +27,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
         world.mailbox(only, &args.plan)?;
     }
     let signals = Signals::listen();
-    world.accounts.throttle().end_with(signals.cancel.clone());
-    let owner = current_owner(world.clock.as_ref(), "verify");
-    let held = Held::take(
-        Arc::clone(&world.ledger),
-        &owner,
-        Arc::clone(&world.clock),
-        signals.cancel.clone(),
-    )?;
+    let held = world.hold("verify", &signals.cancel)?;
     world.consents().await?;
     let telling = world.doing(output, false);
     world.accounts.throttle().tell(Arc::clone(&telling.listener));

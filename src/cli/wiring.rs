@@ -12,8 +12,9 @@ use crate::desired::{Desired, DesiredMailbox};
 use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
+use crate::executor::owner::Held;
 use crate::imap::Timeouts;
-use crate::ledger::SqliteLedger;
+use crate::ledger::{SqliteLedger, current_owner};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
@@ -118,6 +119,13 @@ impl World {
             pace: None,
             progress: Arc::new(MailboxProgress::new(mailbox.clone(), listener, 0, 0)),
         }
+    }
+
+    /// Takes the lock for a command. Its end also ends every wait for a server.
+    pub(crate) fn hold(&self, command: &'static str, cancel: &CancellationToken) -> Result<Held> {
+        self.accounts.throttle().end_with(cancel.clone());
+        let owner = current_owner(self.clock.as_ref(), command);
+        Held::take(Arc::clone(&self.ledger), &owner, Arc::clone(&self.clock), cancel.clone())
     }
 
     /// Looks at the world and plans.

@@ -1,7 +1,7 @@
 //! Content-Type and Content-Disposition: a value and its parameters, RFC 2045 and RFC 2231.
 
 use super::text::decode;
-use super::transfer::hex;
+use super::transfer::unescape;
 use super::words;
 use std::collections::BTreeMap;
 
@@ -80,7 +80,7 @@ fn joined(pieces: &Pieces) -> String {
             text = rest;
         }
         if *encoded {
-            octets.extend(percent(text.as_bytes()));
+            unescape(b'%', text.as_bytes(), &mut octets);
         } else {
             octets.extend_from_slice(text.as_bytes());
         }
@@ -90,25 +90,6 @@ fn joined(pieces: &Pieces) -> String {
         _ => String::from_utf8(octets).ok(),
     };
     words::even(&decoded.unwrap_or(written))
-}
-
-fn percent(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((&octet, after)) = rest.split_first() {
-        let escaped = match (octet, after) {
-            (b'%', [high, low, ..]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        if let Some((high, low)) = escaped {
-            out.push(high * 16 + low);
-            rest = &after[2..];
-        } else {
-            out.push(octet);
-            rest = after;
-        }
-    }
-    out
 }
 
 /// Cuts at semicolons outside quotes, and leaves comments out.

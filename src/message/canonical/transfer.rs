@@ -140,20 +140,7 @@ impl Decoder {
         if soft {
             shown = &shown[..shown.len() - 1];
         }
-        let mut rest = shown;
-        while let Some((&octet, after)) = rest.split_first() {
-            let escaped = match (octet, after) {
-                (b'=', [high, low, ..]) => hex(*high).zip(hex(*low)),
-                _ => None,
-            };
-            if let Some((high, low)) = escaped {
-                out.push(high * 16 + low);
-                rest = &after[2..];
-            } else {
-                out.push(octet);
-                rest = after;
-            }
-        }
+        unescape(b'=', shown, out);
         self.pending = match line.end {
             _ if soft => End::None,
             // The encoding knows one kind of line end.
@@ -163,7 +150,25 @@ impl Decoder {
     }
 }
 
-pub(super) const fn hex(octet: u8) -> Option<u8> {
+/// Decodes `mark` with two hexadecimal digits behind it; a mark without them stays.
+pub(super) fn unescape(mark: u8, text: &[u8], out: &mut Vec<u8>) {
+    let mut rest = text;
+    while let Some((&octet, after)) = rest.split_first() {
+        let escaped = match after {
+            [high, low, ..] if octet == mark => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        if let Some((high, low)) = escaped {
+            out.push(high * 16 + low);
+            rest = &after[2..];
+        } else {
+            out.push(octet);
+            rest = after;
+        }
+    }
+}
+
+const fn hex(octet: u8) -> Option<u8> {
     match octet {
         b'0'..=b'9' => Some(octet - b'0'),
         b'A'..=b'F' => Some(octet - b'A' + 10),

@@ -1,7 +1,7 @@
 //! Text of header fields: unfolded, encoded words decoded, white space evened.
 
 use super::text::decode;
-use super::transfer::hex;
+use super::transfer::unescape;
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
@@ -101,20 +101,10 @@ fn word(text: &str) -> Option<(Word<'_>, &str)> {
 }
 
 fn q(content: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(content.len());
-    let mut rest = content;
-    while let Some((&octet, after)) = rest.split_first() {
-        let escaped = match (octet, after) {
-            (b'=', [high, low, ..]) => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        if let Some((high, low)) = escaped {
-            out.push(high * 16 + low);
-            rest = &after[2..];
-        } else {
-            out.push(if octet == b'_' { b' ' } else { octet });
-            rest = after;
-        }
-    }
+    // Before the escapes: `=5F` is an underscore.
+    let blanks: Vec<u8> =
+        content.iter().map(|&octet| if octet == b'_' { b' ' } else { octet }).collect();
+    let mut out = Vec::with_capacity(blanks.len());
+    unescape(b'=', &blanks, &mut out);
     out
 }
