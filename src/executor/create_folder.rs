@@ -60,9 +60,9 @@ impl MailboxRun {
                     .hint("Map the folder to another name in `folders.map`, or exclude it; then plan again.");
                     refused.words = explained.words;
                     refused.class = explained.class;
-                    refused
-                        .hints
-                        .push(format!("`mailferry explain {}` says more.", explained.code));
+                    // An answer that nobody knows says less than what was tried.
+                    let code = if explained.code == "E151" { "E202" } else { explained.code };
+                    refused.hints.push(format!("`mailferry explain {code}` says more."));
                     return Err(Stop::Failed(refused));
                 }
                 Outcome::AlreadyDone

@@ -19,7 +19,7 @@ pub(super) const PROFILE: Profile = Profile {
     drops: &[],
     store_again: &[],
     names: Names {
-        forbidden: &['%', '\\', '"', '^', '<', '>', '|', '`', ';', '\t', '/'],
+        forbidden: &['%', '\\', '"', '^', '<', '>', '|', '`', ';', '\t', '/', '{', '}'],
         ..Names::ANY
     },
     no_mail: &[],
