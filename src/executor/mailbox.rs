@@ -24,7 +24,7 @@ pub struct MailboxRun {
     pub(super) mailbox: DesiredMailbox,
     rest: Rest,
     actions: Vec<Action>,
-    ended: MailboxEnd,
+    pub(super) ended: MailboxEnd,
     /// An action whose failure stops the mailbox: no log-in, no room.
     stopped_by: Option<ActionId>,
 }
@@ -38,6 +38,8 @@ pub struct MailboxEnd {
     pub worst: Option<ErrorKind>,
     /// Something changed at the destination.
     pub moved: bool,
+    /// The numbers of the copies that did not come to their end.
+    pub unfinished: BTreeMap<&'static str, u64>,
 }
 
 impl MailboxRun {
@@ -82,8 +84,10 @@ impl MailboxRun {
         if self.desk.cancel.is_cancelled() {
             return self.ended_early();
         }
-        if self.desk.office_hours().await.is_err() {
-            return self.ended_early();
+        match self.desk.office_hours().await {
+            Ok(false) => {}
+            Ok(true) => lines.drop_both(),
+            Err(_) => return self.ended_early(),
         }
         if let Some(by) = &self.stopped_by {
             return Outcome::Blocked { by: by.clone() };
