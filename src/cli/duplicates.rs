@@ -135,13 +135,19 @@ fn shown(
 }
 
 fn named(one: &Duplicate) -> String {
+    let twins: Vec<String> = one.extra.twins.keys().map(ToString::to_string).collect();
+    // Where it is a copy of nothing that can be found, that is the reason why it stays.
+    let of = if twins.is_empty() {
+        String::new()
+    } else {
+        format!(", a copy of UID {}", twins.join(", "))
+    };
     format!(
-        "{} {}: UID {}, {}, {} octets, a copy of UID {}",
+        "{} {}: UID {}, {}, {} octets{of}",
         clean(one.folder.mailbox.as_str()),
         clean(&one.folder.folder.to_string()),
         one.extra.uid,
         clean(&one.extra.date),
         thousands(one.extra.size),
-        one.extra.twins.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )
 }
