@@ -16,7 +16,7 @@ const NAMES: [&str; 15] = [
     "a*b",
     "back\\slash",
     "quote\"d",
-    "a{b",
+    "br{ce",
     "{5}",
     "trailing ",
     " leading",
