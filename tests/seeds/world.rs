@@ -62,7 +62,7 @@ pub(crate) struct World {
     pub(crate) ever: BTreeMap<Letter, usize>,
     /// Somebody may have changed flags of ours at the destination.
     pub(crate) flags_touched: bool,
-    /// Somebody may have moved mail of ours at the destination.
+    /// Mail of ours may be in another folder than it was sent to, or than it belongs into.
     pub(crate) moved: bool,
     number: usize,
     _dir: TempDir,
@@ -82,6 +82,8 @@ impl World {
         let destination = Service::new(destination(&mut rng), clock.clone());
         let users: Vec<String> =
             (0..rng.usize(1..3)).map(|n| format!("user-{n}@acme.example")).collect();
+        // Without MOVE the copy of a message that moved at the source stays where it is.
+        let moved = !destination.product().after.contains(&"MOVE");
         for user in &users {
             source.add_user(user, PASSWORD);
             destination.add_user(user, PASSWORD);
@@ -97,7 +99,7 @@ impl World {
             users,
             ever: BTreeMap::new(),
             flags_touched: false,
-            moved: false,
+            moved,
             number: 0,
             _dir: dir,
         };
