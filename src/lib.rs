@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod archive;
+pub mod blocking;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;

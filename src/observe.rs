@@ -4,6 +4,7 @@ mod count;
 mod patience;
 
 use crate::accounts::Accounts;
+use crate::blocking;
 use crate::catalogue::{self, Object};
 use crate::copy::inventory;
 use crate::copy::lines::{self, Line};
@@ -68,8 +69,8 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     let zones = eyes.desired.zones.len() as u64;
     eyes.listener
         .event(&Event::PhaseStarted { phase: "observe", total: Some(mailboxes * 2 + zones) });
-    let empty = blocking(&eyes.ledger, |ledger| ledger.is_empty()).await?;
-    let paused = blocking(&eyes.ledger, |ledger| ledger.paused()).await?;
+    let empty = blocking::ledger(&eyes.ledger, |ledger| ledger.is_empty()).await?;
+    let paused = blocking::ledger(&eyes.ledger, |ledger| ledger.paused()).await?;
     let mut observed = Observed::default();
     let mut summary = LedgerSummary { empty, paused, ..LedgerSummary::default() };
     let mut looks = futures_util::stream::iter(
@@ -122,19 +123,6 @@ async fn look(
     };
     eyes.looked(&format!("source {}", mailbox.source), &source);
     Ok((mailbox, (source, census), destination))
-}
-
-/// Runs a ledger call where it may block.
-async fn blocking<T: Send + 'static>(
-    ledger: &Arc<dyn Ledger>,
-    call: impl FnOnce(&dyn Ledger) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let ledger = Arc::clone(ledger);
-    tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
-        Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
-            .class(Class::Ledger)
-            .source(error)
-    })?
 }
 
 /// Failures that end the command rather than make one object unreadable.
@@ -270,7 +258,8 @@ impl Eyes {
     ) -> Result<Moving> {
         let mut moves = Moving::default();
         let address = mailbox.source.clone();
-        let known = blocking(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
+        let known =
+            blocking::ledger(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
         for (folder, validity) in known {
             let Some(validity) = validity.filter(|_| !line.folders.contains_key(&folder)) else {
                 continue;
@@ -315,7 +304,7 @@ impl Eyes {
         let limits = limits(mailbox, target);
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
         let mut census = self.census(line, entry, &selected, &key, &object, limits, moves).await?;
-        let (checkpoint, bound) = blocking(&self.ledger, {
+        let (checkpoint, bound) = blocking::ledger(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
                 Ok((ledger.checkpoint(&target)?, ledger.bound_to(&target)?.contains(&key)))
@@ -344,7 +333,7 @@ impl Eyes {
     ) -> Result<Census> {
         let mut count = self.count(key, selected.uid_validity, limits.clone());
         let asked = key.clone();
-        let known = blocking(&self.ledger, move |ledger| {
+        let known = blocking::ledger(&self.ledger, move |ledger| {
             // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.
             let bound = ledger.binding(&asked)?.is_some();
             Ok(ledger.listed_under(&asked)?.filter(|_| bound))
@@ -377,7 +366,7 @@ impl Eyes {
         count: &mut Count,
     ) -> Result<Census> {
         let asked = key.clone();
-        let last = blocking(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
+        let last = blocking::ledger(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
         if last.is_some_and(|pass| inventory::unchanged(&pass, selected)) {
             return count.known_only().await;
         }

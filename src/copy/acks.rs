@@ -7,9 +7,10 @@ use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{ImapError, PendingAppend};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Answers that wait for the ledger at most this long, or until there are [`GROUP`] of them.
@@ -71,7 +72,7 @@ async fn take(
     let mut answers = Answers::default();
     let mut group = Vec::new();
     let (mut slow, mut slowest) = (None, Duration::ZERO);
-    let mut flush_at: Option<tokio::time::Instant> = None;
+    let mut flush_at: Option<Instant> = None;
     while let Some(next) =
         until(&mut receiver, &desk, &source, validity, &mut group, &mut slow, &mut flush_at).await?
     {
@@ -79,7 +80,7 @@ async fn take(
         let mut answer = std::pin::pin!(answer.outcome());
         let answer = loop {
             // A slow answer must not keep those that came before it from the ledger.
-            let due = flush_at.unwrap_or_else(|| tokio::time::Instant::now() + NEVER);
+            let due = flush_at.unwrap_or_else(|| Instant::now() + NEVER);
             tokio::select! {
                 biased;
                 answer = &mut answer => break answer,
@@ -101,7 +102,7 @@ async fn take(
                     slow = Some(slowest);
                 }
                 group.push((uid, MessageState::Acknowledged, Some(copied)));
-                flush_at.get_or_insert_with(|| tokio::time::Instant::now() + GROUP_TIME);
+                flush_at.get_or_insert_with(|| Instant::now() + GROUP_TIME);
                 if group.len() >= GROUP {
                     flush(&desk, &source, validity, &mut group, &mut slow).await?;
                     flush_at = None;
@@ -140,7 +141,7 @@ async fn until(
     validity: UidValidity,
     group: &mut Vec<(Uid, MessageState, Option<Copied>)>,
     slow: &mut Option<Duration>,
-    flush_at: &mut Option<tokio::time::Instant>,
+    flush_at: &mut Option<Instant>,
 ) -> Result<Option<InFlight>> {
     loop {
         let Some(at) = *flush_at else { return Ok(receiver.recv().await) };

@@ -1,9 +1,10 @@
 //! What every step of a copy needs at hand: the ledger, the listener, the signals.
 
+use crate::blocking;
 use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
 use crate::copy::stop::Stop;
-use crate::error::{Class, Error, ErrorKind, Result, Retry};
+use crate::error::{Result, Retry};
 use crate::executor::event::{Event, Listener};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
@@ -56,12 +57,7 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&dyn Ledger) -> Result<T> + Send + 'static,
     {
-        let ledger = Arc::clone(&self.ledger);
-        tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
-            Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
-                .class(Class::Ledger)
-                .source(error)
-        })?
+        blocking::ledger(&self.ledger, call).await
     }
 
     /// Reads the next page of a source folder's rows, in order of UID, and moves `from` behind it;

@@ -12,7 +12,8 @@ use crate::model::flags::Flags;
 use crate::model::uid::Uid;
 use crate::ports::ledger::{Copied, FolderKey, Look, MessageRow, MessageState};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time between two looks at a folder that should stand still.
 const LOOK_EVERY: Duration = Duration::from_millis(500);

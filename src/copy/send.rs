@@ -27,8 +27,8 @@ use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use crate::profile::target::Target;
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The error at which Exchange closes a connection.

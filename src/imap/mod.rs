@@ -4,6 +4,7 @@
 pub mod append;
 pub mod brake;
 pub mod connection;
+pub mod dial;
 pub mod error;
 pub mod fetch;
 pub mod frame;
@@ -34,6 +35,7 @@ mod turn;
 pub use append::{AppendBody, PendingAppend};
 pub use brake::Brake;
 pub use connection::{Connection, Credential, WORN};
+pub use dial::{BoxStream, Dial, Dialled, Tcp};
 pub use error::ImapError;
 pub use fetch::{Bodies, BodyEvent, FetchRow, RowQuery, Rows};
 pub use list::ListEntry;

@@ -1,5 +1,6 @@
 //! The task that owns the reading half of a connection.
 
+use crate::imap::dial::BoxStream;
 use crate::imap::error::{ImapError, Words};
 use crate::imap::fetch::{BodyEvent, FetchRow};
 use crate::imap::fetch_item::{self, Record};
@@ -7,7 +8,6 @@ use crate::imap::frame::{CHUNK, Decoder, Frame};
 use crate::imap::pending::Sink;
 use crate::imap::response::{self, Response, Status, Untagged};
 use crate::imap::shared::{Cause, Shared};
-use crate::imap::transport::BoxStream;
 use crate::imap::value::{Piece, Value};
 use crate::model::uid::Uid;
 use bytes::{Bytes, BytesMut};

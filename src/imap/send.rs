@@ -1,10 +1,10 @@
 //! Sends commands: one at a time on the wire, any number unanswered.
 
+use crate::imap::dial::BoxStream;
 use crate::imap::error::ImapError;
 use crate::imap::pending::{Answer, Pending, Sink};
 use crate::imap::quote::Part;
 use crate::imap::shared::{Cause, Shared};
-use crate::imap::transport::BoxStream;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,6 @@
 //! Counts a source folder against the ledger.
 
-use super::blocking;
+use crate::blocking;
 use crate::copy::reasons;
 use crate::error::Result;
 use crate::message::rules::Rules;
@@ -104,7 +104,7 @@ impl Count {
 
     async fn rows(&self, from: Uid) -> Result<Vec<MessageRow>> {
         let (key, validity) = (self.key.clone(), self.validity);
-        blocking(&self.ledger, move |ledger| ledger.rows(&key, validity, from, PAGE)).await
+        blocking::ledger(&self.ledger, move |ledger| ledger.rows(&key, validity, from, PAGE)).await
     }
 
     /// Reads the ledger's rows up to and including `to`.
