@@ -15,8 +15,14 @@ mod books;
 mod compared;
 #[path = "end_to_end/cyrus.rs"]
 mod cyrus;
+#[path = "end_to_end/exchange_adoption.rs"]
+mod exchange_adoption;
+#[path = "end_to_end/exchange_kills.rs"]
+mod exchange_kills;
 #[path = "end_to_end/exchange_profile.rs"]
 mod exchange_profile;
+#[path = "end_to_end/far.rs"]
+mod far;
 #[path = "end_to_end/ferry.rs"]
 mod ferry;
 #[path = "end_to_end/folder_names.rs"]
@@ -43,6 +49,8 @@ mod random;
 mod real;
 #[path = "end_to_end/signals.rs"]
 mod signals;
+#[path = "end_to_end/simulated.rs"]
+mod simulated;
 #[path = "end_to_end/story.rs"]
 mod story;
 #[path = "end_to_end/truth.rs"]

@@ -8,6 +8,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "simulate/answers.rs"]
+mod answers;
 #[path = "simulate/engine.rs"]
 mod engine;
 #[path = "simulate/faults.rs"]

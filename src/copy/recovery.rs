@@ -4,6 +4,7 @@
 use crate::catalogue::Object;
 use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
+use crate::copy::folder::same_validity;
 use crate::copy::lines::Line;
 use crate::copy::look_alikes;
 use crate::copy::matching::{self, Candidate, Found, Mark, Unsettled};
@@ -240,6 +241,9 @@ impl Search<'_> {
 
     /// Adds flags, one command for all messages that lack the same.
     async fn add_flags(&self, lacking: &BTreeMap<Vec<String>, Vec<Uid>>) -> Result<(), Stop> {
+        if self.elsewhere && !lacking.is_empty() {
+            self.make_writable().await?;
+        }
         for (flags, uids) in lacking {
             self.destination
                 .connection
@@ -252,6 +256,14 @@ impl Search<'_> {
                 .map_err(|error| Stop::from_imap(&error, &self.object()))?;
         }
         Ok(())
+    }
+
+    /// Selects a folder that was only examined.
+    async fn make_writable(&self) -> Result<(), Stop> {
+        let Some(name) = self.destination.name(&self.folder.folder) else { return Ok(()) };
+        let failed = |error| Stop::from_imap(&error, &self.object());
+        let selected = self.destination.connection.select(name).await.map_err(failed)?;
+        same_validity(&self.object(), self.validity, selected.uid_validity)
     }
 
     /// What a message is recognised by: its octets, or what it says where the destination writes

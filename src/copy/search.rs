@@ -10,7 +10,7 @@ use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
 use crate::model::uid::Uid;
-use crate::ports::ledger::{Copied, FolderKey, Look, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, Listed, Look, MessageRow, MessageState};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -75,13 +75,19 @@ impl Search<'_> {
 
     /// Leaves out messages that have a look-alike in their mailbox: what is found in another folder
     /// may be the copy of that one, and a message that is taken for its twin is lost, while one
-    /// that is sent again is found and can be removed.
+    /// that is sent again is found and can be removed. Where the destination makes messages anew,
+    /// those of any size may say the same: only the date tells them apart.
     pub(super) async fn leave_twins_out(
         &self,
         unsettled: &mut Vec<Unsettled<Key>>,
         rows: &BTreeMap<Key, MessageRow>,
     ) -> Result<(), Stop> {
-        let looks: BTreeSet<Look> = rows.values().map(|row| Look::of(&row.listed)).collect();
+        let rewrites = self.target.profile.rewrites;
+        let look_of = |listed: &Listed| {
+            let look = Look::of(listed);
+            if rewrites { Look { size: 0, ..look } } else { look }
+        };
+        let looks: BTreeSet<Look> = rows.values().map(|row| look_of(&row.listed)).collect();
         let mut seen: BTreeMap<Look, u32> = BTreeMap::new();
         let mailboxes: BTreeSet<Address> =
             self.sources.iter().map(|(key, _, _)| key.mailbox.clone()).collect();
@@ -95,7 +101,7 @@ impl Search<'_> {
                 while let Some(page) = self.desk.page(&key, validity, &mut from).await? {
                     self.desk.go_on()?;
                     for row in page.iter().filter(|row| !(self.renamed && row.vanished)) {
-                        let look = Look::of(&row.listed);
+                        let look = look_of(&row.listed);
                         let (first, last) = (
                             Look { size: look.size, second: None },
                             Look { size: look.size, second: Some(i64::MAX) },
@@ -112,7 +118,7 @@ impl Search<'_> {
         }
         unsettled.retain(|message| {
             rows.get(&message.key)
-                .is_some_and(|row| seen.get(&Look::of(&row.listed)).copied().unwrap_or(0) <= 1)
+                .is_some_and(|row| seen.get(&look_of(&row.listed)).copied().unwrap_or(0) <= 1)
         });
         Ok(())
     }
