@@ -12,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-struct Migration {
-    source: Service,
-    destination: Service,
-    dir: TempDir,
+pub(crate) struct Migration {
+    pub(crate) source: Service,
+    pub(crate) destination: Service,
+    pub(crate) dir: TempDir,
     doors: [Listener; 2],
 }
 
 impl Migration {
-    async fn start(product: Product) -> Self {
+    pub(crate) async fn start(product: Product) -> Self {
         Self::start_with(product, "").await
     }
 
     /// Starts both sides; `more` are further lines below `destination:` in the plan.
-    async fn start_with(product: Product, more: &str) -> Self {
+    pub(crate) async fn start_with(product: Product, more: &str) -> Self {
         let source = Service::new(Product::rackspace(), Arc::new(SystemClock));
         source.set_master("migrator", "mpw");
         let product = product.without(Habit::BasicAuthRefused);
@@ -72,13 +72,13 @@ mailboxes:
         migration
     }
 
-    fn at_source(&self, folder: &str, number: usize, flags: &[&str]) {
+    pub(crate) fn at_source(&self, folder: &str, number: usize, flags: &[&str]) {
         let flags = Flags::from_words(flags);
         let delivery = Delivery { flags, ..Delivery::new(mail(number)) };
         self.source.hands().deliver(ADA, folder, delivery).unwrap();
     }
 
-    async fn run(&self, args: &[&str]) -> (Option<i32>, String) {
+    pub(crate) async fn run(&self, args: &[&str]) -> (Option<i32>, String) {
         let trust: Vec<String> =
             self.doors.iter().map(|door| format!("localhost:{}", door.port())).collect();
         let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_mailferry"))
@@ -99,18 +99,18 @@ mailboxes:
         (status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    async fn copy(&self) -> (Option<i32>, String) {
+    pub(crate) async fn copy(&self) -> (Option<i32>, String) {
         let (code, said) = self.run(&["plan", "plan.yaml", "--out", "saved.json"]).await;
         assert_eq!(code, Some(0), "{said}");
         self.run(&["apply", "saved.json"]).await
     }
 
-    fn truth(service: &Service) -> MailboxTruth {
+    pub(crate) fn truth(service: &Service) -> MailboxTruth {
         service.oracle().mailbox(ADA).unwrap()
     }
 
     /// Every message by what was given: folder, octets and flags, with how often it is there.
-    fn given(service: &Service) -> BTreeMap<(String, Vec<u8>, String), usize> {
+    pub(crate) fn given(service: &Service) -> BTreeMap<(String, Vec<u8>, String), usize> {
         let mut all = BTreeMap::new();
         for (name, folder) in Self::truth(service) {
             let name = match name.as_str() {
@@ -126,7 +126,7 @@ mailboxes:
     }
 }
 
-fn unaltering() -> Product {
+pub(crate) fn unaltering() -> Product {
     let rewrites = [
         Habit::RewriteDate,
         Habit::RewriteMessageId,
