@@ -62,7 +62,7 @@ Sehr geehrte Frau Lovelace,
 anbei unser Angebot =C3=BCber 4.200 =E2=82=AC, g=C3=BCltig bis 30. April =
 und nicht l=C3=A4nger.
 ------=_NextPart_002_0C
-Content-Type: text/html; charset=\"utf-8\"
+Content-Type: text/html⟦; charset=\"utf-8\"⟧
 Content-Transfer-Encoding: quoted-printable
 
 <html><body><p>Sehr geehrte Frau <b>Lovelace</b>,</p>
@@ -76,7 +76,7 @@ Content-ID: <logo7@acme>
 ⟦Content-Location: logo.png
 ⟧
 iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGA
-WjR9awAAAABJRU5ErkJggg==
+WjR9awAAAABJRU5ErkJgg⟦g⟧==
 ------=_NextPart_001_0B--
 
 ------=_NextPart_000_0A
@@ -123,8 +123,8 @@ Date: Mon, 3 Jun 2019 10:00:00 +0000
 1. Budget is 500 000.
 2. Next meeting on the 17th.
 --inner2--
---outer1--
-",
+⟦--outer1--
+⟧",
     ),
     (
         "an invitation",
@@ -139,7 +139,7 @@ Content-Type: multipart/alternative; boundary=\"_av-1\"
 ⟧
 Review on Monday
 --_av-1
-Content-Type: text/calendar; charset=utf-8⟦; method=REQUEST⟧
+Content-Type: text/calendar⟦; charset=utf-8; method=REQUEST⟧
 
 BEGIN:VCALENDAR
 METHOD:REQUEST
@@ -201,10 +201,10 @@ iQEzBAEBCAAdFiEE
 Content-Type: application/octet-stream
 Content-Disposition: attachment;
  filename*0*=utf-8''Rechnung%20M%C3%A4rz;
- filename*1=\"-2024.xlsx\"
+ filename*⟦1⟧=\"-2024.xlsx\"
 Content-Transfer-Encoding: base64
 
-UEsDBBQABgAIAAAAIQA=
+UEsDBBQABgAIAAAAIQ⟦A⟧=
 --sig--
 ",
     ),
@@ -246,11 +246,9 @@ fn around(octets: &[u8], at: usize) -> String {
     format!("{}⟨{}⟩", String::from_utf8_lossy(&octets[from..to]), char::from(octets[at]))
 }
 
-/// A change of an octet that leaves the digest although nothing marks it.
-type Blind = Vec<String>;
-
-/// Every letter and digit outside the marks: changed, left out, and one more before it.
-fn unseen(octets: &[u8], free: &[bool]) -> Blind {
+/// Returns what leaves the digest of every letter and digit outside the marks: changed, left out,
+/// and one more before it.
+fn unseen(octets: &[u8], free: &[bool]) -> Vec<String> {
     let digest = Canonical::of(octets);
     let mut blind = Vec::new();
     for at in 0..octets.len() {
@@ -274,11 +272,12 @@ fn unseen(octets: &[u8], free: &[bool]) -> Blind {
 
 #[test]
 fn every_letter_and_digit_that_is_not_marked_counts() {
+    let mut blind = Vec::new();
     for (name, sample) in SAMPLES {
         let (octets, free) = marked(sample);
-        let blind = unseen(&octets, &free);
-        assert!(blind.is_empty(), "{name}:\n{}", blind.join("\n"));
+        blind.extend(unseen(&octets, &free).into_iter().map(|seen| format!("{name}: {seen}")));
     }
+    assert!(blind.is_empty(), "{}", blind.join("\n"));
 }
 
 /// The marks are no larger than they need be: every letter and digit of one is another, and the
@@ -446,7 +445,8 @@ proptest! {
     fn random_damage_outside_the_marks_shows(
         sample in 0..SAMPLES.len(),
         place in 0.0..1.0f64,
-        damage in "[a-zA-Z0-9]{3,12}",
+        // A word of letters alone would be a zone of a date that nobody knows, which is UTC.
+        damage in "[a-zA-Z0-9]{2,11}[0-9]",
     ) {
         let (octets, free) = marked(SAMPLES[sample].1);
         let last = octets.len() - damage.len();
