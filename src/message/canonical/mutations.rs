@@ -302,7 +302,9 @@ fn what_is_marked_does_not_count() {
     }
 }
 
-/// The lines of a message, each with its end.
+/// Lines of a message, each with its end.
+type Lines<'m> = Vec<&'m [u8]>;
+
 fn lines(octets: &[u8]) -> Vec<&[u8]> {
     octets.split_inclusive(|&octet| octet == b'\n').collect()
 }
@@ -346,10 +348,7 @@ fn every_line_that_is_not_marked_counts() {
 }
 
 /// Cuts a message at the lines of one boundary: what is before the first, the parts, the rest.
-fn parts<'m>(
-    octets: &'m [u8],
-    boundary: &str,
-) -> (Vec<&'m [u8]>, Vec<Vec<&'m [u8]>>, Vec<&'m [u8]>) {
+fn parts<'m>(octets: &'m [u8], boundary: &str) -> (Lines<'m>, Vec<Lines<'m>>, Lines<'m>) {
     let (start, end) = (format!("--{boundary}\r\n"), format!("--{boundary}--\r\n"));
     let (mut before, mut parts, mut after) = (Vec::new(), Vec::new(), Vec::new());
     for line in lines(octets) {
