@@ -59,6 +59,7 @@ fn copied(uid: u32) -> Copied {
         internal_date: InternalDate::parse("08-Feb-1994 05:52:25 +0000"),
         transforms: vec!["long-lines".to_owned(), "nul".to_owned()],
         adopted: false,
+        found: false,
         elsewhere: None,
     }
 }
@@ -243,6 +244,7 @@ mod rules {
         for (state, known) in [
             (MessageState::Acknowledged, Some(copied(50))),
             (MessageState::Verified, Some(adopted)),
+            (MessageState::Acknowledged, Some(Copied { found: true, ..copied(52) })),
             (MessageState::Excepted("too large".to_owned()), None),
             (MessageState::Unclear("folder unreadable".to_owned()), Some(copied(51))),
             (MessageState::Pending, None),

@@ -22,10 +22,11 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
     let held = world.hold("apply", &signals.cancel)?;
     world.consents().await?;
     let telling = world.looking(output);
+    let compare = world.desired.compare;
     let mut found: BTreeMap<Address, (Desk, Found)> = BTreeMap::new();
     for mailbox in &mailboxes {
         let desk = desk(&world, &telling.listener, &signals, &mailbox.source, 0);
-        let of = own_duplicates::find(&world.accounts, &desk, mailbox).await?;
+        let of = own_duplicates::find(&world.accounts, &desk, mailbox, compare).await?;
         found.insert(mailbox.source.clone(), (desk, of));
     }
     telling.finish();
@@ -44,7 +45,8 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
                 continue;
             }
             let (gone, mut now) =
-                own_duplicates::remove(&world.accounts, desk, mailbox, &of.removable).await?;
+                own_duplicates::remove(&world.accounts, desk, mailbox, &of.removable, compare)
+                    .await?;
             removed += gone;
             since.append(&mut now.left);
         }
@@ -136,12 +138,16 @@ fn shown(
 
 fn named(one: &Duplicate) -> String {
     format!(
-        "{} {}: UID {}, {}, {} octets, a copy of UID {}",
+        "{} {}: UID {}, {}, {} octets, {} UID {}",
         clean(one.folder.mailbox.as_str()),
         clean(&one.folder.folder.to_string()),
         one.extra.uid,
         clean(&one.extra.date),
         thousands(one.extra.size),
+        match one.extra.said {
+            None => "a copy of",
+            Some(_) => "says the same, under the assumed profile v0, as",
+        },
         one.extra.twins.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )
 }

@@ -186,6 +186,7 @@ mod tests {
             internal_date: None,
             transforms: Vec::new(),
             adopted: false,
+            found: false,
             elsewhere: None,
         }
     }

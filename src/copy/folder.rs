@@ -2,6 +2,7 @@
 
 use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
+use crate::copy::again::Again;
 use crate::copy::desk::Desk;
 use crate::copy::inventory;
 use crate::copy::lines::{Line, Lines};
@@ -10,21 +11,12 @@ use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::desired::DesiredMailbox;
-use crate::error::{Class, Error, ErrorKind, Retry};
-use crate::executor::event::Event;
+use crate::error::{Error, ErrorKind};
 use crate::imap::{Connection, Selected, SourceConnection};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, Pass};
 use crate::profile::target::Target;
-use std::time::Duration;
-
-/// Rounds in a row that may fail without a single message moving on.
-const FRUITLESS: u32 = 5;
-
-/// The same for rounds that end because the server asks for patience; Exchange was seen to keep
-/// that up for 50 minutes, in waits of up to five.
-const THROTTLED: u32 = 20;
 
 /// What to copy, as it was approved.
 #[derive(Debug)]
@@ -77,7 +69,7 @@ impl FolderCopy<'_> {
     pub async fn run(&self, lines: &mut Lines, roll: &mut Roll) -> Result<Tally, Stop> {
         let mut tally = Tally::default();
         let mut memory = Memory::default();
-        let (mut fruitless, mut throttled) = (0, 0);
+        let mut again = Again::default();
         loop {
             let before = (tally, memory.suspects.len());
             match self.pass(lines, roll, &mut tally, &mut memory).await {
@@ -86,40 +78,13 @@ impl FolderCopy<'_> {
                     lines.drop_both();
                     memory.met_here = false;
                     if (tally, memory.suspects.len()) != before {
-                        (fruitless, throttled) = (0, 0);
+                        again.moved_on();
                     }
-                    let (count, most) = match error.class {
-                        Class::Throttle => (&mut throttled, THROTTLED),
-                        _ => (&mut fruitless, FRUITLESS),
-                    };
-                    *count += 1;
-                    if *count > most {
-                        return Err(Stop::Failed(error.hint(format!(
-                            "Tried {most} times in a row without a message moving on."
-                        ))));
-                    }
-                    let attempt = *count;
-                    self.hold(&error, attempt).await?;
+                    again.hold(self.desk, error).await?;
                 }
                 Err(stop) => return Err(stop),
             }
         }
-    }
-
-    /// Waits before the next try: 1, 2, 4 … seconds. For as long as a server wants, the next
-    /// connections wait by themselves ([`crate::throttle`]).
-    async fn hold(&self, error: &Error, attempt: u32) -> Result<(), Stop> {
-        if matches!(error.retry, Retry::AtOnce | Retry::After(_)) {
-            return self.desk.go_on();
-        }
-        let wait = Duration::from_secs(1 << attempt.saturating_sub(1).min(6));
-        self.desk.tell(&Event::Holding {
-            side: "server",
-            object: error.message.clone(),
-            seconds: wait.as_secs(),
-            words: error.words.clone().unwrap_or_default(),
-        });
-        self.desk.rest(wait).await
     }
 
     async fn pass(
@@ -203,24 +168,23 @@ impl FolderCopy<'_> {
     }
 }
 
-fn sides(lines: &Lines) -> Result<(&Line<SourceConnection>, &Line<Connection>), Stop> {
+/// Returns both connections; after [`Lines::open`] both are open.
+pub fn sides(lines: &Lines) -> Result<(&Line<SourceConnection>, &Line<Connection>), Stop> {
     lines
         .both()
         .ok_or_else(|| Stop::Failed(Error::new(ErrorKind::Failed, "E396", "no connection is open")))
 }
 
-pub(super) fn same_validity(
-    object: &Object,
-    known: UidValidity,
-    now: UidValidity,
-) -> Result<(), Stop> {
+/// Fails when a folder is another one than it was.
+pub fn same_validity(object: &Object, known: UidValidity, now: UidValidity) -> Result<(), Stop> {
     if known == now {
         return Ok(());
     }
     Err(Stop::Failed(catalogue::new_validity(object, known, now)))
 }
 
-fn gone(object: &Object) -> Stop {
+/// The failure of a folder that was there and is not.
+pub fn gone(object: &Object) -> Stop {
     Stop::Failed(
         Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
             .hint("Plan again: the world changed since the plan was made."),

@@ -58,6 +58,11 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Takes two that are open.
+    pub fn of(source: Line<SourceConnection>, destination: Line<Connection>) -> Self {
+        Self { source: Some(source), destination: Some(destination) }
+    }
+
     /// Closes both.
     pub fn drop_both(&mut self) {
         self.source = None;

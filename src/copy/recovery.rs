@@ -145,6 +145,7 @@ impl Search<'_> {
                 internal_date: candidate.date.clone(),
                 transforms: applied(read, &self.target.rules),
                 adopted,
+                found: !adopted,
                 elsewhere: self.elsewhere.then(|| self.folder.folder.clone()),
             };
             let was = |stray: &Stray| {
@@ -153,8 +154,7 @@ impl Search<'_> {
             if let Some(index) = vacated.iter().position(was) {
                 let stray = vacated.swap_remove(index);
                 let source_flags = stray.row.copied.as_ref().map(|was| was.source_flags.clone());
-                let copied =
-                    Copied { source_flags: source_flags.unwrap_or_default(), adopted, ..copied };
+                let copied = Copied { source_flags: source_flags.unwrap_or_default(), ..copied };
                 given.push((stray, *key, copied));
                 continue;
             }

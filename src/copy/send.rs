@@ -369,6 +369,7 @@ impl Way<'_> {
             internal_date,
             transforms: transforms.iter().map(|transform| transform.label()).collect(),
             adopted: false,
+            found: false,
             elsewhere: None,
         }
     }

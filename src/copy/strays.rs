@@ -243,7 +243,14 @@ impl FolderCopy<'_> {
     }
 
     /// Records which message each copy stands for now.
-    async fn give(&self, open: &Open<'_>, given: Vec<(Stray, Uid, Copied)>) -> Result<u64, Stop> {
+    async fn give(
+        &self,
+        open: &Open<'_>,
+        mut given: Vec<(Stray, Uid, Copied)>,
+    ) -> Result<u64, Stop> {
+        for (.., copied) in &mut given {
+            copied.found = !copied.adopted;
+        }
         let (key, validity, count) =
             (self.source_key(), open.from.uid_validity, given.len() as u64);
         let bytes = given.iter().map(|(.., copied)| copied.size).sum();

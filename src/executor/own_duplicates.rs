@@ -1,14 +1,15 @@
 //! Removes extra copies of ours: what a server stored late, after it was sent again.
 //!
-//! Only what the ledger proves: unknown to it, above the lowest UID that we sent, equal in octets,
-//! date and flags to messages that it knows and that are all still there.
+//! Only what the ledger proves: unknown to it, above the lowest UID that we sent, equal in octets (or,
+//! where the destination rewrites, in what it says), date and flags to messages that it knows and
+//! that are all still there.
 
 use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
-use crate::desired::DesiredMailbox;
+use crate::desired::{Compare, DesiredMailbox};
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
 use crate::model::digest::{Digest, Hasher};
@@ -55,7 +56,12 @@ pub fn digest(duplicates: &[Duplicate]) -> Digest {
 }
 
 /// Looks through every folder of a mailbox that was copied into. Changes nothing.
-pub async fn find(accounts: &Accounts, desk: &Desk, mailbox: &DesiredMailbox) -> Result<Found> {
+pub async fn find(
+    accounts: &Accounts,
+    desk: &Desk,
+    mailbox: &DesiredMailbox,
+    compare: Option<Compare>,
+) -> Result<Found> {
     let source = mailbox.source.clone();
     let tallies = desk.ledger(|ledger| ledger.tallies()).await?;
     let mut folders = BTreeSet::new();
@@ -67,8 +73,9 @@ pub async fn find(accounts: &Accounts, desk: &Desk, mailbox: &DesiredMailbox) ->
         return Ok(found);
     }
     let line = lines::destination(accounts, mailbox).await?;
+    let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
     for folder in folders {
-        in_folder(desk, &line, &folder, &mut found).await.map_err(ended)?;
+        in_folder(desk, &line, compare, &folder, &mut found).await.map_err(ended)?;
     }
     Ok(found)
 }
@@ -86,6 +93,7 @@ fn ended(stop: Stop) -> Error {
 async fn in_folder(
     desk: &Desk,
     line: &Line<Connection>,
+    compare: Compare,
     to: &FolderKey,
     found: &mut Found,
 ) -> Result<(), Stop> {
@@ -96,7 +104,9 @@ async fn in_folder(
     let selected = connection.examine(name).await.map_err(failed)?;
     let validity = selected.uid_validity;
     let Some(lowest) = extras::lowest(desk, to, validity).await? else { return Ok(()) };
-    let search = Search { desk, connection, to, validity, lowest, taken: &BTreeSet::new() };
+    let canonical = compare == Compare::Canonical;
+    let taken = &BTreeSet::new();
+    let search = Search { desk, connection, to, validity, lowest, taken, canonical };
     let extras = search.run().await?;
     if extras.is_empty() {
         return Ok(());
@@ -118,7 +128,7 @@ async fn in_folder(
         };
         match reason {
             Some(reason) => found.left.push((one, reason.to_owned())),
-            None if !twins_are_there(connection, &one).await.map_err(failed)? => {
+            None if !extras::are_there(connection, &one.extra).await.map_err(failed)? => {
                 let reason = "not all messages that it is a copy of are there: it may be the last";
                 found.left.push((one, reason.to_owned()));
             }
@@ -138,7 +148,9 @@ fn why_not(one: &Duplicate, begun: bool) -> Option<&'static str> {
     if extra.same_date != Some(true) {
         Some("its date is another one or none: somebody else may have delivered it")
     } else if extra.may_be_wanted {
-        Some("a message of this size is still to be copied, and this may be it; apply first")
+        Some(
+            "a message of this size or date is still to be copied, and this may be it; apply first",
+        )
     } else if extra.twins.is_empty() {
         Some("nobody knows where the message is that it is a copy of")
     } else if marked && !begun {
@@ -168,13 +180,6 @@ async fn begun(desk: &Desk) -> Result<BTreeSet<String>> {
 
 const INTENT: &str = "intent";
 
-/// Reads a copy and all its twins again: they must have the octets that they had.
-async fn twins_are_there(connection: &Connection, one: &Duplicate) -> Result<bool, ImapError> {
-    let uids: Vec<Uid> = one.extra.twins.keys().copied().chain([one.extra.uid]).collect();
-    let read = extras::bodies(connection, &uids).await?;
-    Ok(uids.iter().all(|uid| read.get(uid) == Some(&one.extra.digest)))
-}
-
 /// Removes copies, a folder at a time, and returns how many are gone. Everything is looked at again
 /// right before; what changed since stays and is told.
 pub async fn remove(
@@ -182,8 +187,10 @@ pub async fn remove(
     desk: &Desk,
     mailbox: &DesiredMailbox,
     agreed: &[Duplicate],
+    compare: Option<Compare>,
 ) -> Result<(u64, Found)> {
     let line = lines::destination(accounts, mailbox).await?;
+    let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
     let mut by_folder: BTreeMap<&FolderKey, BTreeSet<Uid>> = BTreeMap::new();
     for one in agreed {
         by_folder.entry(&one.folder).or_default().insert(one.extra.uid);
@@ -192,7 +199,7 @@ pub async fn remove(
     let mut since = Found::default();
     for (folder, uids) in by_folder {
         let mut now = Found::default();
-        in_folder(desk, &line, folder, &mut now).await.map_err(ended)?;
+        in_folder(desk, &line, compare, folder, &mut now).await.map_err(ended)?;
         now.removable.retain(|one| uids.contains(&one.extra.uid));
         now.left.retain(|(one, _)| uids.contains(&one.extra.uid));
         since.left.append(&mut now.left);
@@ -277,6 +284,7 @@ mod tests {
             size: 10,
             date: String::new(),
             digest: Digest([1; 32]),
+            said: None,
             flags: seen.clone(),
             same_date: Some(true),
             twins: BTreeMap::from([(Uid(3), seen)]),

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::folders::{Side, binding, ensure, find};
-use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, message, signed, state_columns, words};
+use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, message, origin, signed, state_columns, words};
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
@@ -181,7 +181,7 @@ pub(super) fn settle(
                     words(&copied.source_flags)?,
                     copied.internal_date.as_ref().map(InternalDate::as_str),
                     words(&copied.transforms)?,
-                    copied.adopted,
+                    origin(copied),
                 ])?
             }
         };

@@ -45,6 +45,10 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         _ => return Err(Fault::Damaged("a UID without its UIDVALIDITY".to_owned())),
     };
     let transforms: String = row.get(17)?;
+    let origin: u8 = row.get(18)?;
+    if origin > FOUND {
+        return Err(Fault::Damaged(format!("a message of origin {origin}")));
+    }
     Ok(Some(Copied {
         destination,
         source_digest: digest(source_digest)?,
@@ -54,9 +58,23 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         source_flags: flags(&row.get::<_, String>(15)?)?,
         internal_date: row.get::<_, Option<String>>(16)?.map(|text| date(&text)).transpose()?,
         transforms: json(&transforms, "transforms")?,
-        adopted: row.get(18)?,
+        adopted: origin == ADOPTED,
+        found: origin == FOUND,
         elsewhere: row.get::<_, Option<String>>(20)?.map(|text| path(&text)).transpose()?,
     }))
+}
+
+/// How a copy became known, in the column `adopted`: 0 is acknowledged in answer to its APPEND.
+const ADOPTED: u8 = 1;
+const FOUND: u8 = 2;
+
+/// Returns how a copy became known.
+pub(super) fn origin(copied: &Copied) -> u8 {
+    match copied {
+        Copied { adopted: true, .. } => ADOPTED,
+        Copied { found: true, .. } => FOUND,
+        _ => 0,
+    }
 }
 
 /// Splits a state into its number and its reason.

@@ -166,6 +166,9 @@ pub struct Copied {
     pub transforms: Vec<String>,
     /// It was there before and was recognised by digest, not sent by us.
     pub adopted: bool,
+    /// It was found by digest, and not acknowledged in answer to its APPEND: after an interruption,
+    /// or as the copy of a message that moved at the source. Never with [`Copied::adopted`].
+    pub found: bool,
     /// The folder of the destination mailbox that it is in, when that is not the one that its
     /// source folder is bound to: its user moved it, or the mapping changed since.
     pub elsewhere: Option<FolderPath>,

@@ -59,7 +59,7 @@ pub fn text(evidence: &Evidence, plan: &str, path: &str, digest: &str) -> String
     let _ = writeln!(
         text,
         "{} {} of {}. Evidence: {} (sha-256 {digest})",
-        if totals.verified == totals.mailboxes { "Verified" } else { "NOT verified: only" },
+        if totals.all_verified() { "Verified" } else { "NOT verified: only" },
         thousands(totals.verified),
         count(totals.mailboxes, "mailbox", "mailboxes"),
         clean(path),
@@ -111,7 +111,7 @@ pub fn html(evidence: &Evidence) -> String {
             body {
                 h1 { "Verification of " (clean(&evidence.migration)) }
                 p {
-                    @if totals.verified == totals.mailboxes {
+                    @if totals.all_verified() {
                         span.good { "Verified " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
                     } @else {
                         span.bad { "NOT verified: only " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }

@@ -55,8 +55,8 @@ impl Findings {
         });
     }
 
-    /// Sorts a listed message by what the ledger says of it.
-    pub(super) fn sort(&mut self, row: &MessageRow, copied: &mut Vec<MessageRow>) {
+    /// Sorts a listed message by what the ledger says of it; one that was copied is compared.
+    pub(super) fn sort(&mut self, row: &MessageRow) {
         let uid = row.listed.uid;
         match &row.state {
             MessageState::Pending | MessageState::Removed => self.pending(uid),
@@ -81,7 +81,7 @@ impl Findings {
                 self.checks.settled.broken(format!("source UID {uid}: {reason}"));
                 self.except(row, Fate::Unclear, reason, UNCLEAR);
             }
-            MessageState::Acknowledged | MessageState::Verified => copied.push(row.clone()),
+            MessageState::Acknowledged | MessageState::Verified => {}
         }
     }
 
@@ -147,6 +147,11 @@ impl Checks {
     }
 }
 
+/// Tells whether the ledger says that a message is at the destination.
+pub(super) fn is_copied(row: &MessageRow) -> bool {
+    matches!(row.state, MessageState::Acknowledged | MessageState::Verified)
+}
+
 /// Tells whether nothing was done with a message yet: of another date than the migration plan
 /// wants, it is excluded then.
 pub(super) fn not_begun(row: Option<&MessageRow>) -> bool {
@@ -205,28 +210,29 @@ pub(super) fn same_flags(
     false
 }
 
-/// Compares dates. A date in the future is one that servers do not keep (Dovecot stores the
-/// present instead): it is noted, and no copy could mend it.
-pub(super) fn same_date(
+/// Compares dates; returns what is wrong. A date in the future is one that servers do not keep
+/// (Dovecot stores the present instead): it is noted, and no copy could mend it.
+pub(super) fn other_date(
     row: &MessageRow,
     copied: &Copied,
     theirs: &FetchRow,
     now: jiff::Timestamp,
     check: &mut Check,
-) -> bool {
+) -> Option<String> {
     let (Some(sent), Some(there)) = (&copied.internal_date, &theirs.internal_date) else {
-        return true;
+        return None;
     };
     if sent.same_instant(there) {
-        return true;
+        return None;
     }
     if sent.instant() > now {
         check.noted(format!(
             "source UID {}: {sent} is in the future, and the destination keeps {there}",
             row.listed.uid
         ));
-        return true;
+        return None;
     }
-    check.broken(format!("source UID {}: {sent} sent, {there} there", row.listed.uid));
-    false
+    let reason = format!("{sent} sent, {there} there");
+    check.broken(format!("source UID {}: {reason}", row.listed.uid));
+    Some(format!("other-date: {reason}, as UID {} of the destination", theirs.uid))
 }

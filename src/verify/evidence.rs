@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the evidence file; a minor one adds only.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// Examples that one check names at the most.
 const EXAMPLES: usize = 20;
@@ -39,6 +39,9 @@ pub struct Evidence {
     /// when octets alone count.
     #[serde(default)]
     pub profile: Option<String>,
+    /// Nobody tested those rules against the product: *equal* is *equal under the assumed profile*.
+    #[serde(default)]
+    pub profile_is_assumed: bool,
     /// Checks of the whole.
     #[serde(default)]
     pub checks: Vec<Check>,
@@ -269,6 +272,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Tells whether everything was looked at and is as it must be.
+    pub const fn all_verified(&self) -> bool {
+        self.verified == self.mailboxes && self.broken == 0 && self.unknown == 0
+    }
+
     /// Sums up; `checks` are those of the whole.
     pub fn of(mailboxes: &[MailboxEvidence], checks: &[Check]) -> Self {
         let mut totals = Self { mailboxes: mailboxes.len() as u64, ..Self::default() };

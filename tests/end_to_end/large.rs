@@ -174,3 +174,43 @@ fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside(
         assert_eq!(lab.destination.session(user).status("INBOX").unwrap().2, 13, "{user}");
     }
 }
+
+/// How many octets more a verification may take for each message more, up to some thousands: UIDs
+/// are kept, and the ledger's own cache fills, which ends at 2 MB. Rows or bodies would be more.
+const FOR_EACH: u64 = 350;
+
+#[test]
+fn a_verification_of_many_messages_takes_hardly_more_memory_than_one_of_few() {
+    let (few, many) = ("few@acme.example", "many@acme.example");
+    let users = vec![few.to_owned(), many.to_owned()];
+    let lab = Lab::start(LabOptions { users, ..LabOptions::default() });
+    let sizes = [(few, 3_000), (many, 11_000)];
+    let octets = sized("one of many", 3_000).bytes;
+    for (user, count) in sizes {
+        lab.source.seed(user, &[("INBOX", vec![seeds::plain(1)])]);
+        let first = lab.source.plant(user, "", "1700000001.lab", &octets);
+        for number in 2..count {
+            let name = format!("{}.lab", 1_700_000_000 + number);
+            fs::hard_link(&first, first.with_file_name(name)).unwrap();
+        }
+    }
+    let ferry =
+        Ferry::new(&lab, &Wanted { mailboxes: &[few, many], folders: MAP, ..Wanted::default() });
+    let ran = ferry.expect(0, &["apply", "plan.yaml", "--auto-approve"]);
+    assert!(ran.stdout.contains("Copied 14,000 messages"), "{}", ran.stdout);
+    for how in ["full", "100"] {
+        let taken = sizes.map(|(user, count)| {
+            let args = ["verify", "plan.yaml", "--only", user, "--sample", how];
+            let mut verify = ferry.start(&args);
+            let most = most_memory(&mut verify);
+            let ran = verify.wait();
+            assert_eq!(ran.code, 0, "{ran:#?}");
+            eprintln!("{count} messages, --sample {how}: at most {most} KiB");
+            most
+        });
+        let more = taken[1].saturating_sub(taken[0]) << 10;
+        assert!(taken[0] > 1_000, "nothing was measured");
+        assert!(taken[1] < MEMORY, "{} KiB", taken[1]);
+        assert!(more < FOR_EACH * 8_000, "--sample {how}: {more} octets more");
+    }
+}
