@@ -203,9 +203,7 @@ impl FolderCopy<'_> {
                     others.map(|row| (row.listed.uid, state.clone(), None)).collect();
                 if !results.is_empty() {
                     let key = key.clone();
-                    self.desk
-                        .ledger(move |ledger| ledger.settle(&key, validity, &results))
-                        .await?;
+                    self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
                 }
             }
         }

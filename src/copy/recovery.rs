@@ -311,17 +311,24 @@ impl Search<'_> {
             }
             _ => Flags::default(),
         };
-        let change = flags::words(&missing, &gone);
-        if !(missing.is_empty() && gone.is_empty()) {
-            outcome.changes.entry(change).or_default().push(found.uid);
-        }
+        let (stored_flags, source_flags) = if self.elsewhere {
+            // Nothing is written while a folder is only looked into: what the copy lacks stands out
+            // as changed at the source, and is brought up to date after everything is sent.
+            (found.flags.clone(), row.listed.flags.minus(&missing).plus(&gone))
+        } else {
+            if !(missing.is_empty() && gone.is_empty()) {
+                let change = flags::words(&missing, &gone);
+                outcome.changes.entry(change).or_default().push(found.uid);
+            }
+            (found.flags.plus(&missing).minus(&gone), row.listed.flags.clone())
+        };
         let copied = Copied {
             destination: Some((self.validity, found.uid)),
             source_digest: reading.source_digest,
             sent_digest: reading.sent_digest,
             size: reading.sent_size,
-            stored_flags: found.flags.plus(&missing).minus(&gone),
-            source_flags: row.listed.flags.clone(),
+            stored_flags,
+            source_flags,
             internal_date: found.date.clone(),
             transforms: reading.transforms.clone(),
             adopted,

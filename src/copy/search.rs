@@ -10,7 +10,7 @@ use crate::message::rules::Rules;
 use crate::message::transform::Transform;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
-use crate::model::uid::Uid;
+use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Listed, Look, MessageRow, MessageState};
 use crate::ports::search::{Fate, Ours, Reading, SearchId, SourceUid, Theirs};
 use std::collections::BTreeSet;
@@ -39,11 +39,33 @@ impl Search<'_> {
             while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
                 self.desk.go_on()?;
                 let ours = rows.into_iter().filter_map(|row| self.ours(index, row));
-                let ours: Vec<Ours> =
+                let mut ours: Vec<Ours> =
                     ours.filter(|ours| unsettled || ours.fate == Fate::Unplaced).collect();
+                self.flags_when_sent(key, *validity, &mut ours).await?;
                 if !ours.is_empty() {
                     self.desk.ledger(move |ledger| ledger.add_ours(id, &ours)).await?;
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives unsettled messages the flags with which they may have been sent: twins are told apart
+    /// by them.
+    async fn flags_when_sent(
+        &self,
+        key: &FolderKey,
+        validity: UidValidity,
+        ours: &mut [Ours],
+    ) -> Result<(), Stop> {
+        // What is adopted was not sent by us.
+        let unsettled = ours.iter().filter(|ours| !self.adopt && ours.fate == Fate::Unsettled);
+        let (key, uids) = (key.clone(), unsettled.map(|ours| ours.key.1).collect::<Vec<_>>());
+        let sent =
+            self.desk.ledger(move |ledger| ledger.flags_when_sent(&key, validity, &uids)).await?;
+        for ours in ours.iter_mut() {
+            if let Some(flags) = sent.get(&ours.key.1) {
+                (ours.flags, _) = flags.storable(self.permanent);
             }
         }
         Ok(())
@@ -109,8 +131,7 @@ impl Search<'_> {
         };
         let from = *next;
         let set = SequenceSet::starting_at(from);
-        let mut rows =
-            self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
+        let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
         let (mut new, mut page) = (0, Vec::with_capacity(ROWS));
         while let Some(row) = rows.next().await.map_err(failed)? {
             // `n:*` always names the last message, even one below n: RFC 3501 section 6.4.8.
@@ -131,10 +152,7 @@ impl Search<'_> {
     async fn keep(&self, id: SearchId, page: Vec<Theirs>) -> Result<u64, Stop> {
         self.desk.go_on()?;
         let (folder, validity) = (self.folder.clone(), self.validity);
-        Ok(self
-            .desk
-            .ledger(move |ledger| ledger.add_theirs(id, &folder, validity, &page))
-            .await?)
+        Ok(self.desk.ledger(move |ledger| ledger.add_theirs(id, &folder, validity, &page)).await?)
     }
 
     /// Leaves out messages that have a look-alike in their mailbox: what is found in another folder
@@ -273,7 +291,7 @@ impl Search<'_> {
         &self,
         id: SearchId,
         key: &FolderKey,
-        validity: crate::model::uid::UidValidity,
+        validity: UidValidity,
     ) -> Result<(), Stop> {
         let mut from = Uid(1);
         while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
@@ -294,9 +312,8 @@ impl Search<'_> {
             if behind.is_none() {
                 return Ok(());
             }
-            let unclear = |(_, uid): &SourceUid| {
-                (*uid, MessageState::Unclear(reason.to_owned()), None)
-            };
+            let unclear =
+                |(_, uid): &SourceUid| (*uid, MessageState::Unclear(reason.to_owned()), None);
             let (results, key): (Vec<_>, _) = (near.iter().map(unclear).collect(), key.clone());
             self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
         }

@@ -2,9 +2,7 @@
 
 use super::fault::Fault;
 use super::folders::{Side, binding, ensure, find};
-use super::rows::{
-    MESSAGE_COLUMNS, MESSAGE_TABLES, flags, message, signed, state_columns, words,
-};
+use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, flags, message, signed, state_columns, words};
 use crate::model::flags::Flags;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
@@ -97,9 +95,8 @@ pub(super) fn flags_when_sent(
              AND source_digest IS NULL AND source_flags IS NOT NULL",
     )?;
     for uid in uids {
-        let text: Option<String> = statement
-            .query_row(params![id, uid_validity.0, uid.0], |row| row.get(0))
-            .optional()?;
+        let text: Option<String> =
+            statement.query_row(params![id, uid_validity.0, uid.0], |row| row.get(0)).optional()?;
         if let Some(text) = text {
             found.insert(*uid, flags(&text)?);
         }
@@ -174,7 +171,8 @@ const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5,
          destination_uid_validity = ?7, destination_uid = ?8, source_digest = ?9,
          sent_digest = ?10, sent_size = ?11, stored_flags = ?12,
          -- While it is unclear, it may still turn out that it was sent with these.
-         source_flags = CASE WHEN ?4 = 4 AND source_digest IS NULL THEN source_flags ELSE ?13 END,
+         source_flags = CASE WHEN ?4 = 4 AND ?9 IS NULL AND source_digest IS NULL
+             THEN source_flags ELSE ?13 END,
          sent_date = ?14, transforms = ?15, adopted = ?16
      WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3";
 

@@ -16,11 +16,13 @@ use rusqlite::types::ToSql;
 use rusqlite::{Row, Transaction, params};
 
 /// A message of the table `t` that is near to one of ours.
-const NEAR_OURS: &str = "(EXISTS (SELECT 1 FROM search_ours o WHERE o.search = ?1 AND o.size = t.size)
+const NEAR_OURS: &str =
+    "(EXISTS (SELECT 1 FROM search_ours o WHERE o.search = ?1 AND o.size = t.size)
      OR EXISTS (SELECT 1 FROM search_ours o WHERE o.search = ?1 AND o.second = t.second))";
 
 /// A message of the table `o` that is near to one of theirs.
-const NEAR_THEIRS: &str = "(EXISTS (SELECT 1 FROM search_theirs t WHERE t.search = ?1 AND t.size = o.size)
+const NEAR_THEIRS: &str =
+    "(EXISTS (SELECT 1 FROM search_theirs t WHERE t.search = ?1 AND t.size = o.size)
      OR EXISTS (SELECT 1 FROM search_theirs t WHERE t.search = ?1 AND t.second = o.second))";
 
 /// A message of the table `o` that has no partner.
@@ -344,7 +346,8 @@ impl Searches for SqliteLedger {
                 "DELETE FROM search_ours WHERE search = ?1 AND fate = 0 AND alike > 1",
                 [search.0],
             )?;
-            let far = format!("DELETE FROM search_theirs AS t WHERE search = ?1 AND NOT {NEAR_OURS}");
+            let far =
+                format!("DELETE FROM search_theirs AS t WHERE search = ?1 AND NOT {NEAR_OURS}");
             tx.execute(&far, [search.0])?;
             Ok(())
         })
@@ -395,3 +398,7 @@ impl Searches for SqliteLedger {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "searches_tests.rs"]
+mod tests;
