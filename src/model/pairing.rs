@@ -49,10 +49,11 @@ mod tests {
 
     #[test]
     fn equal_ones_are_paired_one_to_one_and_the_rest_is_passed_over() {
-        let side = |signs: &[(u8, u8)]| signs.to_vec().into_iter().map(Ok::<_, Infallible>);
         let mut pairs = Vec::new();
-        let ours = side(&[(1, 10), (2, 11), (2, 12), (2, 13), (4, 14)]);
-        let theirs = side(&[(0, 20), (2, 21), (2, 22), (3, 23), (4, 24), (4, 25)]);
+        let ours = [(1, 10), (2, 11), (2, 12), (2, 13), (4, 14)];
+        let theirs = [(0, 20), (2, 21), (2, 22), (3, 23), (4, 24), (4, 25)];
+        let ours = ours.into_iter().map(Ok::<_, Infallible>);
+        let theirs = theirs.into_iter().map(Ok);
         let Ok(()) = merge(ours, theirs, |a, b| {
             pairs.push((a, b));
             Ok(())

@@ -10,21 +10,21 @@ use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
 /// More than a page of the ledger, so that all that is kept for a page is in both figures.
-const FEW: u64 = 4_000;
+const FEW: u64 = 3_000;
 
 /// What a search may take more for all messages than for few, in KiB: two caches of SQLite that were
 /// not full yet, 2 MiB each, and sets of the UIDs that were listed.
 const MORE: u64 = 8 << 10;
 
 fn many() -> u64 {
-    number("MAILFERRY_TEST_MESSAGES", 20_000)
+    number("MAILFERRY_TEST_MESSAGES", 12_000)
 }
 
 /// Two mailboxes; both servers keep a file for each message.
 fn lab() -> Lab {
     let destination = Profile { location: "maildir:~/Maildir", ..Profile::exchange() };
     let users = ["few@acme.example", "many@acme.example"].map(str::to_owned).to_vec();
-    Lab::start(LabOptions { users, destination, ..LabOptions::default() })
+    Lab::start(LabOptions { destination, users, ..LabOptions::default() })
 }
 
 /// Puts small messages into the INBOX at the source, and the same ones at the destination when they
