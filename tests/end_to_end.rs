@@ -35,6 +35,8 @@ mod lane;
 mod large;
 #[path = "end_to_end/mailbox.rs"]
 mod mailbox;
+#[path = "end_to_end/memory.rs"]
+mod memory;
 #[path = "end_to_end/merge.rs"]
 mod merge;
 #[path = "end_to_end/outage.rs"]

@@ -3,7 +3,12 @@
 //!
 //! `MAILFERRY_TEST_SEEDS=1000` runs more seeds, `MAILFERRY_TEST_SEED=7` exactly one.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says so by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says so by panicking"
+)]
 
 #[path = "seeds/course.rs"]
 mod course;

@@ -61,7 +61,7 @@ impl Desk {
     }
 
     /// Reads the next page of a source folder's rows, in order of UID, and moves `from` behind it;
-    /// `None` after the last.
+    /// `None` after the last. Behind the highest UID that there can be is 0, which no message has.
     pub async fn page(
         &self,
         key: &FolderKey,
@@ -69,9 +69,12 @@ impl Desk {
         from: &mut Uid,
     ) -> Result<Option<Vec<MessageRow>>> {
         let (key, start) = (key.clone(), *from);
+        if start == Uid(0) {
+            return Ok(None);
+        }
         let rows = self.ledger(move |ledger| ledger.rows(&key, validity, start, PAGE)).await?;
         let Some(last) = rows.last() else { return Ok(None) };
-        *from = Uid(last.listed.uid.0.saturating_add(1));
+        *from = Uid(last.listed.uid.0.checked_add(1).unwrap_or_default());
         Ok(Some(rows))
     }
 

@@ -12,7 +12,31 @@ use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one message needs: flags to add and to take away.
-type Change = (Vec<String>, Vec<String>);
+pub(super) type Change = (Vec<String>, Vec<String>);
+
+/// Returns flags to add and to take away as messages are grouped by them.
+pub(super) fn words(add: &Flags, remove: &Flags) -> Change {
+    let words = |flags: &Flags| flags.iter().map(str::to_owned).collect();
+    (words(add), words(remove))
+}
+
+/// Changes flags in the selected folder, with one command for all messages that need the same.
+pub(super) async fn store(
+    connection: &Connection,
+    changes: &BTreeMap<Change, Vec<Uid>>,
+    object: &Object,
+) -> Result<(), Stop> {
+    for ((add, remove), uids) in changes {
+        let set = SequenceSet::from_uids(uids.iter().copied());
+        for (flags, adding) in [(add, true), (remove, false)] {
+            connection
+                .uid_store(&set, adding, &Flags::from_words(flags))
+                .await
+                .map_err(|error| Stop::from_imap(&error, object))?;
+        }
+    }
+    Ok(())
+}
 
 /// Returns what a change at the source means for the copy.
 ///
@@ -76,8 +100,7 @@ impl Target<'_> {
             }
             let Some(uid) = self.place(&copied) else { continue };
             let (add, remove) = change(&copied, &row.listed.flags, self.permanent);
-            let words = |flags: &Flags| flags.iter().map(str::to_owned).collect::<Vec<_>>();
-            groups.entry((words(&add), words(&remove))).or_default().push(uid);
+            groups.entry(words(&add, &remove)).or_default().push(uid);
             let stored_flags = match self.destination {
                 Some(_) => copied.stored_flags.minus(&remove).plus(&add),
                 None => copied.stored_flags.clone(),
@@ -85,17 +108,8 @@ impl Target<'_> {
             let copied = Copied { stored_flags, source_flags: row.listed.flags.clone(), ..copied };
             results.push((row.listed.uid, row.state, Some(copied)));
         }
-        for ((add, remove), uids) in &groups {
-            let Some(destination) = self.destination else { break };
-            let set = SequenceSet::from_uids(uids.iter().copied());
-            for (flags, adding) in [(add, true), (remove, false)] {
-                if !flags.is_empty() {
-                    destination
-                        .uid_store(&set, adding, &Flags::from_words(flags))
-                        .await
-                        .map_err(|error| Stop::from_imap(&error, self.object))?;
-                }
-            }
+        if let Some(destination) = self.destination {
+            store(destination, &groups, self.object).await?;
         }
         let touched = results.len() as u64;
         if touched > 0 {

@@ -181,6 +181,9 @@ impl FolderCopy<'_> {
             &object,
         )
         .await?;
+        // No answer is owed: what is pending goes out with the flags of this listing.
+        let to = self.destination_key();
+        self.desk.ledger(move |ledger| ledger.forget_flags_when_sent(&to)).await?;
         let mut excepted = 0;
         for &uid in missing {
             let (key, validity) = (self.source_key(), way.validity);

@@ -8,14 +8,16 @@ use crate::copy::send::{Round, Way};
 use crate::copy::stop::Stop;
 use crate::copy::window::Window;
 use crate::imap::{AppendBody, Bodies, BodyEvent, ImapError};
+use crate::message::date;
 use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
 use crate::message::transform::Transformer;
 use crate::model::digest::{Digest, Hasher};
+use crate::model::internal_date::InternalDate;
 use crate::model::uid::Uid;
 use crate::ports::ledger::MessageRow;
-use bytes::Bytes;
-use std::collections::BTreeMap;
+use bytes::{Bytes, BytesMut};
+use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::mpsc;
 
 impl Way<'_> {
@@ -58,7 +60,10 @@ impl Way<'_> {
         }
         let (chunks, receiver) = mpsc::channel(4);
         let (flags, _) = self.flags(row);
-        let date = row.listed.internal_date.clone();
+        let (head, date) = match &row.listed.internal_date {
+            Some(date) => (VecDeque::new(), Some(date.clone())),
+            None => self.head(bodies).await?,
+        };
         let body = if literal8 {
             AppendBody::BinaryStream(receiver)
         } else {
@@ -66,7 +71,8 @@ impl Way<'_> {
         };
         let append = self.destination.append(self.name, &flags, date.as_ref(), sent_size, body);
         let recipe = known.map(|read| read.recipe.clone()).unwrap_or_default();
-        let feed = self.feed(bodies, Transformer::new(&transforms, &recipe), literal8, chunks);
+        let feed =
+            self.feed(head, bodies, Transformer::new(&transforms, &recipe), literal8, chunks);
         let (answer, fed) = tokio::join!(append, feed);
         // Until the literal is whole, a broken body breaks the destination's line as well.
         round.owed |= fed.as_ref().map_or(true, Option::is_none);
@@ -93,9 +99,28 @@ impl Way<'_> {
         self.written(uid, answer, copied, place, flights, round)
     }
 
-    /// Feeds the chunks of a body; `None` when an octet came that may not be sent.
+    /// Takes the first chunks of a body, as many as may hold its date, and reads it.
+    async fn head(
+        &self,
+        bodies: &mut Bodies,
+    ) -> Result<(VecDeque<Bytes>, Option<InternalDate>), Stop> {
+        let (mut head, mut octets) = (VecDeque::new(), BytesMut::new());
+        while octets.len() < date::LOOKED_AT {
+            match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
+                Some(BodyEvent::Chunk(chunk)) => {
+                    octets.extend_from_slice(&chunk);
+                    head.push_back(chunk);
+                }
+                _ => return Err(self.broken_body()),
+            }
+        }
+        Ok((head, date::from_headers(&octets)))
+    }
+
+    /// Feeds the chunks of a body, those first that were taken from it already; `None` when an octet came that may not be sent.
     async fn feed(
         &self,
+        mut head: VecDeque<Bytes>,
         bodies: &mut Bodies,
         mut transformer: Transformer,
         literal8: bool,
@@ -106,7 +131,11 @@ impl Way<'_> {
         // The last chunk is held back until it is known that nothing is wrong with the end.
         let mut held: Option<Bytes> = None;
         loop {
-            match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
+            let event = match head.pop_front() {
+                Some(chunk) => Some(BodyEvent::Chunk(chunk)),
+                None => bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))?,
+            };
+            match event {
                 Some(BodyEvent::Chunk(chunk)) => {
                     hasher.update(&chunk);
                     let chunk = transformer.feed(&chunk);

@@ -57,7 +57,7 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         stored_flags: flags(&row.get::<_, String>(14)?)?,
         source_flags: flags(&row.get::<_, String>(15)?)?,
         internal_date: row.get::<_, Option<String>>(16)?.map(|text| date(&text)).transpose()?,
-        transforms: json(&transforms, "transforms")?,
+        transforms: names(&transforms)?,
         adopted: origin == ADOPTED,
         found: origin == FOUND,
         elsewhere: row.get::<_, Option<String>>(20)?.map(|text| path(&text)).transpose()?,
@@ -125,6 +125,11 @@ pub(super) fn words<T: serde::Serialize>(words: &T) -> Result<String, Fault> {
 /// Reads flags.
 pub(super) fn flags(text: &str) -> Result<Flags, Fault> {
     json(text, "flags")
+}
+
+/// Reads the names of transforms.
+pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
+    json(text, "transforms")
 }
 
 fn json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Fault> {

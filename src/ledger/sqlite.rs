@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::{folders, lock, messages, open, pauses, rows, strays};
 use crate::error::Result;
 use crate::model::address::Address;
+use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{
@@ -94,6 +95,18 @@ impl SqliteLedger {
         let mut store = self.store();
         let outcome = (|| {
             let tx = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = f(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        })();
+        outcome.map_err(|fault: Fault| fault.named(&self.name))
+    }
+
+    /// Reads the ledger and writes beside it, into SQLite's temporary database: that needs no lock.
+    fn aside<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+        let mut store = self.store();
+        let outcome = (|| {
+            let tx = store.connection.transaction()?;
             let value = f(&tx)?;
             tx.commit()?;
             Ok(value)
@@ -228,6 +241,19 @@ impl Ledger for SqliteLedger {
         self.write(|tx| messages::prove(tx, source, uid_validity, uids, at))
     }
 
+    fn flags_when_sent(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+    ) -> Result<BTreeMap<Uid, Flags>> {
+        self.read(|tx| messages::flags_when_sent(tx, source, uid_validity, uids))
+    }
+
+    fn forget_flags_when_sent(&self, destination: &FolderKey) -> Result<()> {
+        self.write(|tx| messages::forget_flags_when_sent(tx, destination))
+    }
+
     fn source_folders(&self, mailbox: &Address) -> Result<Vec<(FolderPath, Option<UidValidity>)>> {
         self.read(|tx| folders::source_folders(tx, mailbox))
     }
@@ -359,5 +385,6 @@ impl Ledger for SqliteLedger {
 }
 
 mod archives;
+mod searches;
 #[cfg(test)]
 mod tests;

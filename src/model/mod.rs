@@ -8,6 +8,7 @@ pub mod flags;
 pub mod folder;
 pub mod hours;
 pub mod internal_date;
+pub mod pairing;
 pub mod position;
 pub mod reading;
 pub mod records;

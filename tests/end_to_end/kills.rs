@@ -2,7 +2,6 @@
 //!
 //! `tests/kills --kills 300` kills more often.
 
-use crate::books::Books;
 use crate::far::KEPT;
 use crate::ferry::{ADA, Ferry, MAP, Wanted};
 use crate::lab::client::Stored;
@@ -148,7 +147,7 @@ fn broken(evidence: &serde_json::Value) -> Vec<String> {
 }
 
 #[test]
-fn flags_that_the_source_gets_before_an_unanswered_message_is_found_follow() {
+fn flags_that_change_before_an_unanswered_message_is_found_follow() {
     let user = user(0);
     let lab = Lab::start(LabOptions { users: vec![user.clone()], ..LabOptions::default() });
     let mut random = Random::new("flags");
@@ -157,9 +156,9 @@ fn flags_that_the_source_gets_before_an_unanswered_message_is_found_follow() {
         lane.truth.grow("INBOX", 150, &mut random);
         lane.kill_while_sending();
         let books = lane.after_a_kill();
-        // Nothing is known to be copied: flags are only added.
         for path in ["INBOX", "Archive"] {
-            lane.truth.change_flags(path, 100, &Books::default(), &mut random);
+            lane.truth.strip_flags(path);
+            lane.truth.change_flags(path, 100, &mut random);
         }
         !lane.unknown(&books).is_empty()
     });
@@ -196,6 +195,9 @@ fn what_a_user_moves_before_it_is_known_is_not_sent_again() {
             lane.truth.far.keep(path, *uid);
         }
         moved += unknown.len();
+        // They follow there, too.
+        lane.truth.strip_flags("INBOX");
+        lane.truth.change_flags("INBOX", 100, &mut random);
         lane.ferry.apply_until_done(&[]);
     }
     assert!(moved > 0, "no kill left a message unanswered");
@@ -204,12 +206,13 @@ fn what_a_user_moves_before_it_is_known_is_not_sent_again() {
     let all: usize = there.values().map(Vec::len).sum();
     assert_eq!(all, lane.truth.messages.len(), "each message is there once, wherever it is");
     let octets = |messages: Vec<&Stored>| {
-        let mut octets: Vec<_> = messages.iter().map(|message| message.bytes.clone()).collect();
+        let mut octets: Vec<_> =
+            messages.iter().map(|message| (message.bytes.clone(), message.flags.clone())).collect();
         octets.sort();
         octets
     };
     let ours = octets(lane.truth.messages.values().collect());
-    assert!(octets(there.values().flatten().collect()) == ours, "other octets are there");
+    assert!(octets(there.values().flatten().collect()) == ours, "other octets or flags are there");
     lane.ferry.verify();
 }
 

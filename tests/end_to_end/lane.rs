@@ -215,7 +215,7 @@ impl<'a> Lane<'a> {
             Aim::Large => self.truth.grow_large("Large", random),
             Aim::Flags => {
                 let path = *random.pick(&FOLDERS[..6]);
-                self.truth.change_flags(path, 60, &books, random);
+                self.truth.change_flags(path, 60, random);
             }
             Aim::Hanging => {
                 self.truth.grow("INBOX", 5, random);

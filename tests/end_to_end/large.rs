@@ -1,13 +1,10 @@
 //! Messages that are streamed, and messages that are too large.
 
-use crate::ferry::{ADA, Ferry, MAP, Running, Wanted};
+use crate::ferry::{ADA, Ferry, MAP, Wanted};
 use crate::lab::dovecot::Profile;
 use crate::lab::seeds::{self, Mail};
 use crate::lab::{Lab, LabOptions};
 use crate::mailbox::{self, mapped};
-use std::fs;
-use std::thread::sleep;
-use std::time::Duration;
 
 /// Returns a message of exactly `size` octets.
 fn sized(name: &str, size: usize) -> Mail {
@@ -128,20 +125,6 @@ fn what_the_server_refuses_stays_behind_in_its_words_and_the_rest_arrives() {
 /// What four mailboxes at once may take, whatever they hold, in KiB.
 const MEMORY: u64 = 48 << 10;
 
-/// Returns the most memory that a run ever had in use, in KiB, when it is over.
-fn most_memory(run: &mut Running) -> u64 {
-    let mut most = 0;
-    while run.runs() {
-        let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap_or_default();
-        // It only grows; a process that ends has none.
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
-        most = most.max(now.unwrap_or(0));
-        sleep(Duration::from_millis(2));
-    }
-    most
-}
-
 #[test]
 fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside() {
     let users: Vec<String> = (0..4).map(|n| format!("large-{n}@acme.example")).collect();
@@ -164,7 +147,7 @@ fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside(
     let ferry =
         Ferry::new(&lab, &Wanted { mailboxes: &mailboxes, folders: MAP, ..Wanted::default() });
     let mut apply = ferry.start(&["apply", "plan.yaml", "--auto-approve"]);
-    let most = most_memory(&mut apply);
+    let most = apply.most_memory(|| false);
     let ran = apply.wait();
     assert_eq!(ran.code, 0, "{ran:#?}");
     eprintln!("four mailboxes, 4 × (60 MB + 12 × 1 MB): at most {most} KiB of {MEMORY} KiB");

@@ -1,6 +1,5 @@
 //! What was put into one mailbox at both sides, and the judge of what came of it.
 
-use crate::books::Books;
 use crate::far::Far;
 use crate::lab::Lab;
 use crate::lab::client::{Session, Stored};
@@ -129,15 +128,8 @@ impl<'a> Truth<'a> {
         self.messages.insert((path.to_owned(), uid), stored);
     }
 
-    /// Changes flags of some messages of a source folder. Flags are only taken away from what the
-    /// ledger knows to be copied: of an unanswered message nobody knows with which it was sent.
-    pub(crate) fn change_flags(
-        &mut self,
-        path: &str,
-        share: u64,
-        books: &Books,
-        random: &mut Random,
-    ) {
+    /// Adds flags to some messages of a source folder, or takes them away.
+    pub(crate) fn change_flags(&mut self, path: &str, share: u64, random: &mut Random) {
         // A connection of its own: Dovecot 2.3.19 sometimes crashes (signal 11) when one that has
         // appended for long selects the folder.
         let mut session = self.lab.source.session(&self.user);
@@ -145,8 +137,7 @@ impl<'a> Truth<'a> {
         for (key, message) in self.messages.iter_mut().filter(|((at, _), _)| at == path) {
             let word = random.pick(&self.words).clone();
             let adds = !message.flags.contains(&word);
-            let copied = books.entries.get(key).is_some_and(|entry| entry.settled);
-            if random.below(100) >= share || !(adds || copied) {
+            if random.below(100) >= share {
                 continue;
             }
             let uid = key.1;
@@ -159,6 +150,16 @@ impl<'a> Truth<'a> {
             };
         }
         session.command("UNSELECT").expect("a folder");
+    }
+
+    /// Takes all flags away from the messages of a source folder.
+    pub(crate) fn strip_flags(&mut self, path: &str) {
+        let mut session = self.lab.source.session(&self.user);
+        session.command(&format!("SELECT {}", session.name(path))).expect("a folder");
+        session.command("STORE 1:* FLAGS ()").expect("flags");
+        for (_, message) in self.messages.iter_mut().filter(|((at, _), _)| at == path) {
+            message.flags.clear();
+        }
     }
 
     /// Delivers somebody else's messages, equal in octets to some of the source, into the folders

@@ -93,7 +93,12 @@ impl Course {
     }
 
     /// One life, which may end before its time.
-    async fn life(self, world: &mut World, met: &mut Met, steps: Option<u64>) -> Result<(), String> {
+    async fn life(
+        self,
+        world: &mut World,
+        met: &mut Met,
+        steps: Option<u64>,
+    ) -> Result<(), String> {
         met.lives += 1;
         let life = Life::of(steps);
         let number = u32::try_from(met.lives).unwrap_or_default();
@@ -138,7 +143,10 @@ impl Course {
             last = format!(
                 "ready {:?}\nwaiting {:?}\nunknown {:?}\nfailed {failures:#?}",
                 plan.ready.iter().map(|action| &action.id.0).collect::<Vec<_>>(),
-                plan.waiting.iter().map(|waiting| (&waiting.action.id.0, &waiting.on)).collect::<Vec<_>>(),
+                plan.waiting
+                    .iter()
+                    .map(|waiting| (&waiting.action.id.0, &waiting.on))
+                    .collect::<Vec<_>>(),
                 plan.unknown,
             );
             let quiet = plan.ready.is_empty() && plan.waiting.is_empty() && plan.unknown.is_empty();

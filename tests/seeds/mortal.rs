@@ -6,12 +6,18 @@ use jiff::Timestamp;
 use mailferry::error::{Class, Error, ErrorKind, Result};
 use mailferry::ledger::SqliteLedger;
 use mailferry::model::address::Address;
+use mailferry::model::digest::Digest;
+use mailferry::model::flags::Flags;
 use mailferry::model::folder::FolderPath;
+use mailferry::model::pairing::Round;
 use mailferry::model::uid::{Uid, UidValidity};
 use mailferry::ports::archive::{ArchiveFolder, ArchiveKey, Archived, Archives};
 use mailferry::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
     MessageState, Owner, Pass, Pause, Stray,
+};
+use mailferry::ports::search::{
+    Fate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -84,8 +90,10 @@ impl Mortal {
         let ledger = self.ledger.lock().expect("one thread");
         match ledger.as_ref().filter(|_| self.life.step()) {
             Some(ledger) => call(ledger),
-            None => Err(Error::new(ErrorKind::Failed, "E000", "the process is dead")
-                .class(Class::Ledger)),
+            None => {
+                Err(Error::new(ErrorKind::Failed, "E000", "the process is dead")
+                    .class(Class::Ledger))
+            }
         }
     }
 }
@@ -116,6 +124,26 @@ hand_on! { Archives;
     fn archive(at: &ArchiveKey, messages: &[Archived]) -> ();
 }
 
+hand_on! { Searches;
+    fn begin_search() -> SearchId;
+    fn end_search(search: SearchId) -> ();
+    fn add_ours(search: SearchId, messages: &[Ours]) -> ();
+    fn count_ours(search: SearchId, fate: Fate) -> u64;
+    fn add_theirs(search: SearchId, destination: &FolderKey, uid_validity: UidValidity, messages: &[Theirs]) -> u64;
+    fn theirs(search: SearchId, above: Uid, limit: usize) -> Vec<Uid>;
+    fn identify_theirs(search: SearchId, read: &[(Uid, Digest)]) -> ();
+    fn near_ours(search: SearchId, behind: Option<SourceUid>, limit: usize) -> Vec<SourceUid>;
+    fn identify_ours(search: SearchId, read: &[(SourceUid, Reading)]) -> ();
+    fn leave_out_like_unplaced(search: SearchId) -> ();
+    fn leave_out_other_dates(search: SearchId) -> ();
+    fn count_alike(search: SearchId, looks: &[Look], any_size: bool) -> ();
+    fn leave_out_twins(search: SearchId) -> ();
+    fn pair(search: SearchId, fate: Fate, round: Round) -> ();
+    fn paired(search: SearchId, fate: Fate, behind: Option<SourceUid>, limit: usize) -> Vec<Paired>;
+    fn look_alikes(search: SearchId, limit: usize) -> (u64, Vec<Uid>);
+    synced
+}
+
 hand_on! { Ledger;
     fn acquire(owner: &Owner) -> ();
     fn heartbeat(now: Timestamp) -> ();
@@ -132,6 +160,8 @@ hand_on! { Ledger;
     fn rows(source: &FolderKey, uid_validity: UidValidity, from: Uid, limit: usize) -> Vec<MessageRow>;
     fn settle(source: &FolderKey, uid_validity: UidValidity, results: &[(Uid, MessageState, Option<Copied>)]) -> ();
     fn prove(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], at: Timestamp) -> ();
+    fn flags_when_sent(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> BTreeMap<Uid, Flags>;
+    fn forget_flags_when_sent(destination: &FolderKey) -> ();
     fn source_folders(mailbox: &Address) -> Vec<(FolderPath, Option<UidValidity>)>;
     fn folder_gone(source: &FolderKey) -> ();
     fn strays(mailbox: &Address, looks: &BTreeSet<Look>, limit: usize) -> Vec<Stray>;

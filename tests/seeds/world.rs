@@ -185,7 +185,8 @@ impl World {
                         hands.set_flags(&user, folder, message.uid, flags).expect("flags");
                     }
                     4 if here > 0 => {
-                        let others: Vec<&String> = mailbox.keys().filter(|it| *it != folder).collect();
+                        let others: Vec<&String> =
+                            mailbox.keys().filter(|it| *it != folder).collect();
                         let to = others[self.rng.usize(0..others.len())];
                         let message = &truth.messages[self.rng.usize(0..here)];
                         hands.move_message(&user, folder, message.uid, to).expect("a move");

@@ -28,7 +28,7 @@ impl Migration {
     }
 
     /// Starts both sides; `more` are further lines below `destination:` in the plan.
-    async fn start_with(product: Product, more: &str) -> Self {
+    pub(crate) async fn start_with(product: Product, more: &str) -> Self {
         let source = Service::new(Product::rackspace(), Arc::new(SystemClock));
         source.set_master("migrator", "mpw");
         let product = product.without(Habit::BasicAuthRefused);
@@ -137,7 +137,7 @@ mailboxes:
     }
 }
 
-fn unaltering() -> Product {
+pub(crate) fn unaltering() -> Product {
     let rewrites = [
         Habit::RewriteDate,
         Habit::RewriteMessageId,
