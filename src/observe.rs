@@ -14,7 +14,7 @@ use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
 use crate::model::address::{Address, Domain};
 use crate::model::flags::PermanentFlags;
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
 use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
@@ -23,6 +23,7 @@ use crate::planner::moves;
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger};
 use crate::profile::target::Target;
+use crate::profile::uses::Uses;
 use count::{Count, Limits};
 use futures_util::StreamExt;
 use patience::folder_reading;
@@ -179,6 +180,7 @@ impl Eyes {
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
+            special_uses: lines::special_uses(&line.folders),
             quota,
         })
     }
@@ -214,7 +216,8 @@ impl Eyes {
     }
 
     fn target(&self, state: &MailboxState) -> Target {
-        self.desired.destination.target(Some(&state.told), &state.capabilities)
+        let target = self.desired.destination.target(Some(&state.told), &state.capabilities);
+        target.with_uses(Uses::new(state.special_uses.clone()))
     }
 
     async fn source(
@@ -255,6 +258,7 @@ impl Eyes {
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
+            special_uses: lines::special_uses(&line.folders),
             quota,
         };
         Ok((state, censuses))
@@ -305,9 +309,8 @@ impl Eyes {
             .examine(&entry.name)
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
-        let special_use = special_use(entry);
-        let names = &target.profile.names;
-        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude, names);
+        let folders = &self.desired.folders;
+        let mapped = folders.map(path, entry.special_use(), &mailbox.exclude, target);
         let Mapped::To { path: destination, .. } = mapped else {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
@@ -400,16 +403,13 @@ fn limits(mailbox: &DesiredMailbox, target: &Target) -> Limits {
     Limits { size: target.message_size, rules: target.rules.clone(), range: mailbox.messages.range }
 }
 
-fn special_use(entry: &ListEntry) -> Option<SpecialUse> {
-    entry.attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
-}
-
 fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
     FolderState {
         name: entry.name.to_string(),
-        special_use: special_use(entry),
         subscribed: entry.subscribed,
         contents,
+        non_existent: entry.has("\\NonExistent"),
+        no_inferiors: entry.has("\\Noinferiors"),
     }
 }
 

@@ -6,10 +6,11 @@ use crate::copy::window::Window;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
-use crate::model::folder::{FolderPath, RawName};
+use crate::model::folder::{FolderPath, RawName, SpecialUse};
 use crate::model::server::Told;
 use crate::observed::Namespace;
 use crate::profile::target::Target;
+use crate::profile::uses::Uses;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -34,7 +35,8 @@ impl Line<Connection> {
     /// Returns what holds for this destination.
     pub fn target(&self, accounts: &Accounts) -> Target {
         let capabilities = self.connection.capabilities();
-        accounts.destination_side().target(Some(&self.told), capabilities)
+        let target = accounts.destination_side().target(Some(&self.told), capabilities);
+        target.with_uses(Uses::new(special_uses(&self.folders)))
     }
 }
 
@@ -113,6 +115,12 @@ impl Lines {
 /// Tells whether a folder can hold messages.
 pub fn selectable(entry: &ListEntry) -> bool {
     !entry.has("\\Noselect") && !entry.has("\\NonExistent")
+}
+
+/// Returns the folders that have a special use and can hold messages.
+pub fn special_uses(folders: &BTreeMap<FolderPath, ListEntry>) -> BTreeMap<FolderPath, SpecialUse> {
+    let entries = folders.iter().filter(|(_, entry)| selectable(entry));
+    entries.filter_map(|(path, entry)| Some((path.clone(), entry.special_use()?))).collect()
 }
 
 /// Decodes the names of a LIST. A name that gives no path, or two names that give one, make the

@@ -3,7 +3,8 @@
 use super::{FolderPolicy, Mapped, Pattern};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
-use crate::profile::names::Names;
+use crate::profile::target::Target;
+use crate::profile::uses::Uses;
 
 /// Stands for a `/` inside of a component while patterns are matched; private use, so that no
 /// folder's name holds it.
@@ -52,23 +53,32 @@ impl Pattern {
 }
 
 impl FolderPolicy {
-    /// Says where a folder of the source goes at a destination with such names.
+    /// Says where a folder of the source goes at such a destination.
     ///
     /// The first that applies: the exclusions, the folder's own entry in `map`, its special use,
-    /// the nearest folder above in `map`, the rules, else the same path; characters that the
-    /// destination cannot store are replaced last, first as the migration plan says and then as
-    /// its profile does.
+    /// the nearest folder above in `map`, the rules, the destination's one folder of the same
+    /// special use, else the same path; characters that the destination cannot store are replaced
+    /// last, first as the migration plan says and then as its profile does.
     pub fn map(
         &self,
         path: &FolderPath,
         special_use: Option<SpecialUse>,
         mailbox_excludes: &[Pattern],
-        names: &Names,
+        target: &Target,
     ) -> Mapped {
-        match self.wanted(path, special_use, mailbox_excludes) {
-            Mapped::To { path, position } => Mapped::To { path: names.fitted(&path), position },
+        let names = &target.profile.names;
+        match self.wanted(path, special_use, mailbox_excludes, &target.uses) {
+            Mapped::To { path, position } if !target.uses.has(&path) => {
+                Mapped::To { path: names.fitted(&path), position }
+            }
             other => other,
         }
+    }
+
+    /// Tells whether the migration plan itself says that a folder shall be copied, by its name or
+    /// its special use.
+    pub fn names(&self, path: &FolderPath, special_use: SpecialUse) -> bool {
+        self.map.contains_key(path) || self.by_use.contains_key(&special_use)
     }
 
     /// Says where a folder goes before the destination's profile has its say.
@@ -77,6 +87,7 @@ impl FolderPolicy {
         path: &FolderPath,
         special_use: Option<SpecialUse>,
         mailbox_excludes: &[Pattern],
+        uses: &Uses,
     ) -> Mapped {
         let excluded = self.exclude.iter().chain(mailbox_excludes).find(|p| p.matches(path));
         if let Some(pattern) = excluded {
@@ -101,6 +112,9 @@ impl FolderPolicy {
                     Err(reason) => Mapped::Invalid { reason, position },
                 };
             }
+        }
+        if let Some(home) = special_use.and_then(|special_use| uses.home(special_use, path)) {
+            return Mapped::To { path: home.clone(), position: None };
         }
         self.stored(path.clone(), None)
     }

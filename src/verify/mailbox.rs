@@ -7,9 +7,8 @@ use crate::copy::stop::Stop;
 use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection};
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::folder::FolderPath;
 use crate::model::sampling::Sampling;
-use crate::profile::names::Names;
 use crate::verify::checks::EXCEPTED;
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
 use crate::verify::exception::{Acceptance, Exception, Fate};
@@ -110,14 +109,14 @@ impl MailboxProof {
         let mut there = Check::new("folders are there");
         let target = self.sides.as_ref().map(|(_, there)| there.target(&self.accounts));
         evidence.profile = target.as_ref().map(|target| target.profile.label.to_owned());
+        let target = target.unwrap_or_default();
         let listed: BTreeSet<FolderPath> = source_folders.keys().cloned().collect();
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
                 continue;
             }
-            let names = target.as_ref().map_or(&Names::ANY, |target| &target.profile.names);
-            let special_use = entry.attributes.iter().find_map(|a| SpecialUse::from_attribute(a));
-            match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
+            let special_use = entry.special_use();
+            match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, &target) {
                 Mapped::To { path: to, .. } => {
                     let known = self.sides.as_ref().map(|(_, destination)| &destination.folders);
                     if known.is_some_and(|folders| folders.contains_key(&to)) {
@@ -267,7 +266,12 @@ impl MailboxProof {
         let object = crate::catalogue::Object::folder("source", &self.mailbox.source, &path);
         let Some((source, _)) = &self.sides else {
             checks.push(Check::unknown("can be read", LOST.to_owned()));
-            return FolderEvidence { source: path, destination: to, account, checks };
+            return FolderEvidence {
+                source: path,
+                destination: to,
+                account,
+                checks,
+            };
         };
         match source.connection.examine(&entry.name).await {
             Ok(selected) => {
@@ -283,7 +287,12 @@ impl MailboxProof {
                 checks.push(unknown("can be read", &crate::catalogue::imap(&error, &object)));
             }
         }
-        FolderEvidence { source: path, destination: to, account, checks }
+        FolderEvidence {
+            source: path,
+            destination: to,
+            account,
+            checks,
+        }
     }
 }
 
