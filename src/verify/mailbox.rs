@@ -197,6 +197,7 @@ impl MailboxProof {
                 destination: bound.map(|bound| bound.folder),
                 account,
                 checks: vec![Check::of_account(&account)],
+                transforms: BTreeMap::new(),
             });
         }
         Ok(folders)
@@ -271,6 +272,7 @@ impl MailboxProof {
                 destination: to,
                 account,
                 checks,
+                transforms: BTreeMap::new(),
             };
         };
         match source.connection.examine(&entry.name).await {
@@ -292,6 +294,7 @@ impl MailboxProof {
             destination: to,
             account,
             checks,
+            transforms: BTreeMap::new(),
         }
     }
 }
@@ -303,6 +306,7 @@ fn nothing_known(to: &FolderPath, from: &[FolderPath], check: &Check) -> Vec<Fol
             destination: Some(to.clone()),
             account: Account::default(),
             checks: vec![check.clone()],
+            transforms: BTreeMap::new(),
         })
         .collect()
 }
