@@ -23,7 +23,6 @@ use crate::planner::moves;
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger};
 use crate::profile::target::Target;
-use crate::profile::uses::Uses;
 use count::{Count, Limits};
 use futures_util::StreamExt;
 use patience::folder_reading;
@@ -216,8 +215,7 @@ impl Eyes {
     }
 
     fn target(&self, state: &MailboxState) -> Target {
-        let target = self.desired.destination.target(Some(&state.told), &state.capabilities);
-        target.with_uses(Uses::new(state.special_uses.clone()))
+        self.desired.destination.target(Some(&state.told), &state.capabilities)
     }
 
     async fn source(
@@ -310,7 +308,8 @@ impl Eyes {
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
         let folders = &self.desired.folders;
-        let mapped = folders.map(path, entry.special_use(), &mailbox.exclude, target);
+        let names = &target.profile.names;
+        let mapped = folders.map(path, entry.special_use(), &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };

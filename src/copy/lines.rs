@@ -10,7 +10,6 @@ use crate::model::folder::{FolderPath, RawName, SpecialUse};
 use crate::model::server::Told;
 use crate::observed::Namespace;
 use crate::profile::target::Target;
-use crate::profile::uses::Uses;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
@@ -35,8 +34,7 @@ impl Line<Connection> {
     /// Returns what holds for this destination.
     pub fn target(&self, accounts: &Accounts) -> Target {
         let capabilities = self.connection.capabilities();
-        let target = accounts.destination_side().target(Some(&self.told), capabilities);
-        target.with_uses(Uses::new(special_uses(&self.folders)))
+        accounts.destination_side().target(Some(&self.told), capabilities)
     }
 }
 

@@ -3,8 +3,7 @@
 use super::{FolderPolicy, Mapped, Pattern};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
-use crate::profile::target::Target;
-use crate::profile::uses::Uses;
+use crate::profile::names::Names;
 
 /// Stands for a `/` inside of a component while patterns are matched; private use, so that no
 /// folder's name holds it.
@@ -53,30 +52,27 @@ impl Pattern {
 }
 
 impl FolderPolicy {
-    /// Says where a folder of the source goes at such a destination.
+    /// Says where a folder of the source goes at a destination with such names.
     ///
     /// The first that applies: the exclusions, the folder's own entry in `map`, its special use,
-    /// the nearest folder above in `map`, the rules, the destination's one folder of the same
-    /// special use, else the same path; characters that the destination cannot store are replaced
-    /// last, first as the migration plan says and then as its profile does.
+    /// the nearest folder above in `map`, the rules, else the same path; characters that the
+    /// destination cannot store are replaced last, first as the migration plan says and then as
+    /// its profile does.
     pub fn map(
         &self,
         path: &FolderPath,
         special_use: Option<SpecialUse>,
         mailbox_excludes: &[Pattern],
-        target: &Target,
+        names: &Names,
     ) -> Mapped {
-        let names = &target.profile.names;
-        match self.wanted(path, special_use, mailbox_excludes, &target.uses) {
-            Mapped::To { path, position } if !target.uses.has(&path) => {
-                Mapped::To { path: names.fitted(&path), position }
-            }
+        match self.wanted(path, special_use, mailbox_excludes) {
+            Mapped::To { path, position } => Mapped::To { path: names.fitted(&path), position },
             other => other,
         }
     }
 
-    /// Tells whether the migration plan itself says that a folder shall be copied, by its name or
-    /// its special use.
+    /// Tells whether the migration plan itself says where a folder goes, by its name or its special
+    /// use.
     pub fn names(&self, path: &FolderPath, special_use: SpecialUse) -> bool {
         self.map.contains_key(path) || self.by_use.contains_key(&special_use)
     }
@@ -87,7 +83,6 @@ impl FolderPolicy {
         path: &FolderPath,
         special_use: Option<SpecialUse>,
         mailbox_excludes: &[Pattern],
-        uses: &Uses,
     ) -> Mapped {
         let excluded = self.exclude.iter().chain(mailbox_excludes).find(|p| p.matches(path));
         if let Some(pattern) = excluded {
@@ -112,9 +107,6 @@ impl FolderPolicy {
                     Err(reason) => Mapped::Invalid { reason, position },
                 };
             }
-        }
-        if let Some(home) = special_use.and_then(|special_use| uses.home(special_use, path)) {
-            return Mapped::To { path: home.clone(), position: None };
         }
         self.stored(path.clone(), None)
     }

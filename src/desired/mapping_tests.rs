@@ -1,8 +1,6 @@
 use super::*;
 use crate::desired::FolderRule;
-use crate::profile::target::Target;
-use crate::profile::uses::Uses;
-use std::collections::BTreeMap;
+use crate::profile::names::Names;
 
 fn at(line: u32) -> Position {
     Position { file: "plan.yaml".to_owned(), line, column: 1 }
@@ -33,7 +31,7 @@ fn policy() -> FolderPolicy {
 }
 
 fn mapped(policy: &FolderPolicy, from: &str, special_use: Option<SpecialUse>) -> String {
-    match policy.map(&path(from), special_use, &[], &Target::default()) {
+    match policy.map(&path(from), special_use, &[], &Names::ANY) {
         Mapped::To { path, .. } => path.to_string(),
         Mapped::Excluded { position } => format!("excluded {}", position.line),
         Mapped::Invalid { reason, .. } => format!("invalid: {reason}"),
@@ -63,7 +61,7 @@ fn the_first_that_applies_says_where_a_folder_goes() {
 
 #[test]
 fn the_place_of_the_rule_is_told() {
-    let to = |from: &str| match policy().map(&path(from), None, &[], &Target::default()) {
+    let to = |from: &str| match policy().map(&path(from), None, &[], &Names::ANY) {
         Mapped::To { position, .. } => position.map(|position| position.line),
         other => panic!("{other:?}"),
     };
@@ -76,9 +74,9 @@ fn the_place_of_the_rule_is_told() {
 fn a_mailbox_excludes_more() {
     let own = [Pattern::new("inbox/Lists/*", at(9)).unwrap()];
     let excluded = Mapped::Excluded { position: at(9) };
-    assert_eq!(policy().map(&path("INBOX/Lists/a"), None, &own, &Target::default()), excluded);
-    assert_ne!(policy().map(&path("INBOX/Lists/a/b"), None, &own, &Target::default()), excluded);
-    assert_ne!(policy().map(&path("INBOX/Lists"), None, &own, &Target::default()), excluded);
+    assert_eq!(policy().map(&path("INBOX/Lists/a"), None, &own, &Names::ANY), excluded);
+    assert_ne!(policy().map(&path("INBOX/Lists/a/b"), None, &own, &Names::ANY), excluded);
+    assert_ne!(policy().map(&path("INBOX/Lists"), None, &own, &Names::ANY), excluded);
 }
 
 #[test]
@@ -111,40 +109,4 @@ fn a_rule_that_gives_no_path_is_invalid() {
         }
         assert!(mapped(&policy, "Projects/2024/x", None).starts_with("invalid"), "{to}");
     }
-}
-
-#[test]
-fn a_folder_goes_where_its_special_use_is_when_the_plan_says_nothing() {
-    let uses = [
-        ("Gesendete Elemente", SpecialUse::Sent),
-        ("Files/Deleted", SpecialUse::Trash),
-        ("Alle", SpecialUse::All),
-    ];
-    let uses = Uses::new(uses.iter().map(|(name, it)| (path(name), *it)).collect());
-    let target = Target::new(Some("exchange-online"), None, None, None, &<_>::default());
-    let target = target.with_uses(uses);
-    let plain = FolderPolicy::default();
-    let ruled = FolderPolicy {
-        map: BTreeMap::from([(path("Sent"), (path("Outgoing"), None))]),
-        rules: policy().rules,
-        ..FolderPolicy::default()
-    };
-    let goes = |policy: &FolderPolicy, from: &str, special_use| match policy.map(
-        &path(from),
-        special_use,
-        &[],
-        &target,
-    ) {
-        Mapped::To { path, .. } => path.to_string(),
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(goes(&plain, "Sent", Some(SpecialUse::Sent)), "Gesendete Elemente");
-    // The folder is there under this name, whatever the profile holds against it.
-    assert_eq!(goes(&plain, "Trash", Some(SpecialUse::Trash)), "Files/Deleted");
-    assert_eq!(goes(&plain, "Sent", None), "Sent");
-    assert_eq!(goes(&plain, "Sent/2019", None), "Sent/2019");
-    assert_eq!(goes(&plain, "All Mail", Some(SpecialUse::All)), "All Mail");
-    assert_eq!(goes(&ruled, "Sent", Some(SpecialUse::Sent)), "Outgoing");
-    assert_eq!(goes(&ruled, "Sent/Old", Some(SpecialUse::Sent)), "Outgoing/Old");
-    assert_eq!(goes(&ruled, "Projects/2024/a", Some(SpecialUse::Sent)), "Projects 2024/a");
 }

@@ -36,8 +36,8 @@ pub const PACED: &str = "F212";
 pub const MOVED: &str = "F221";
 /// A source folder has another UIDVALIDITY than when it was listed.
 pub const NEW_UIDS: &str = "F222";
-/// A folder goes to another name, because that has the same special use.
-pub const BY_SPECIAL_USE: &str = "F231";
+/// Another folder of the destination has the special use of a source folder.
+pub const OTHER_HOME: &str = "F231";
 /// Special uses that do not come along.
 pub const LOST_SPECIAL_USE: &str = "F232";
 /// Names that cannot be subscribed to at the destination.
@@ -84,8 +84,8 @@ pub const CODES: [(&str, &str); 25] = [
     (MOVED, "Messages that were copied look as if they had moved at the source since."),
     (NEW_UIDS, "A source folder has another UIDVALIDITY than when it was listed last."),
     (
-        BY_SPECIAL_USE,
-        "A folder goes to the destination's folder of the same special use, because the migration plan names no other place.",
+        OTHER_HOME,
+        "A folder keeps its name, and another folder of the destination has its special use.",
     ),
     (LOST_SPECIAL_USE, "The special use of folders does not come along."),
     (

@@ -17,7 +17,6 @@ use crate::model::reading::{Failure, Reading};
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed};
 use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
-use crate::profile::uses::Uses;
 use std::collections::BTreeMap;
 
 /// A mailbox of which both sides were read.
@@ -235,7 +234,6 @@ fn scope<'a>(
         )
         .collect();
     let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
-    let target = target.with_uses(Uses::new(destination.special_uses.clone()));
     *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;
     Some(Scope { desired, address, wanted, source, destination, ledger, target, on })
 }

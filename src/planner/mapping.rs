@@ -52,13 +52,13 @@ fn refused(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Op
 /// Where the migration plan sends a folder, before the destination's profile has its say.
 fn wanted(scope: &Scope<'_>, path: &FolderPath) -> Mapped {
     let (policy, exclude) = (&scope.desired.folders, &scope.wanted.exclude);
-    policy.wanted(path, scope.special_use(path), exclude, &scope.target.uses)
+    policy.wanted(path, scope.special_use(path), exclude)
 }
 
 /// Where a folder goes.
 fn mapped(scope: &Scope<'_>, path: &FolderPath) -> Mapped {
     let (policy, exclude) = (&scope.desired.folders, &scope.wanted.exclude);
-    policy.map(path, scope.special_use(path), exclude, &scope.target)
+    policy.map(path, scope.special_use(path), exclude, &scope.target.profile.names)
 }
 
 /// Returns the names at the source that are subscribed, have folders below them and are none, each

@@ -4,9 +4,7 @@ use super::codes;
 use super::drafts::Drafts;
 use super::mailbox::Scope;
 use super::mapping::Pair;
-use crate::desired::Mapped;
 use crate::model::folder::{FolderPath, SpecialUse};
-use crate::profile::uses::Uses;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the special use that each folder gets when it is created: that of the first source folder
@@ -23,7 +21,7 @@ pub(super) fn at_creation(
     let mut taken: BTreeSet<SpecialUse> = BTreeSet::new();
     for pair in pairs.iter().filter(|pair| pair.folder.is_some()) {
         let Some(special_use) = wanted(scope, pair) else { continue };
-        let held = scope.target.uses.of(special_use).next().is_some();
+        let held = there(scope, special_use).next().is_some();
         let free = !held && !given.contains_key(&pair.destination) && missing(&pair.destination);
         if free && taken.insert(special_use) {
             given.insert(pair.destination.clone(), special_use);
@@ -41,30 +39,41 @@ fn wanted(scope: &Scope<'_>, pair: &Pair<'_>) -> Option<SpecialUse> {
     scope.special_use(pair.source).filter(|special_use| !special_use.is_view())
 }
 
-/// Says which folders go where their special use is, and which special uses do not come along.
+/// The destination's folders with a special use, also those of which nothing else could be read.
+fn there<'a>(
+    scope: &Scope<'a>,
+    special_use: SpecialUse,
+) -> impl Iterator<Item = &'a FolderPath> + use<'a> {
+    let all = scope.destination.special_uses.iter();
+    all.filter(move |(_, has)| **has == special_use).map(|(path, _)| path)
+}
+
+/// Says which special uses do not come along. A folder is not sent elsewhere for its use without a
+/// word: what another tool copied under its own name would not be found there.
 pub(super) fn remark(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     let mut lost = Vec::new();
+    let position = Some(&scope.wanted.position);
     for pair in pairs.iter().filter(|pair| pair.folder.is_some()) {
         let Some(special_use) = scope.special_use(pair.source) else { continue };
-        if goes_by_use(scope, pair, special_use) {
-            let message = format!(
-                "{} goes to {}, because both are {special_use}; `folders.map` can say otherwise",
-                pair.source, pair.destination
-            );
-            let position = Some(&scope.wanted.position);
-            drafts.finding(codes::BY_SPECIAL_USE, scope.address.as_str(), message, position);
-        }
-        let there = scope.target.uses.of(special_use).collect::<Vec<_>>();
+        let homes: Vec<&FolderPath> = there(scope, special_use).collect();
         let set = drafts.special_use_of(&scope.create_id(&pair.destination)) == Some(special_use);
-        if set || there.contains(&&pair.destination) {
+        if set || homes.contains(&&pair.destination) {
             continue;
         }
-        let other: Vec<String> = there.iter().map(ToString::to_string).collect();
-        lost.push(if other.is_empty() {
-            format!("{} ({special_use})", pair.source)
-        } else {
-            format!("{} ({special_use}, which is {} there)", pair.source, other.join(" and "))
-        });
+        match homes.as_slice() {
+            [home]
+                if !special_use.is_view()
+                    && !scope.desired.folders.names(pair.source, special_use) =>
+            {
+                let message = format!(
+                    "{} is {special_use} and goes to {}, and at the destination {home} is \
+                     {special_use}: `folders.map` or `folders.by_use` can send it there",
+                    pair.source, pair.destination
+                );
+                drafts.finding(codes::OTHER_HOME, scope.address.as_str(), message, position);
+            }
+            _ => lost.push(format!("{} ({special_use})", pair.source)),
+        }
     }
     if !lost.is_empty() {
         let message = format!(
@@ -72,18 +81,6 @@ pub(super) fn remark(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts)
              these folders themselves",
             lost.join(", ")
         );
-        let position = Some(&scope.wanted.position);
         drafts.finding(codes::LOST_SPECIAL_USE, scope.address.as_str(), message, position);
-    }
-}
-
-/// Tells whether the folder would go elsewhere if the destination told no special uses.
-fn goes_by_use(scope: &Scope<'_>, pair: &Pair<'_>, special_use: SpecialUse) -> bool {
-    let (policy, exclude) = (&scope.desired.folders, &scope.wanted.exclude);
-    let without = policy.wanted(pair.source, Some(special_use), exclude, &Uses::default());
-    let with = policy.wanted(pair.source, Some(special_use), exclude, &scope.target.uses);
-    match (without, with) {
-        (Mapped::To { path: without, .. }, Mapped::To { path: with, .. }) => without != with,
-        _ => false,
     }
 }

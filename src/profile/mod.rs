@@ -9,7 +9,6 @@ mod exchange_online;
 mod generic;
 pub mod names;
 pub mod target;
-pub mod uses;
 
 use crate::message::transform::Transform;
 use crate::model::flags::{Flags, PermanentFlags};

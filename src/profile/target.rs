@@ -1,6 +1,5 @@
 //! One destination mailbox: its profile, with what the migration plan and the server say.
 
-use super::uses::Uses;
 use super::{Profile, by_name, told};
 use crate::message::rules::Rules;
 use crate::message::transform::Transform;
@@ -19,8 +18,6 @@ pub struct Target {
     pub message_size: Option<u64>,
     /// What its messages need.
     pub rules: Rules,
-    /// Its folders with a special use.
-    pub uses: Uses,
 }
 
 impl Target {
@@ -57,13 +54,7 @@ impl Target {
             .or_else(|| append_limit(capabilities))
             .or_else(|| server.and_then(|server| server.append_limit))
             .or(profile.message_size);
-        Self { profile, told, message_size, rules, uses: Uses::default() }
-    }
-
-    /// The same with the folders that have a special use there.
-    #[must_use]
-    pub fn with_uses(self, uses: Uses) -> Self {
-        Self { uses, ..self }
+        Self { profile, told, message_size, rules }
     }
 
     /// Tells whether the migration plan names another product than the server.

@@ -9,6 +9,7 @@ use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection};
 use crate::model::folder::FolderPath;
 use crate::model::sampling::Sampling;
+use crate::profile::names::Names;
 use crate::verify::checks::EXCEPTED;
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
 use crate::verify::exception::{Acceptance, Exception, Fate};
@@ -109,14 +110,14 @@ impl MailboxProof {
         let mut there = Check::new("folders are there");
         let target = self.sides.as_ref().map(|(_, there)| there.target(&self.accounts));
         evidence.profile = target.as_ref().map(|target| target.profile.label.to_owned());
-        let target = target.unwrap_or_default();
         let listed: BTreeSet<FolderPath> = source_folders.keys().cloned().collect();
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
                 continue;
             }
+            let names = target.as_ref().map_or(&Names::ANY, |target| &target.profile.names);
             let special_use = entry.special_use();
-            match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, &target) {
+            match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
                 Mapped::To { path: to, .. } => {
                     let known = self.sides.as_ref().map(|(_, destination)| &destination.folders);
                     if known.is_some_and(|folders| folders.contains_key(&to)) {

@@ -22,8 +22,8 @@ fn names_above_a_folder_are_declared_where_the_server_does_not_make_them() {
     answers.run("apply").code(0);
     assert_eq!(answers.script.messages("A/B/C").len(), 1);
     let log = answers.script.log();
-    let created = log.iter().filter_map(|(_, text)| text.trim().strip_prefix("CREATE "));
-    let created: Vec<&str> = created.map(|name| name.trim_matches('"')).collect();
+    let created = log.iter().filter_map(|(_, text)| text.trim().split_once(" CREATE "));
+    let created: Vec<&str> = created.map(|(_, name)| name.trim_matches('"')).collect();
     let last = created.iter().rev().take(3).rev().copied().collect::<Vec<_>>();
     assert_eq!(last, ["A/", "A/B/", "A/B/C"], "{created:?}");
     answers.run("plan").code(0);
