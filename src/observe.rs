@@ -15,7 +15,7 @@ use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
 use crate::model::address::{Address, Domain};
 use crate::model::flags::PermanentFlags;
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
 use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
@@ -167,6 +167,7 @@ impl Eyes {
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
+            special_uses: lines::special_uses(&line.folders),
             quota,
         })
     }
@@ -243,6 +244,7 @@ impl Eyes {
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
+            special_uses: lines::special_uses(&line.folders),
             quota,
         };
         Ok((state, censuses))
@@ -294,9 +296,9 @@ impl Eyes {
             .examine(&entry.name)
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
-        let special_use = special_use(entry);
+        let folders = &self.desired.folders;
         let names = &target.profile.names;
-        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude, names);
+        let mapped = folders.map(path, entry.special_use(), &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
@@ -389,16 +391,13 @@ fn limits(mailbox: &DesiredMailbox, target: &Target) -> Limits {
     Limits { size: target.message_size, rules: target.rules.clone(), range: mailbox.messages.range }
 }
 
-fn special_use(entry: &ListEntry) -> Option<SpecialUse> {
-    entry.attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
-}
-
 fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
     FolderState {
         name: entry.name.to_string(),
-        special_use: special_use(entry),
         subscribed: entry.subscribed,
         contents,
+        non_existent: entry.has("\\NonExistent"),
+        no_inferiors: entry.has("\\Noinferiors"),
     }
 }
 

@@ -27,6 +27,8 @@ mod far;
 mod ferry;
 #[path = "end_to_end/folder_names.rs"]
 mod folder_names;
+#[path = "end_to_end/hierarchy.rs"]
+mod hierarchy;
 #[path = "end_to_end/kills.rs"]
 mod kills;
 #[path = "end_to_end/lane.rs"]

@@ -64,9 +64,10 @@ fn reading(seen: Seen, name: &str, uid_validity: u32) -> Option<Reading<FolderSt
     let state = |contents, subscribed| {
         Reading::Present(FolderState {
             name: name.to_owned(),
-            special_use: None,
             subscribed,
             contents,
+            non_existent: false,
+            no_inferiors: false,
         })
     };
     match seen {
@@ -106,6 +107,7 @@ fn mailbox(names: &[&str], seen: &[Seen], base: u32) -> Reading<MailboxState> {
         capabilities: BTreeSet::new(),
         namespace: Reading::Absent,
         folders,
+        special_uses: BTreeMap::new(),
         quota: Reading::Absent,
     })
 }

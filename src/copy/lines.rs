@@ -6,7 +6,7 @@ use crate::copy::window::Window;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
-use crate::model::folder::{FolderPath, RawName};
+use crate::model::folder::{FolderPath, RawName, SpecialUse};
 use crate::model::server::Told;
 use crate::observed::Namespace;
 use crate::profile::target::Target;
@@ -118,6 +118,12 @@ impl Lines {
 /// Tells whether a folder can hold messages.
 pub fn selectable(entry: &ListEntry) -> bool {
     !entry.has("\\Noselect") && !entry.has("\\NonExistent")
+}
+
+/// Returns the folders that have a special use and can hold messages.
+pub fn special_uses(folders: &BTreeMap<FolderPath, ListEntry>) -> BTreeMap<FolderPath, SpecialUse> {
+    let entries = folders.iter().filter(|(_, entry)| selectable(entry));
+    entries.filter_map(|(path, entry)| Some((path.clone(), entry.special_use()?))).collect()
 }
 
 /// Decodes the names of a LIST. A name that gives no path, or two names that give one, make the

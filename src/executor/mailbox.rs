@@ -97,8 +97,8 @@ impl MailboxRun {
             return self.failed(&action.id, error);
         }
         let result = match &action.kind {
-            Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
-            Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
+            Kind::CreateFolder(params) => self.create(params, lines).await,
+            Kind::SetSubscription(params) => self.subscribe(params, lines).await,
             Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
         };
         match result {

@@ -7,7 +7,7 @@ use crate::imap::quote;
 use crate::imap::response::{self, Untagged};
 use crate::imap::value::Value;
 use crate::model::flags::{Flags, PermanentFlags};
-use crate::model::folder::RawName;
+use crate::model::folder::{RawName, SpecialUse};
 use crate::model::uid::{Uid, UidValidity};
 
 /// What the server told when the folder was selected.
@@ -111,9 +111,25 @@ impl Connection {
         self.link.ask("CLOSE", plain("CLOSE"), &[]).await.map(drop)
     }
 
-    /// Makes a folder.
+    /// Makes a folder, and what is missing above it, RFC 3501 section 6.3.3.
     pub async fn create(&self, name: &RawName) -> Result<(), ImapError> {
         self.on_folder("CREATE", name).await
+    }
+
+    /// Makes a folder with a special use, RFC 6154 section 3.
+    pub async fn create_with_use(
+        &self,
+        name: &RawName,
+        special_use: SpecialUse,
+    ) -> Result<(), ImapError> {
+        if !self.has("CREATE-SPECIAL-USE") {
+            let capability = "CREATE-SPECIAL-USE";
+            return Err(ImapError::Unsupported { command: "CREATE", capability });
+        }
+        let mut parts = plain("CREATE ");
+        quote::mailbox(&mut parts, name)?;
+        quote::text(&mut parts, &format!(" (USE ({special_use}))"));
+        self.link.ask("CREATE", parts, &[]).await.map(drop)
     }
 
     /// Subscribes to a folder.

@@ -194,6 +194,7 @@ mod tests {
         Action {
             id: ActionId(CREATE.to_owned()),
             kind: Kind::CreateFolder(CreateFolder {
+                special_use: None,
                 mailbox: ada.clone(),
                 destination_mailbox: ada,
                 folder: "Notes".parse().unwrap(),

@@ -1,13 +1,18 @@
 //! One mailbox: reads both sides and hands them to the kinds of action.
 
 use super::census::{Census, LedgerSummary};
-use super::collisions;
+use super::collisions::{self, Collisions};
+use super::copy_folder::Lost;
 use super::drafts::Drafts;
 use super::plan::{ActionId, WaitingOn};
-use super::{codes, copy_folder, create_folder, guard, mapping, object, remarks, set_subscription};
+use super::views::Views;
+use super::{
+    codes, copy_folder, create_folder, guard, mapping, object, remarks, set_subscription,
+    special_use,
+};
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle};
 use crate::model::address::Address;
-use crate::model::folder::FolderPath;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::{Failure, Reading};
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed};
 use crate::ports::ledger::FolderKey;
@@ -29,6 +34,14 @@ pub(super) struct Scope<'a> {
     pub(super) on: Vec<WaitingOn>,
 }
 
+/// What actions on folders may have to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waits<'a> {
+    pub(super) collisions: &'a Collisions,
+    pub(super) views: &'a Views,
+    pub(super) lost: &'a Lost,
+}
+
 /// A path at the destination as it was seen.
 #[derive(Debug)]
 pub(super) enum Standing<'a> {
@@ -43,12 +56,17 @@ pub(super) enum Standing<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// Returns how a path stands at the destination.
     /// The hierarchy separator at the destination, when it could be read.
     pub(super) fn separator(&self) -> Option<char> {
         self.destination.namespace.present()?.separator
     }
 
+    /// Returns the special use of a source folder.
+    pub(super) fn special_use(&self, source: &FolderPath) -> Option<SpecialUse> {
+        self.source.special_uses.get(source).copied()
+    }
+
+    /// Returns how a path stands at the destination.
     pub(super) fn standing(&self, path: &FolderPath) -> Standing<'a> {
         match self.destination.folders.get(path) {
             None | Some(Reading::Absent) => Standing::Missing,
@@ -143,10 +161,14 @@ pub(super) fn plan(
 fn folders(scope: &Scope<'_>, drafts: &mut Drafts) {
     let pairs = mapping::pairs(scope, drafts);
     let collisions = collisions::find(scope, &pairs, drafts);
+    let views = Views::find(scope, &pairs, drafts);
     let lost = copy_folder::lost_folders(scope, &pairs, drafts);
-    let created = create_folder::plan(scope, &pairs, &collisions, &lost, drafts);
-    copy_folder::plan(scope, &pairs, &collisions, &lost, &created, drafts);
-    set_subscription::plan(scope, &pairs, &collisions, drafts);
+    let waits = Waits { collisions: &collisions, views: &views, lost: &lost };
+    let created = create_folder::plan(scope, &pairs, &waits, drafts);
+    copy_folder::plan(scope, &pairs, &waits, &created, drafts);
+    set_subscription::plan(scope, &pairs, &waits, drafts);
+    set_subscription::names(scope, &collisions, drafts);
+    special_use::remark(scope, &pairs, drafts);
     for pair in &pairs {
         let mut ids = [
             scope.create_id(&pair.destination),

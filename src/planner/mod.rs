@@ -21,7 +21,9 @@ pub mod plan;
 mod remarks;
 pub mod saved;
 mod set_subscription;
+mod special_use;
 mod summary;
+mod views;
 
 use crate::desired::Desired;
 use crate::model::hours::Pacing;

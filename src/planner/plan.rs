@@ -3,7 +3,7 @@
 use crate::model::address::{Address, Domain};
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
-use crate::model::folder::FolderPath;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::reading::Failure;
 use crate::model::records::{Mx, RecordSet};
@@ -124,6 +124,10 @@ pub struct CreateFolder {
     pub destination_mailbox: Address,
     /// The folder to create.
     pub folder: FolderPath,
+    /// The special use that it gets, RFC 6154, because the source folder has it and no folder of
+    /// the destination does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub special_use: Option<SpecialUse>,
 }
 
 /// Parameters of [`Kind::CopyFolder`].
@@ -168,6 +172,10 @@ pub struct SetSubscription {
     pub destination_mailbox: Address,
     /// The folder at the destination.
     pub folder: FolderPath,
+    /// At the source it is a name with folders below it and no folder itself; a destination may
+    /// take no subscription for such a name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub name_only: bool,
 }
 
 /// A structural state of an object. Two plans agree on an action when id and `after` are equal.

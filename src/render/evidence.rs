@@ -164,7 +164,27 @@ fn section(mailbox: &MailboxEvidence, profile: Option<&str>) -> Markup {
                 }
             } } }
         } }
+        (changes(mailbox))
         (exceptions(mailbox))
+    }
+}
+
+fn changes(mailbox: &MailboxEvidence) -> Markup {
+    let changed: Vec<_> =
+        mailbox.folders.iter().filter(|folder| !folder.transforms.is_empty()).collect();
+    html! {
+        @if !changed.is_empty() {
+            h3 { "Messages changed on their way" }
+            div.wide { table {
+                thead { tr { th { "Source folder" } th { "Transform" } th.n { "Messages" } } }
+                tbody { @for folder in changed { @for (name, number) in &folder.transforms { tr {
+                    td { (clean(&folder.source.to_string())) }
+                    td { (clean(name)) }
+                    td.n { (thousands(*number)) }
+                } } } }
+            } }
+            p { "Each of them, with folder, UID, date, sizes and transforms: " code { "mailferry status PLAN --changes changes.csv" } }
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub(super) struct Folded<'a> {
     excepted: BTreeMap<&'a str, u64>,
     lost: Flags,
     renamed: Vec<String>,
+    /// Folders that are created with a special use.
+    uses: Vec<String>,
     waits: BTreeMap<String, u64>,
 }
 
@@ -67,6 +69,7 @@ fn entry<'a, 'b>(
         excepted: BTreeMap::new(),
         lost: Flags::default(),
         renamed: Vec::new(),
+        uses: Vec::new(),
         waits: BTreeMap::new(),
     })
 }
@@ -98,7 +101,13 @@ impl<'a> Folded<'a> {
             (known, new) => known.or(new),
         };
         match &action.kind {
-            Kind::CreateFolder(_) => self.creates += 1,
+            Kind::CreateFolder(create) => {
+                self.creates += 1;
+                if let Some(special_use) = create.special_use {
+                    let folder = create.folder.to_string();
+                    self.uses.push(format!("{} ({special_use})", clean(&folder)));
+                }
+            }
             Kind::SetSubscription(_) => self.subscriptions += 1,
             Kind::CopyFolder(copy) => {
                 self.copies += 1;
@@ -167,6 +176,9 @@ impl<'a> Folded<'a> {
             let more = self.renamed.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" · and {more} more") } else { String::new() };
             lines.push(format!("{}{more}", named.join(" · ")));
+        }
+        if !self.uses.is_empty() {
+            lines.push(format!("created with a special use: {}", self.uses.join(" · ")));
         }
         for (reason, number) in &self.excepted {
             let messages = count(*number, "message", "messages");

@@ -235,7 +235,7 @@ fn settle(message: &Astray, folder: &mut Findings, here: bool, path: &FolderPath
     let Some(copied) = &message.row.copied else { return };
     if here {
         count(&mut folder.account, copied);
-        folder.account.transformed += u64::from(!copied.transforms.is_empty());
+        folder.changed_on_its_way(copied);
     } else {
         folder.account.in_another_folder += 1;
         let uid = message.row.listed.uid;

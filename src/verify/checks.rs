@@ -23,6 +23,8 @@ pub(super) struct Findings {
     pub(super) drawn_equal: u64,
     /// Messages read for another reason.
     pub(super) besides: u64,
+    /// Messages at their place by the name of the transform that changed them.
+    transforms: BTreeMap<String, u64>,
 }
 
 impl Findings {
@@ -35,6 +37,7 @@ impl Findings {
             exceptions: Vec::new(),
             drawn_equal: 0,
             besides: 0,
+            transforms: BTreeMap::new(),
         }
     }
 
@@ -85,6 +88,14 @@ impl Findings {
         }
     }
 
+    /// Counts a message that is at its place and equal, when it was changed on its way.
+    pub(super) fn changed_on_its_way(&mut self, copied: &Copied) {
+        self.account.transformed += u64::from(!copied.transforms.is_empty());
+        for name in &copied.transforms {
+            *self.transforms.entry(name.clone()).or_default() += 1;
+        }
+    }
+
     pub(super) fn pending(&mut self, uid: Uid) {
         self.account.pending += 1;
         self.checks.settled.broken(format!("source UID {uid}: not copied yet"));
@@ -99,6 +110,7 @@ impl Findings {
             destination: Some(to.clone()),
             account: self.account,
             checks,
+            transforms: self.transforms,
         }
     }
 }

@@ -84,6 +84,10 @@ pub struct FolderEvidence {
     pub account: Account,
     /// What was compared.
     pub checks: Vec<Check>,
+    /// Messages at their place by the name of the transform that changed them; one that several
+    /// changed counts for each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transforms: BTreeMap<String, u64>,
 }
 
 /// Where the messages of a folder are. `ever_listed` is the sum of all that [`Account::accounted`]
@@ -319,6 +323,15 @@ impl MailboxEvidence {
             account.add(&folder.account);
         }
         account
+    }
+
+    /// Counts the messages that were changed on their way, by the name of the transform.
+    pub fn transforms(&self) -> BTreeMap<&str, u64> {
+        let mut by_name = BTreeMap::new();
+        for (name, count) in self.folders.iter().flat_map(|folder| &folder.transforms) {
+            *by_name.entry(name.as_str()).or_default() += count;
+        }
+        by_name
     }
 
     /// Counts the messages that stay behind, by the class of their reason.

@@ -335,7 +335,7 @@ impl FolderProof<'_> {
             };
             found.account.bodies_equal += u64::from(equal == Equal::Octets);
             found.account.equal_under_profile += u64::from(equal == Equal::Profile);
-            found.account.transformed += u64::from(!copied.transforms.is_empty());
+            found.changed_on_its_way(copied);
             found.drawn_equal += u64::from(drawn);
             if fine {
                 proven.push(uid);

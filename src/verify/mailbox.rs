@@ -10,7 +10,7 @@ use crate::copy::stop::Stop;
 use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, Result};
 use crate::imap::ListEntry;
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::folder::FolderPath;
 use crate::model::sampling::Sampling;
 use crate::profile::target::Target;
 use crate::verify::checks::EXCEPTED;
@@ -105,7 +105,7 @@ impl MailboxProof {
                 continue;
             }
             let names = &target.profile.names;
-            let special_use = entry.attributes.iter().find_map(|a| SpecialUse::from_attribute(a));
+            let special_use = entry.special_use();
             match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
                 Mapped::To { path: to, .. } => {
                     if known.contains(&to) {
@@ -190,6 +190,7 @@ impl MailboxProof {
                 destination: bound.map(|bound| bound.folder),
                 account,
                 checks: vec![Check::of_account(&account)],
+                transforms: BTreeMap::new(),
             });
         }
         Ok(folders)
@@ -331,7 +332,13 @@ impl MailboxProof {
         if self.lost && checks.is_empty() {
             checks.push(Check::unknown("can be read", LOST.to_owned()));
         }
-        Ok(FolderEvidence { source: path, destination: to, account, checks })
+        Ok(FolderEvidence {
+            source: path,
+            destination: to,
+            account,
+            checks,
+            transforms: BTreeMap::new(),
+        })
     }
 
     /// Counts the messages of a source folder.
@@ -353,6 +360,7 @@ fn nothing_known(to: &FolderPath, from: &[FolderPath], check: &Check) -> Vec<Fol
             destination: Some(to.clone()),
             account: Account::default(),
             checks: vec![check.clone()],
+            transforms: BTreeMap::new(),
         })
         .collect()
 }

@@ -5,6 +5,7 @@ use crate::lab::dovecot::Profile;
 use crate::lab::seeds::{self, Mail};
 use crate::lab::{Lab, LabOptions};
 use crate::mailbox::{self, mapped};
+use std::fs;
 
 /// Returns a message of exactly `size` octets.
 fn sized(name: &str, size: usize) -> Mail {
@@ -185,7 +186,7 @@ fn a_verification_of_many_messages_takes_hardly_more_memory_than_one_of_few() {
         let taken = sizes.map(|(user, count)| {
             let args = ["verify", "plan.yaml", "--only", user, "--sample", how];
             let mut verify = ferry.start(&args);
-            let most = most_memory(&mut verify);
+            let most = verify.most_memory(|| false);
             let ran = verify.wait();
             assert_eq!(ran.code, 0, "{ran:#?}");
             eprintln!("{count} messages, --sample {how}: at most {most} KiB");

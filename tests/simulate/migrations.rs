@@ -4,7 +4,7 @@ use crate::raw::{ADA, PASSWORD, mail};
 use mailferry::clock::SystemClock;
 use mailferry::model::flags::Flags;
 use mailferry::simulate::{
-    Authority, Delivery, Habit, Listener, MailboxTruth, Product, Service, Throttle,
+    Authority, Delivery, Habit, Language, Listener, MailboxTruth, Product, Service, Throttle,
 };
 use std::collections::BTreeMap;
 use std::process::{Output, Stdio};
@@ -239,4 +239,27 @@ async fn under_the_profile_of_exchange_rewritten_mail_is_proven_equal_and_copied
         "a second pass copies nothing twice: {said}"
     );
     assert_eq!(format!("{:?}", Migration::truth(&migration.source)), before, "the source");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_an_exchange_of_another_language_mail_goes_to_the_folder_of_its_special_use() {
+    let product = Product::exchange_online_in(Language::German);
+    let migration = Migration::start(product).await;
+    let plan = migration.dir.path().join("plan.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let map = "folders:\n  map: { Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email }\n";
+    std::fs::write(&plan, text.replace(map, "")).unwrap();
+    let (_, said) = migration.run(&["plan", "plan.yaml"]).await;
+    assert!(said.contains("at the destination Gesendete Elemente is \\Sent"), "{said}");
+    let uses = "folders:\n  by_use: { sent: Gesendete Elemente, trash: Gelöschte Elemente, drafts: Entwürfe, junk: Junk-E-Mail }\n";
+    std::fs::write(&plan, text.replace(map, uses)).unwrap();
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    let there = Migration::truth(&migration.destination);
+    assert_eq!(there["Gesendete Elemente"].messages.len(), 1, "{said}");
+    assert!(!there.contains_key("Sent") && !there.contains_key("Trash"), "{:?}", there.keys());
+    let (code, said) = migration.run(&["verify", "plan.yaml"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = migration.run(&["plan", "plan.yaml", "--detailed-exitcode"]).await;
+    assert_eq!(code, Some(0), "{said}");
 }
