@@ -6,13 +6,14 @@ use crate::copy::lines::Lines;
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
-use crate::error::{Class, Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind};
 use crate::executor::event::{Event, Outcome};
 use crate::executor::resting::{self, Rest};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
 use crate::planner::plan::{Action, ActionId, Kind, State};
-use crate::ports::ledger::JournalEntry;
+use crate::ports::ledger::{JournalEntry, Ledger};
+use crate::removal::{self, Hands};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct MailboxRun {
     ended: MailboxEnd,
     /// An action whose failure stops the mailbox: no log-in, no room.
     stopped_by: Option<ActionId>,
+    /// No removal of an earlier run is left half done.
+    taken_up: bool,
 }
 
 /// What came of the actions of one mailbox.
@@ -50,7 +53,7 @@ impl MailboxRun {
         actions: Vec<Action>,
     ) -> Self {
         let ended = MailboxEnd::default();
-        Self { desk, accounts, mailbox, rest, actions, ended, stopped_by: None }
+        Self { desk, accounts, mailbox, rest, actions, ended, stopped_by: None, taken_up: false }
     }
 
     /// Runs the actions.
@@ -96,12 +99,7 @@ impl MailboxRun {
         if let Err(error) = self.journal(&action.id, "intent", &action.reason).await {
             return self.failed(&action.id, error);
         }
-        let result = match &action.kind {
-            Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
-            Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
-            Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
-        };
-        match result {
+        match self.act(action, lines, roll).await {
             Ok(outcome) => {
                 self.ended.moved |= matches!(outcome, Outcome::Done { .. });
                 outcome
@@ -114,6 +112,33 @@ impl MailboxRun {
             }
             Err(Stop::Failed(error)) => self.failed(&action.id, error),
         }
+    }
+
+    async fn act(
+        &mut self,
+        action: &Action,
+        lines: &mut Lines,
+        roll: &mut Roll,
+    ) -> Result<Outcome, Stop> {
+        self.take_up(lines).await?;
+        match &action.kind {
+            Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
+            Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
+            Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
+        }
+    }
+
+    /// Takes up what a removal of an earlier run left, before anything is concluded from what is
+    /// at the destination.
+    async fn take_up(&mut self, lines: &mut Lines) -> Result<(), Stop> {
+        let address = self.mailbox.source.clone();
+        let begun = move |ledger: &dyn Ledger| removal::begun(ledger, &address);
+        if !self.taken_up && self.desk.ledger(begun).await?.is_some() {
+            let line = lines.destination(&self.accounts, &self.mailbox).await?;
+            removal::take_up(&self.desk, &self.mailbox, line, Hands::Free).await?;
+        }
+        self.taken_up = true;
+        Ok(())
     }
 
     /// A mailbox that was told to rest waits; nothing of it failed.
@@ -158,7 +183,7 @@ impl MailboxRun {
             .cloned()
     }
 
-    async fn journal(&self, id: &ActionId, step: &str, note: &str) -> Result<()> {
+    async fn journal(&self, id: &ActionId, step: &str, note: &str) -> crate::error::Result<()> {
         let entry = JournalEntry {
             at: self.desk.clock.now(),
             action: id.0.clone(),

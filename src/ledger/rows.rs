@@ -7,7 +7,7 @@ use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, JournalEntry, Listed, MessageRow, MessageState};
 use jiff::Timestamp;
 use rusqlite::Row;
 
@@ -57,6 +57,16 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         adopted: row.get(18)?,
         elsewhere: row.get::<_, Option<String>>(20)?.map(|text| path(&text)).transpose()?,
     }))
+}
+
+/// Reads `at, action, step, note` of the journal.
+pub(super) fn entry(row: &Row<'_>) -> Result<JournalEntry, Fault> {
+    Ok(JournalEntry {
+        at: timestamp(row.get(0)?)?,
+        action: row.get(1)?,
+        step: row.get(2)?,
+        note: row.get(3)?,
+    })
 }
 
 /// Splits a state into its number and its reason.

@@ -10,6 +10,7 @@ use crate::imap::{Connection, ListEntry, SourceConnection};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::sampling::Sampling;
 use crate::profile::names::Names;
+use crate::removal::{self, Hands};
 use crate::verify::checks::EXCEPTED;
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
 use crate::verify::exception::{Acceptance, Exception, Fate};
@@ -43,6 +44,18 @@ pub(super) async fn verify(
     };
     match both(&accounts, &mailbox).await {
         Ok((source, destination)) => {
+            // What a removal of ours took away, and did not live to record, no user did.
+            match removal::take_up(&desk, &mailbox, &destination, Hands::Bound).await {
+                Ok(_) => {}
+                Err(Stop::Interrupted) => return Err(interrupted(Stop::Interrupted)),
+                Err(Stop::Again(error) | Stop::Failed(error)) => {
+                    if error.class == Class::Ledger {
+                        return Err(error);
+                    }
+                    evidence.checks.extend(unreadable(vec![error])?);
+                    return Ok(evidence);
+                }
+            }
             let folders = source.folders.clone();
             let sides = Some((source, destination));
             let progress = Arc::clone(&desk.progress);
