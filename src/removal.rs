@@ -8,11 +8,13 @@ mod expunge;
 mod intent;
 mod look;
 mod take_up;
+mod vanished;
 
 pub use expunge::{Batch, Removed, remove, require_uidplus};
 pub use intent::{Intent, Own, Purpose, begun};
 pub use look::{Standing, look};
 pub use take_up::{Hands, TakenUp, take_up};
+pub use vanished::{Unsettled, Verdict, has_copy, judge};
 
 /// Messages that are removed together: what a crash leaves in between is looked at again.
 pub const BATCH: usize = 200;

@@ -5,13 +5,14 @@ use crate::copy::desk::Desk;
 use crate::copy::lines::Lines;
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
-use crate::desired::DesiredMailbox;
+use crate::desired::{Desired, DesiredMailbox};
 use crate::error::{Class, Error, ErrorKind};
 use crate::executor::event::{Event, Outcome};
 use crate::executor::resting::{self, Rest};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
 use crate::planner::plan::{Action, ActionId, Kind, State};
+use crate::ports::dns::DnsView;
 use crate::ports::ledger::{JournalEntry, Ledger};
 use crate::removal::{self, Hands};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,8 @@ pub struct MailboxRun {
     pub(super) desk: Desk,
     pub(super) accounts: Arc<Accounts>,
     pub(super) mailbox: DesiredMailbox,
+    pub(super) desired: Arc<Desired>,
+    pub(super) dns: Arc<dyn DnsView>,
     rest: Rest,
     actions: Vec<Action>,
     ended: MailboxEnd,
@@ -49,11 +52,23 @@ impl MailboxRun {
         desk: Desk,
         rest: Rest,
         accounts: Arc<Accounts>,
-        mailbox: DesiredMailbox,
+        (mailbox, desired): (DesiredMailbox, Arc<Desired>),
+        dns: Arc<dyn DnsView>,
         actions: Vec<Action>,
     ) -> Self {
         let ended = MailboxEnd::default();
-        Self { desk, accounts, mailbox, rest, actions, ended, stopped_by: None, taken_up: false }
+        Self {
+            desk,
+            accounts,
+            mailbox,
+            desired,
+            dns,
+            rest,
+            actions,
+            ended,
+            stopped_by: None,
+            taken_up: false,
+        }
     }
 
     /// Runs the actions.
@@ -125,6 +140,7 @@ impl MailboxRun {
             Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
             Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
             Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
+            Kind::RemoveCopies(params) => self.remove_copies(params, &action.before, lines).await,
         }
     }
 

@@ -4,12 +4,15 @@ use super::census::{Census, LedgerSummary};
 use super::collisions;
 use super::drafts::Drafts;
 use super::plan::{ActionId, WaitingOn};
-use super::{codes, copy_folder, create_folder, guard, mapping, object, remarks, set_subscription};
+use super::{
+    codes, copy_folder, create_folder, guard, mapping, object, remarks, remove_copies,
+    set_subscription,
+};
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle};
-use crate::model::address::Address;
+use crate::model::address::{Address, Domain};
 use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
-use crate::observed::{FolderContents, FolderState, MailboxState, Observed};
+use crate::observed::{FolderContents, FolderState, MailboxState, Observed, ZoneState};
 use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
 use std::collections::BTreeMap;
@@ -23,6 +26,7 @@ pub(super) struct Scope<'a> {
     pub(super) source: &'a MailboxState,
     pub(super) destination: &'a MailboxState,
     pub(super) ledger: &'a LedgerSummary,
+    pub(super) zones: &'a BTreeMap<Domain, Reading<ZoneState>>,
     /// What holds for the destination.
     pub(super) target: Target,
     /// What every action of this mailbox waits for.
@@ -97,6 +101,10 @@ impl<'a> Scope<'a> {
         ActionId(format!("copy_folder/{}/{source}", self.address))
     }
 
+    pub(super) fn removal_id(&self, source: &FolderPath) -> ActionId {
+        ActionId(format!("remove_copies/{}/{source}", self.address))
+    }
+
     pub(super) fn subscription_id(&self, folder: &FolderPath) -> ActionId {
         ActionId(format!("set_subscription/{}/{folder}", self.wanted.destination))
     }
@@ -147,11 +155,13 @@ fn folders(scope: &Scope<'_>, drafts: &mut Drafts) {
     let created = create_folder::plan(scope, &pairs, &collisions, &lost, drafts);
     copy_folder::plan(scope, &pairs, &collisions, &lost, &created, drafts);
     set_subscription::plan(scope, &pairs, &collisions, drafts);
+    remove_copies::plan(scope, &pairs, &lost, drafts);
     for pair in &pairs {
         let mut ids = [
             scope.create_id(&pair.destination),
             scope.copy_id(pair.source),
             scope.subscription_id(&pair.destination),
+            scope.removal_id(pair.source),
         ]
         .into_iter();
         let known = pair.folder.is_some() && !created.is_blocked(&pair.destination);
@@ -213,7 +223,8 @@ fn scope<'a>(
         .collect();
     let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
     *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;
-    Some(Scope { desired, address, wanted, source, destination, ledger, target, on })
+    let zones = &observed.dns;
+    Some(Scope { desired, address, wanted, source, destination, ledger, zones, target, on })
 }
 
 /// Returns a side that was read; names it as unknown otherwise. A mailbox that nobody looked at
