@@ -297,7 +297,9 @@ fn a_review_approves_the_copies_that_it_showed_and_no_other() {
     assert_eq!(approve(&saved, &fresh).stale.len(), 1);
     // When all is done, it is done.
     let mut ledger: LedgerSummary = read("deletions", "ledger.json");
-    ledger.folders.values_mut().for_each(|census| census.deleted = None);
+    for census in ledger.folders.values_mut() {
+        census.deleted = None;
+    }
     let done = mailferry::planner::plan(&desired, &read("deletions", "observed.json"), &ledger);
     assert!(approve(&fresh, &done).done.contains(&fresh.ready[1].id));
 }

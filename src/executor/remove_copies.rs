@@ -143,7 +143,9 @@ impl MailboxRun {
             let failed = |error| Stop::from_imap(&error, &object);
             let selected = from.connection.examine(&entry.name).await.map_err(failed)?;
             inventory::walk(&from.connection, &entry.name, &selected, &object, |page| {
-                page.iter().for_each(|listed| unsettled.add_outside(listed));
+                for listed in &page {
+                    unsettled.add_outside(listed);
+                }
                 std::future::ready(Ok(()))
             })
             .await?;

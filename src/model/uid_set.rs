@@ -37,6 +37,7 @@ impl UidSet {
     }
 
     /// Returns those that are in both.
+    #[must_use]
     pub fn both(&self, other: &Self) -> Self {
         Self(self.0.intersection(&other.0).copied().collect())
     }

@@ -75,7 +75,9 @@ impl Eyes {
             let walked = match line.connection.examine(name).await {
                 Ok(selected) => {
                     inventory::walk(&line.connection, name, &selected, &object, |page| {
-                        page.iter().for_each(|listed| unsettled.add_outside(listed));
+                        for listed in &page {
+                            unsettled.add_outside(listed);
+                        }
                         std::future::ready(Ok(()))
                     })
                     .await

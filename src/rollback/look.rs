@@ -176,7 +176,9 @@ impl Eyes<'_> {
                 other => kept.push(other.why()),
             }
         }
-        kept.into_iter().for_each(|reason| found.keep(reason));
+        for reason in kept {
+            found.keep(reason);
+        }
         Ok(())
     }
 }

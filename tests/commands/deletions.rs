@@ -155,6 +155,36 @@ fn what_vanished_after_the_review_and_what_came_back_stay() {
 }
 
 #[test]
+fn what_changes_while_an_apply_copies_is_seen_before_it_removes() {
+    let mut migration =
+        start(LabOptions::default(), PROPAGATE, &[("INBOX", some(0..40)), ("Work", some(60..62))]);
+    remove(&migration.lab, "INBOX", [3, 4, 5]);
+    acknowledge(&mut migration);
+    // Copying takes a while, and removing comes after it.
+    for number in 0..30 {
+        let new = dated(&format!("slow {number}"), DATE, 10_000);
+        migration.lab.source.deliver(ADA, "Work", &[], &new.date, &new.bytes);
+    }
+    migration.wanted.more.push_str("limits: { bandwidth: 20KB }\n");
+    migration.write();
+    migration.run(&["plan", "plan.yaml", "--out", "saved.json"]).code(0).says(&["3 to remove"]);
+    let running = migration.begin(&["apply", "saved.json"]);
+    let at_work =
+        || migration.lab.destination.session(ADA).status("Work").map_or(0, |(_, _, count)| count);
+    until("some are copied", || at_work() > 4);
+    let theirs = migration.lab.destination.dump(ADA, "INBOX")[3].uid;
+    let mut session = migration.lab.destination.session(ADA);
+    session.store("INBOX", theirs, "+FLAGS", &["\\Flagged"]).unwrap();
+    let back = one(4);
+    migration.lab.source.deliver(ADA, "INBOX", &[], &back.date, &back.bytes);
+    assert!(at_work() < 32, "it has not come to removing yet");
+    running.end().code(0).says(&["Removed 1 copy", "2 copies stay after all"]);
+    let there = subjects(&migration.lab, "INBOX");
+    assert!(there.contains("number 3") && there.contains("number 4"), "{there:?}");
+    assert!(!there.contains("number 5"));
+}
+
+#[test]
 fn more_than_the_share_needs_an_acknowledgement_of_exactly_these() {
     let mut migration = start(
         LabOptions::default(),
