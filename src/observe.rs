@@ -1,6 +1,7 @@
 //! Looks at both sides and at DNS, and compares the source with the ledger. It writes nothing.
 
 mod count;
+mod deleted;
 mod patience;
 
 use crate::accounts::Accounts;
@@ -9,7 +10,7 @@ use crate::catalogue::{self, Object};
 use crate::copy::inventory;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
-use crate::desired::{Desired, DesiredMailbox, Mapped};
+use crate::desired::{Deletions, Desired, DesiredMailbox, DesiredZone, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
@@ -24,7 +25,9 @@ use crate::planner::moves;
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger};
 use crate::profile::target::Target;
+use crate::removal::{self, Intent};
 use count::{Count, Limits};
+use deleted::{Vanished, Vanishing};
 use futures_util::StreamExt;
 use patience::folder_reading;
 use std::collections::BTreeMap;
@@ -51,13 +54,22 @@ pub struct Eyes {
 /// The source side of one mailbox: its state, and the comparison with the ledger.
 type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
 
-/// The same when it could be read.
-type SourceState = (MailboxState, Vec<(FolderKey, Census)>);
+/// The same when it could be read, and what vanished from it.
+type SourceState = (MailboxState, Vec<(FolderKey, Census)>, Vanishing);
+
+/// What counts while the source of one mailbox is looked at.
+struct Looking<'a> {
+    mailbox: &'a DesiredMailbox,
+    target: &'a Target,
+    limits: Limits,
+}
+
 /// What may have moved within one mailbox.
 #[derive(Debug, Default)]
 struct Moving {
     new: moves::Looks,
     gone: moves::Looks,
+    vanishing: Vanishing,
 }
 
 /// Looks at everything that the migration plan names.
@@ -93,12 +105,7 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
 async fn zones_of(eyes: &Eyes) -> Vec<(Domain, Reading<crate::observed::ZoneState>)> {
     let mut states = Vec::new();
     for (zone, wanted) in &eyes.desired.zones {
-        let question = ZoneQuestion {
-            zone: zone.clone(),
-            cnames: vec![format!("autodiscover.{zone}")],
-            servers: wanted.servers.clone(),
-            resolvers: eyes.desired.resolvers.clone(),
-        };
+        let question = question_of(&eyes.desired, zone, wanted);
         let state = eyes.dns.zone(&question).await;
         eyes.looked(&format!("zone {zone}"), &state);
         states.push((zone.clone(), state));
@@ -106,18 +113,42 @@ async fn zones_of(eyes: &Eyes) -> Vec<(Domain, Reading<crate::observed::ZoneStat
     states
 }
 
+fn question_of(desired: &Desired, zone: &Domain, wanted: &DesiredZone) -> ZoneQuestion {
+    ZoneQuestion {
+        zone: zone.clone(),
+        cnames: vec![format!("autodiscover.{zone}")],
+        servers: wanted.servers.clone(),
+        resolvers: desired.resolvers.clone(),
+    }
+}
+
+/// Returns what is asked about a zone; `None` when the migration plan has none of this name.
+pub fn question(desired: &Desired, zone: &Domain) -> Option<ZoneQuestion> {
+    desired.zones.get(zone).map(|wanted| question_of(desired, zone, wanted))
+}
+
 async fn look(
     eyes: &Eyes,
     mailbox: DesiredMailbox,
 ) -> Result<(DesiredMailbox, SourceLook, Reading<MailboxState>)> {
     // One after the other: a consent is asked for once, and a side that hangs costs one place.
-    let destination = eyes.patiently(async |last| eyes.destination(&mailbox, last).await).await?;
+    let mut destination =
+        eyes.patiently(async |last| eyes.destination(&mailbox, last).await).await?;
     eyes.looked(&format!("destination {}", mailbox.destination), &destination);
     // Nothing is planned for a destination that could not be read.
     let target = destination.present().map(|state| eyes.target(state)).unwrap_or_default();
     let source = eyes.patiently(async |last| eyes.source(&mailbox, &target, last).await).await?;
     let (source, census) = match source {
-        Reading::Present((state, census)) => (Reading::Present(state), census),
+        Reading::Present((state, mut census, vanishing)) => {
+            // On a connection of its own, when the source's is closed: it may have the only place.
+            match eyes.follow(&mailbox, &vanishing, &mut census).await? {
+                Some(failure) if destination.present().is_some() => {
+                    destination = Reading::Unreadable(failure);
+                }
+                _ => {}
+            }
+            (Reading::Present(state), census)
+        }
         Reading::Absent => (Reading::Absent, Vec::new()),
         Reading::Unreadable(failure) => (Reading::Unreadable(failure), Vec::new()),
     };
@@ -215,13 +246,17 @@ impl Eyes {
         let mut line = lines::source(&self.accounts, mailbox).await?;
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
-        let mut moves = self.gone_folders(&line, mailbox, target).await?;
+        let address = mailbox.source.clone();
+        let begun =
+            blocking::ledger(&self.ledger, move |ledger| removal::begun(ledger, &address)).await?;
+        let limits = self.limits(mailbox, target, begun);
+        let looking = Looking { mailbox, target, limits };
+        let mut moves = self.gone_folders(&line, &looking).await?;
         for (path, entry) in line.folders.clone() {
             if line.connection.is_worn() {
                 line = lines::source(&self.accounts, mailbox).await?;
             }
-            let looked =
-                self.source_folder(&line, mailbox, &path, &entry, target, &mut moves).await;
+            let looked = self.source_folder(&line, &looking, &path, &entry, &mut moves).await;
             let (state, census) = match folder_reading(looked, last)? {
                 Reading::Present((state, census)) => (Reading::Present(state), census),
                 Reading::Absent => (Reading::Absent, None),
@@ -238,6 +273,11 @@ impl Eyes {
                 census.moved = from;
             }
         }
+        let mut vanishing = std::mem::take(&mut moves.vanishing);
+        if let Some(unsettled) = looking.limits.unsettled {
+            vanishing.unsettled = unsettled;
+            self.outside(&line, mailbox, &vanishing).await?;
+        }
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
@@ -247,7 +287,7 @@ impl Eyes {
             special_uses: lines::special_uses(&line.folders),
             quota,
         };
-        Ok((state, censuses))
+        Ok((state, censuses, vanishing))
     }
 
     /// Folders that the ledger knows and a complete LIST lacks: what was copied from them may be
@@ -255,10 +295,10 @@ impl Eyes {
     async fn gone_folders(
         &self,
         line: &Line<SourceConnection>,
-        mailbox: &DesiredMailbox,
-        target: &Target,
+        looking: &Looking<'_>,
     ) -> Result<Moving> {
         let mut moves = Moving::default();
+        let mailbox = looking.mailbox;
         let address = mailbox.source.clone();
         let known =
             blocking::ledger(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
@@ -267,11 +307,22 @@ impl Eyes {
                 continue;
             };
             let key = FolderKey { mailbox: mailbox.source.clone(), folder };
-            let count = self.count(&key, validity, limits(mailbox, target));
+            let count = self.count(&key, validity, looking.limits.clone());
             count.all_gone().await?;
             moves.gone.insert(key.folder, count.looks().await.gone);
         }
         Ok(moves)
+    }
+
+    fn limits(&self, mailbox: &DesiredMailbox, target: &Target, begun: Option<Intent>) -> Limits {
+        let follow = matches!(self.desired.folders.deletions, Deletions::Propagate(_));
+        Limits {
+            size: target.message_size,
+            rules: target.rules.clone(),
+            range: mailbox.messages.range,
+            begun: begun.map(Arc::new),
+            unsettled: follow.then(Arc::default),
+        }
     }
 
     fn count(&self, key: &FolderKey, validity: UidValidity, limits: Limits) -> Count {
@@ -281,12 +332,12 @@ impl Eyes {
     async fn source_folder(
         &self,
         line: &Line<SourceConnection>,
-        mailbox: &DesiredMailbox,
+        looking: &Looking<'_>,
         path: &FolderPath,
         entry: &ListEntry,
-        target: &Target,
         moves: &mut Moving,
     ) -> Result<(FolderState, Option<Census>)> {
+        let mailbox = looking.mailbox;
         if !lines::selectable(entry) {
             return Ok((state(entry, None), None));
         }
@@ -296,14 +347,14 @@ impl Eyes {
             .examine(&entry.name)
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
-        let folders = &self.desired.folders;
-        let names = &target.profile.names;
-        let mapped = folders.map(path, entry.special_use(), &mailbox.exclude, names);
+        let names = &looking.target.profile.names;
+        let mapped = self.desired.folders.map(path, entry.special_use(), &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
+            moves.vanishing.outside.push(path.clone());
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
-        let limits = limits(mailbox, target);
+        let limits = looking.limits.clone();
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
         let mut census = self.census(line, entry, &selected, &key, &object, limits, moves).await?;
         let (checkpoint, bound) = blocking::ledger(&self.ledger, {
@@ -313,6 +364,9 @@ impl Eyes {
             }
         })
         .await?;
+        if let Some(vanished) = moves.vanishing.folders.get_mut(path) {
+            vanished.destination = target.folder;
+        }
         if let Some(checkpoint) = checkpoint.filter(|_| bound) {
             census.destination_uid_validity = Some(checkpoint.uid_validity);
             census.interrupted = checkpoint.open;
@@ -351,6 +405,13 @@ impl Eyes {
             gone.extend(before.looks().await.gone);
             census.was_uid_validity = Some(was);
         }
+        let vanished = Vanished {
+            validity: selected.uid_validity,
+            destination: key.folder.clone(),
+            uids: seen.vanished,
+            copied: seen.copied,
+        };
+        moves.vanishing.folders.insert(key.folder.clone(), vanished);
         moves.new.insert(key.folder.clone(), seen.new);
         moves.gone.insert(key.folder.clone(), gone);
         Ok(census)
@@ -385,10 +446,6 @@ impl Eyes {
             }
         }
     }
-}
-
-fn limits(mailbox: &DesiredMailbox, target: &Target) -> Limits {
-    Limits { size: target.message_size, rules: target.rules.clone(), range: mailbox.messages.range }
 }
 
 fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {

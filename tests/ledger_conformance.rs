@@ -573,6 +573,10 @@ mod rules {
         }
         assert_eq!(ledger.journal_tail(2).unwrap(), [entry(3), entry(4)]);
         assert_eq!(ledger.journal_tail(99).unwrap().len(), 5);
+        let later = JournalEntry { step: "done".to_owned(), ..entry(1) };
+        ledger.journal(&later).unwrap();
+        assert_eq!(ledger.journal_last(&later.action).unwrap(), Some(later));
+        assert_eq!(ledger.journal_last("copy_folder/ada@acme.example").unwrap(), None);
     }
 
     pub(super) fn nobody_writes_without_the_lock(ledger: &dyn Ledger) {

@@ -96,7 +96,7 @@ impl FolderCopy<'_> {
     ) -> Result<(), Stop> {
         self.desk.go_on()?;
         lines.open(self.accounts, self.mailbox).await?;
-        let (source, destination) = sides(lines)?;
+        let (source, destination) = lines.sides()?;
         roll.call(self.desk, source, destination, self.mailbox).await?;
         let open = self.open(lines).await?;
         let pass = match roll.take(self.source, &open.from) {
@@ -133,7 +133,7 @@ impl FolderCopy<'_> {
 
     /// Opens both folders and checks that they are those that were approved.
     async fn open<'l>(&self, lines: &'l Lines) -> Result<Open<'l>, Stop> {
-        let (source, destination) = sides(lines)?;
+        let (source, destination) = lines.sides()?;
         let (from_object, to_object) = (self.source_object(), self.destination_object());
         let source_name = source.name(self.source).ok_or_else(|| gone(&from_object))?;
         let destination_name =
@@ -166,13 +166,6 @@ impl FolderCopy<'_> {
         to.permanent_flags = target.profile.permanent(&to.permanent_flags);
         Ok(Open { source, destination, source_name, destination_name, from, to, target })
     }
-}
-
-/// Returns both connections; after [`Lines::open`] both are open.
-pub fn sides(lines: &Lines) -> Result<(&Line<SourceConnection>, &Line<Connection>), Stop> {
-    lines
-        .both()
-        .ok_or_else(|| Stop::Failed(Error::new(ErrorKind::Failed, "E396", "no connection is open")))
 }
 
 /// Fails when a folder is another one than it was.

@@ -2,11 +2,12 @@
 
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
+use crate::copy::lines::Line;
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind, Retry};
 use crate::imap::{FetchRow, ImapError, RowQuery, Selected, SequenceSet, SourceConnection};
 use crate::model::folder::RawName;
-use crate::model::uid::Uid;
+use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Listed, Pass};
 
 /// Rows that go to the ledger in one transaction.
@@ -115,6 +116,32 @@ where
         messages,
         highest_modseq: selected.highest_modseq,
     })
+}
+
+/// Lists a source folder that the ledger knows anew into it; `None` when the folder is gone, and so are its messages.
+///
+/// # Errors
+/// When it could not be listed completely, or has another UIDVALIDITY.
+pub async fn anew(
+    desk: &Desk,
+    source: &Line<SourceConnection>,
+    key: &FolderKey,
+    validity: UidValidity,
+) -> Result<Option<Pass>, Stop> {
+    let object = Object::folder("source", &key.mailbox, &key.folder);
+    let Some(name) = source.name(&key.folder) else {
+        let gone = key.clone();
+        desk.ledger(move |ledger| ledger.folder_gone(&gone)).await?;
+        return Ok(None);
+    };
+    let connection = &source.connection;
+    let selected =
+        connection.examine(name).await.map_err(|error| Stop::from_imap(&error, &object))?;
+    if selected.uid_validity != validity {
+        let now = selected.uid_validity;
+        return Err(Stop::Failed(crate::catalogue::new_validity(&object, validity, now)));
+    }
+    record(desk, connection, name, &selected, key, &object).await.map(Some)
 }
 
 /// Writes a complete listing into the ledger.

@@ -110,7 +110,15 @@ impl Lines {
                 .is_some_and(|line| line.connection.is_worn() || line.connection.is_surplus())
     }
 
-    pub(super) fn both(&self) -> Option<(&Line<SourceConnection>, &Line<Connection>)> {
+    /// Returns both connections.
+    ///
+    /// # Errors
+    /// When one is not open.
+    pub fn sides(&self) -> Result<(&Line<SourceConnection>, &Line<Connection>)> {
+        self.both().ok_or_else(|| Error::new(ErrorKind::Failed, "E396", "no connection is open"))
+    }
+
+    fn both(&self) -> Option<(&Line<SourceConnection>, &Line<Connection>)> {
         self.source.as_ref().zip(self.destination.as_ref())
     }
 }

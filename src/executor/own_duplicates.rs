@@ -11,16 +11,13 @@ use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Compare, DesiredMailbox};
 use crate::error::{Error, ErrorKind, Result};
-use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
+use crate::imap::{Connection, ImapError};
 use crate::model::digest::{Digest, Hasher};
-use crate::model::flags::Flags;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, JournalEntry};
+use crate::ports::ledger::FolderKey;
+use crate::removal::{self, BATCH, Batch, Hands, Own, Purpose};
 use crate::verify::extras::{self, Extra, Search};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Entries of the journal in which the intents of a killed run are looked for.
-const JOURNAL: usize = 100_000;
 
 /// An extra copy of ours.
 #[derive(Clone, Debug)]
@@ -55,7 +52,8 @@ pub fn digest(duplicates: &[Duplicate]) -> Digest {
     hasher.finish()
 }
 
-/// Looks through every folder of a mailbox that was copied into. Changes nothing.
+/// Looks through every folder of a mailbox that was copied into. Changes nothing, but takes up
+/// a removal that was cut off.
 pub async fn find(
     accounts: &Accounts,
     desk: &Desk,
@@ -73,6 +71,7 @@ pub async fn find(
         return Ok(found);
     }
     let line = lines::destination(accounts, mailbox).await?;
+    removal::take_up(desk, mailbox, &line, Hands::Free).await.map_err(ended)?;
     let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
     for folder in folders {
         in_folder(desk, &line, compare, &folder, &mut found).await.map_err(ended)?;
@@ -114,7 +113,6 @@ async fn in_folder(
     let key = to.clone();
     let open = desk.ledger(move |ledger| ledger.checkpoint(&key)).await?;
     let open = open.is_some_and(|checkpoint| checkpoint.open);
-    let begun = begun(desk).await?;
     for extra in extras {
         let one = Duplicate { folder: to.clone(), validity, extra };
         let reason = if open {
@@ -124,7 +122,7 @@ async fn in_folder(
                 "the server lacks UIDPLUS, so that nothing can be removed without removing what others marked; delete it with a mail program",
             )
         } else {
-            why_not(&one, begun.contains(&action(&one)))
+            why_not(&one)
         };
         match reason {
             Some(reason) => found.left.push((one, reason.to_owned())),
@@ -139,12 +137,9 @@ async fn in_folder(
 }
 
 /// Tells why a message is not surely an extra copy of ours that nobody touched.
-fn why_not(one: &Duplicate, begun: bool) -> Option<&'static str> {
+fn why_not(one: &Duplicate) -> Option<&'static str> {
     let extra = &one.extra;
-    let deleted = Flags::from_words(["\\Deleted"]);
     let marked = extra.flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted"));
-    // A run that was killed between STORE and EXPUNGE left its mark.
-    let flags = if begun { extra.flags.minus(&deleted) } else { extra.flags.clone() };
     if extra.same_date != Some(true) {
         Some("its date is another one or none: somebody else may have delivered it")
     } else if extra.may_be_wanted {
@@ -153,32 +148,14 @@ fn why_not(one: &Duplicate, begun: bool) -> Option<&'static str> {
         )
     } else if extra.twins.is_empty() {
         Some("nobody knows where the message is that it is a copy of")
-    } else if marked && !begun {
+    } else if marked {
         Some("its user marked it as deleted")
-    } else if !extra.twins.values().any(|stored| *stored == flags) {
+    } else if !extra.twins.values().any(|stored| *stored == extra.flags) {
         Some("its flags were changed, so that somebody uses it")
     } else {
         None
     }
 }
-
-fn action(one: &Duplicate) -> String {
-    format!(
-        "fix-own-duplicates/{}/{}/{}/{}",
-        one.folder.mailbox, one.folder.folder, one.validity, one.extra.uid
-    )
-}
-
-/// The removals that an earlier run began and did not end.
-async fn begun(desk: &Desk) -> Result<BTreeSet<String>> {
-    let entries = desk.ledger(|ledger| ledger.journal_tail(JOURNAL)).await?;
-    let intents = entries
-        .into_iter()
-        .filter(|entry| entry.step == INTENT && entry.action.starts_with("fix-own-duplicates/"));
-    Ok(intents.map(|entry| entry.action).collect())
-}
-
-const INTENT: &str = "intent";
 
 /// Removes copies, a folder at a time, and returns how many are gone. Everything is looked at again
 /// right before; what changed since stays and is told.
@@ -212,7 +189,7 @@ pub async fn remove(
             })
         };
         let gone: Vec<&Duplicate> = now.removable.iter().filter(same).collect();
-        removed += expunge(desk, &line, folder, &gone).await.map_err(ended)?;
+        removed += expunge(desk, &line, mailbox, folder, &gone).await.map_err(ended)?;
     }
     Ok((removed, since))
 }
@@ -220,62 +197,35 @@ pub async fn remove(
 async fn expunge(
     desk: &Desk,
     line: &Line<Connection>,
+    mailbox: &DesiredMailbox,
     folder: &FolderKey,
-    gone: &[&Duplicate],
+    extra: &[&Duplicate],
 ) -> Result<u64, Stop> {
-    let object = Object::folder("destination", &folder.mailbox, &folder.folder);
-    let failed = |error: ImapError| Stop::from_imap(&error, &object);
-    let (Some(name), Some(first)) = (line.name(&folder.folder), gone.first()) else { return Ok(0) };
-    let connection = &line.connection;
-    let selected = connection.select(name).await.map_err(failed)?;
-    if selected.uid_validity != first.validity {
-        let error = crate::catalogue::new_validity(&object, first.validity, selected.uid_validity);
-        return Err(Stop::Failed(error));
-    }
-    desk.go_on()?;
-    for one in gone {
-        journal(desk, one, INTENT).await?;
-    }
-    let set = SequenceSet::from_uids(gone.iter().map(|one| one.extra.uid));
-    let deleted = Flags::from_words(["\\Deleted"]);
-    connection.uid_store(&set, true, &deleted).await.map_err(failed)?;
-    connection.uid_expunge(&set).await.map_err(failed)?;
-    let mut rows = connection.fetch_rows(&set, RowQuery::default()).await.map_err(failed)?;
-    let mut still = BTreeSet::new();
-    while let Some(row) = rows.next().await.map_err(failed)? {
-        still.insert(row.uid);
-    }
     let mut removed = 0;
-    for one in gone.iter().filter(|one| !still.contains(&one.extra.uid)) {
-        journal(desk, one, "done").await?;
-        removed += 1;
-    }
-    if let Some(uid) = still.first() {
-        return Err(Stop::Failed(
-            Error::new(
-                ErrorKind::Failed,
-                "E188",
-                format!("{object}: UID {uid} is still there after it was removed"),
-            )
-            .hint("Run the same command again; when it stays, delete it with a mail program."),
-        ));
+    for some in extra.chunks(BATCH) {
+        let Some(first) = some.first() else { break };
+        let own = |one: &&Duplicate| Own {
+            at: one.extra.uid,
+            source: None,
+            size: one.extra.size,
+            flags: one.extra.flags.clone(),
+        };
+        let batch = Batch {
+            purpose: Purpose::Extra,
+            folder: &folder.folder,
+            uid_validity: first.validity,
+            of: None,
+            messages: some.iter().map(own).collect(),
+        };
+        removed += removal::remove(desk, mailbox, line, batch).await?.gone.len() as u64;
     }
     Ok(removed)
-}
-
-async fn journal(desk: &Desk, one: &Duplicate, step: &str) -> Result<()> {
-    let entry = JournalEntry {
-        at: desk.clock.now(),
-        action: action(one),
-        step: step.to_owned(),
-        note: format!("{} octets, sha-256 {}", one.extra.size, one.extra.digest.short()),
-    };
-    desk.ledger(move |ledger| ledger.journal(&entry)).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::flags::Flags;
 
     fn duplicate(change: impl FnOnce(&mut Extra)) -> Duplicate {
         let seen = Flags::from_words(["\\Seen"]);
@@ -300,7 +250,7 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_ours_and_untouched_is_removed() {
-        assert_eq!(why_not(&duplicate(|_| {}), false), None);
+        assert_eq!(why_not(&duplicate(|_| {})), None);
         let changes: [fn(&mut Extra); 5] = [
             |extra| extra.same_date = None,
             |extra| extra.may_be_wanted = true,
@@ -309,11 +259,8 @@ mod tests {
             |extra| extra.flags = Flags::from_words(["\\Seen", "\\Deleted"]),
         ];
         for change in changes {
-            assert!(why_not(&duplicate(change), false).is_some());
+            assert!(why_not(&duplicate(change)).is_some());
         }
-        // A run of ours that was killed had marked it.
-        assert_eq!(why_not(&duplicate(changes[4]), true), None);
-        assert!(why_not(&duplicate(changes[3]), true).is_some());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, JournalEntry, Listed, MessageRow, MessageState};
 use jiff::Timestamp;
 use rusqlite::Row;
 
@@ -75,6 +75,16 @@ pub(super) fn origin(copied: &Copied) -> u8 {
         Copied { found: true, .. } => FOUND,
         _ => 0,
     }
+}
+
+/// Reads `at, action, step, note` of the journal.
+pub(super) fn entry(row: &Row<'_>) -> Result<JournalEntry, Fault> {
+    Ok(JournalEntry {
+        at: timestamp(row.get(0)?)?,
+        action: row.get(1)?,
+        step: row.get(2)?,
+        note: row.get(3)?,
+    })
 }
 
 /// Splits a state into its number and its reason.

@@ -371,15 +371,21 @@ impl Ledger for SqliteLedger {
             let mut found = statement.query([limit])?;
             let mut entries = Vec::new();
             while let Some(row) = found.next()? {
-                entries.push(JournalEntry {
-                    at: rows::timestamp(row.get(0)?)?,
-                    action: row.get(1)?,
-                    step: row.get(2)?,
-                    note: row.get(3)?,
-                });
+                entries.push(rows::entry(row)?);
             }
             entries.reverse();
             Ok(entries)
+        })
+    }
+
+    fn journal_last(&self, action: &str) -> Result<Option<JournalEntry>> {
+        self.read(|tx| {
+            let mut statement = tx.prepare_cached(
+                "SELECT at, action, step, note FROM journal
+                 WHERE action = ?1 ORDER BY id DESC LIMIT 1",
+            )?;
+            let mut found = statement.query([action])?;
+            found.next()?.map(rows::entry).transpose()
         })
     }
 }

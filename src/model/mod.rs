@@ -14,6 +14,8 @@ pub mod reading;
 pub mod records;
 pub mod sampling;
 pub mod server;
+pub mod share;
 pub mod size;
 pub mod uid;
+pub mod uid_set;
 pub mod words;

@@ -8,7 +8,8 @@ use crate::model::date_range::DateRange;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
 use crate::ports::ledger::{FolderKey, Ledger, Listed, Look, MessageRow, MessageState};
-use std::collections::BTreeMap;
+use crate::removal::{self, Intent, Unsettled};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the destination takes.
@@ -17,6 +18,10 @@ pub(super) struct Limits {
     pub(super) size: Option<u64>,
     pub(super) rules: Rules,
     pub(super) range: DateRange,
+    /// A removal of ours that was cut off.
+    pub(super) begun: Option<Arc<Intent>>,
+    /// Where to keep what may be what vanished; only where copies follow deletions.
+    pub(super) unsettled: Option<Arc<tokio::sync::Mutex<Unsettled>>>,
 }
 
 /// Counts a listing against the ledger, page by page, both in order of UID.
@@ -26,6 +31,8 @@ pub(super) struct Count {
     key: FolderKey,
     validity: UidValidity,
     limits: Arc<Limits>,
+    /// Messages of the folder whose copies a removal of ours may have taken away.
+    begun: Arc<BTreeSet<Uid>>,
     state: Arc<tokio::sync::Mutex<(Census, Uid)>>,
     looks: Arc<tokio::sync::Mutex<Seen>>,
 }
@@ -37,6 +44,10 @@ pub(super) struct Seen {
     pub(super) new: Vec<Look>,
     /// Copied, and not at their place any more.
     pub(super) gone: Vec<Look>,
+    /// Source UIDs of those, only where copies follow deletions.
+    pub(super) vanished: Vec<Uid>,
+    /// Copied, and those of `gone`.
+    pub(super) copied: u64,
 }
 
 /// Messages of a folder that are kept in mind for the remark that they moved: beyond, it names too
@@ -61,7 +72,12 @@ impl Count {
     ) -> Self {
         let state = Arc::new(tokio::sync::Mutex::new((Census::default(), Uid(1))));
         let looks = Arc::default();
-        Self { ledger, key, validity, limits: Arc::new(limits), state, looks }
+        let begun = limits.begun.iter().filter(|begun| {
+            begun.source(&key.mailbox).is_some_and(|of| of == (key.clone(), validity))
+        });
+        let begun = begun.flat_map(|begun| begun.messages.iter().filter_map(|own| own.source));
+        let begun = Arc::new(begun.collect());
+        Self { ledger, key, validity, limits: Arc::new(limits), begun, state, looks }
     }
 
     /// Hands out what may have moved.
@@ -89,13 +105,31 @@ impl Count {
             count += 1;
             if matches!(row.state, MessageState::Acknowledged | MessageState::Verified) {
                 keep(&mut looks.gone, &row.listed);
+                if self.limits.unsettled.is_some() && removal::has_copy(row) {
+                    looks.vanished.push(row.listed.uid);
+                    looks.copied += 1;
+                }
             }
         }
         count
     }
 
     async fn one(&self, census: &mut Census, listed: &Listed, row: Option<&MessageRow>) {
+        let begun = self.begun.contains(&listed.uid);
+        if let Some(unsettled) = &self.limits.unsettled {
+            if !begun && row.is_some_and(removal::has_copy) {
+                self.looks.lock().await.copied += 1;
+            } else {
+                unsettled.lock().await.add(listed);
+            }
+        }
         let before = census.to_copy;
+        if begun && row.is_some_and(removal::has_copy) {
+            census.listed += 1;
+            census.bytes += listed.size;
+            census.unclear += 1;
+            return;
+        }
         tally(census, listed, row, &self.limits);
         if census.to_copy > before {
             keep(&mut self.looks.lock().await.new, listed);

@@ -22,6 +22,11 @@ pub(super) struct Lost {
 }
 
 impl Lost {
+    /// Tells whether the destination folder of a source folder is another one.
+    pub(super) fn has(&self, source: &FolderPath) -> bool {
+        self.folders.contains_key(source)
+    }
+
     /// Returns what the creation of a destination path waits for.
     pub(super) fn wait(&self, destination: &FolderPath) -> Option<WaitingOn> {
         let mut below = self.folders.values().filter(|(path, _)| path.is_within(destination));

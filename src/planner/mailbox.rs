@@ -7,14 +7,14 @@ use super::drafts::Drafts;
 use super::plan::{ActionId, WaitingOn};
 use super::views::Views;
 use super::{
-    codes, copy_folder, create_folder, guard, mapping, object, remarks, set_subscription,
-    special_use,
+    codes, copy_folder, create_folder, guard, mapping, object, remarks, remove_copies,
+    set_subscription, special_use,
 };
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle};
-use crate::model::address::Address;
+use crate::model::address::{Address, Domain};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::{Failure, Reading};
-use crate::observed::{FolderContents, FolderState, MailboxState, Observed};
+use crate::observed::{FolderContents, FolderState, MailboxState, Observed, ZoneState};
 use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
 use std::collections::BTreeMap;
@@ -28,6 +28,7 @@ pub(super) struct Scope<'a> {
     pub(super) source: &'a MailboxState,
     pub(super) destination: &'a MailboxState,
     pub(super) ledger: &'a LedgerSummary,
+    pub(super) zones: &'a BTreeMap<Domain, Reading<ZoneState>>,
     /// What holds for the destination.
     pub(super) target: Target,
     /// What every action of this mailbox waits for.
@@ -115,6 +116,10 @@ impl<'a> Scope<'a> {
         ActionId(format!("copy_folder/{}/{source}", self.address))
     }
 
+    pub(super) fn removal_id(&self, source: &FolderPath) -> ActionId {
+        ActionId(format!("remove_copies/{}/{source}", self.address))
+    }
+
     pub(super) fn subscription_id(&self, folder: &FolderPath) -> ActionId {
         ActionId(format!("set_subscription/{}/{folder}", self.wanted.destination))
     }
@@ -169,11 +174,13 @@ fn folders(scope: &Scope<'_>, drafts: &mut Drafts) {
     set_subscription::plan(scope, &pairs, &waits, drafts);
     set_subscription::names(scope, &collisions, drafts);
     special_use::remark(scope, &pairs, drafts);
+    remove_copies::plan(scope, &pairs, &lost, drafts);
     for pair in &pairs {
         let mut ids = [
             scope.create_id(&pair.destination),
             scope.copy_id(pair.source),
             scope.subscription_id(&pair.destination),
+            scope.removal_id(pair.source),
         ]
         .into_iter();
         let known = pair.folder.is_some() && !created.is_blocked(&pair.destination);
@@ -235,7 +242,8 @@ fn scope<'a>(
         .collect();
     let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
     *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;
-    Some(Scope { desired, address, wanted, source, destination, ledger, target, on })
+    let zones = &observed.dns;
+    Some(Scope { desired, address, wanted, source, destination, ledger, zones, target, on })
 }
 
 /// Returns a side that was read; names it as unknown otherwise. A mailbox that nobody looked at

@@ -8,6 +8,7 @@ use crate::model::position::Position;
 use crate::model::reading::Failure;
 use crate::model::records::{Mx, RecordSet};
 use crate::model::uid::UidValidity;
+use crate::model::uid_set::UidSet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -113,6 +114,25 @@ pub enum Kind {
     CopyFolder(CopyFolder),
     /// Subscribes a folder at the destination.
     SetSubscription(SetSubscription),
+    /// Removes copies whose messages vanished at the source.
+    RemoveCopies(RemoveCopies),
+}
+
+/// Parameters of [`Kind::RemoveCopies`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveCopies {
+    /// The mailbox by its address in the migration plan.
+    pub mailbox: Address,
+    /// The mailbox at the destination.
+    pub destination_mailbox: Address,
+    /// The folder at the source that the messages vanished from.
+    pub source: FolderPath,
+    /// The folder at the destination that the copies are in.
+    pub destination: FolderPath,
+    /// The messages by their UIDs at the source. A review approves these and no other.
+    pub uids: UidSet,
+    /// Copies that were made from the folder, to compare with.
+    pub copied: u64,
 }
 
 /// Parameters of [`Kind::CreateFolder`].
@@ -204,6 +224,22 @@ pub enum State {
         folder: FolderPath,
         /// The named transforms that may be applied.
         transforms: BTreeSet<String>,
+    },
+    /// Messages vanished from a source folder while mail still arrives there.
+    Vanished {
+        /// UIDVALIDITY of the source folder.
+        source: UidValidity,
+        /// UIDVALIDITY of the destination folder.
+        destination: UidValidity,
+        /// The MX records of the domain; empty when nobody looks at them.
+        mail: BTreeSet<Mx>,
+    },
+    /// The copies of those messages are not in this destination folder.
+    CopiesRemoved {
+        /// UIDVALIDITY of the source folder.
+        source: UidValidity,
+        /// The destination folder.
+        folder: FolderPath,
     },
 }
 

@@ -391,4 +391,6 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
     fn journal(&self, entry: &JournalEntry) -> Result<()>;
     /// Returns the last `limit` journal entries, the newest last.
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>>;
+    /// Returns the newest journal entry of an action.
+    fn journal_last(&self, action: &str) -> Result<Option<JournalEntry>>;
 }

@@ -37,10 +37,10 @@ pub(super) struct Folded<'a> {
 /// Folds all actions by mailbox, in natural order.
 pub(super) fn mailboxes(plan: &Plan) -> Vec<Folded<'_>> {
     let mut folded: BTreeMap<Natural, Folded<'_>> = BTreeMap::new();
-    for action in &plan.ready {
+    for action in plan.ready.iter().filter(|action| in_a_mailbox(action)) {
         entry(&mut folded, action).add(action);
     }
-    for waiting in &plan.waiting {
+    for waiting in plan.waiting.iter().filter(|waiting| in_a_mailbox(&waiting.action)) {
         let mailbox = entry(&mut folded, &waiting.action);
         mailbox.add(&waiting.action);
         for on in &waiting.on {
@@ -48,6 +48,11 @@ pub(super) fn mailboxes(plan: &Plan) -> Vec<Folded<'_>> {
         }
     }
     folded.into_values().collect()
+}
+
+/// What cannot be undone has a section of its own.
+fn in_a_mailbox(action: &Action) -> bool {
+    !matches!(action.kind, Kind::RemoveCopies(_))
 }
 
 fn entry<'a, 'b>(
@@ -74,7 +79,7 @@ fn entry<'a, 'b>(
     })
 }
 
-fn reason(on: &WaitingOn) -> String {
+pub(super) fn reason(on: &WaitingOn) -> String {
     match on {
         WaitingOn::Acknowledgement { code, object } => {
             format!("{code} {} to be acknowledged", clean(object))
@@ -93,7 +98,7 @@ impl<'a> Folded<'a> {
         let ruled = match &action.kind {
             Kind::CopyFolder(copy) => copy.source != copy.destination,
             Kind::CreateFolder(_) => true,
-            Kind::SetSubscription(_) => false,
+            Kind::SetSubscription(_) | Kind::RemoveCopies(_) => false,
         };
         let place = action.position.as_ref().map(|position| (ruled, position));
         self.position = match (self.position, place) {
@@ -109,6 +114,7 @@ impl<'a> Folded<'a> {
                 }
             }
             Kind::SetSubscription(_) => self.subscriptions += 1,
+            Kind::RemoveCopies(_) => {}
             Kind::CopyFolder(copy) => {
                 self.copies += 1;
                 self.messages += copy.estimate.messages;

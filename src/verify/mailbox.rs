@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::again::Again;
 use crate::copy::desk::Desk;
-use crate::copy::folder::{gone, sides};
+use crate::copy::folder::gone;
 use crate::copy::lines::{self, Lines};
 use crate::copy::stop::Stop;
 use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
@@ -13,6 +13,7 @@ use crate::imap::ListEntry;
 use crate::model::folder::FolderPath;
 use crate::model::sampling::Sampling;
 use crate::profile::target::Target;
+use crate::removal::{self, Hands};
 use crate::verify::checks::EXCEPTED;
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
 use crate::verify::exception::{Acceptance, Exception, Fate};
@@ -48,6 +49,18 @@ pub(super) async fn verify(
     };
     match patiently(&accounts, &desk, &mailbox).await? {
         Ok((source, destination)) => {
+            // What a removal of ours took away, and did not live to record, no user did.
+            match removal::take_up(&desk, &mailbox, &destination, Hands::Bound).await {
+                Ok(_) => {}
+                Err(Stop::Interrupted) => return Err(interrupted(Stop::Interrupted)),
+                Err(Stop::Again(error) | Stop::Failed(error)) => {
+                    if error.class == Class::Ledger {
+                        return Err(error);
+                    }
+                    evidence.checks.extend(unreadable(vec![error])?);
+                    return Ok(evidence);
+                }
+            }
             let folders = source.folders.clone();
             let target = destination.target(&accounts);
             evidence.profile = Some(target.profile.label.to_owned());
@@ -256,7 +269,7 @@ impl MailboxProof {
     ) -> Result<(), Stop> {
         self.desk.go_on()?;
         self.lines.open(&self.accounts, &self.mailbox).await?;
-        let (source, destination) = sides(&self.lines)?;
+        let (source, destination) = self.lines.sides()?;
         let listed = |path: &FolderPath| {
             let object = || Object::folder("source", &self.mailbox.source, path);
             source.folders.get_key_value(path).ok_or_else(|| gone(&object()))
@@ -346,7 +359,7 @@ impl MailboxProof {
         self.desk.go_on()?;
         self.lines.open(&self.accounts, &self.mailbox).await?;
         let object = Object::folder("source", &self.mailbox.source, path);
-        let (source, _) = sides(&self.lines)?;
+        let (source, _) = self.lines.sides()?;
         let selected = source.connection.examine(&entry.name).await;
         let selected = selected.map_err(|error| Stop::from_imap(&error, &object))?;
         Ok(u64::from(selected.exists))

@@ -122,7 +122,7 @@ fn special_uses_come_along_where_the_server_can_set_them() {
     };
     let ferry = Ferry::new(&lab, &wanted("deletions: ignore"));
     let plan = ferry.expect(0, &["plan", "plan.yaml"]).stdout;
-    for said in ["G321", "at the destination Sent Items is \\Sent", "Old mail (\\Archive)"] {
+    for said in ["G305", "at the destination Sent Items is \\Sent", "Old mail (\\Archive)"] {
         assert!(plan.contains(said), "{said}: {plan}");
     }
     ferry.plan_and_apply(4);

@@ -13,6 +13,7 @@ use mailferry::imap::Timeouts;
 use mailferry::ledger::{SqliteLedger, current_owner};
 use mailferry::observe::{Eyes, observe};
 use mailferry::ports::clock::Clock;
+use mailferry::ports::dns::DnsView;
 use mailferry::ports::ledger::Ledger;
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -191,11 +192,12 @@ async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
     let ledger = SqliteLedger::in_memory().unwrap();
     ledger.acquire(&current_owner(clock.as_ref(), "apply")).unwrap();
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
+    let dns: Arc<dyn DnsView> = Arc::new(HickoryView::default());
     let eyes = Eyes {
         desired: Arc::clone(&desired),
         accounts: Arc::clone(&accounts),
         ledger: Arc::clone(&ledger),
-        dns: Arc::new(HickoryView::default()),
+        dns: Arc::clone(&dns),
         listener: Arc::new(Nobody),
     };
     let (observed, summary) = observe(&eyes).await.unwrap();
@@ -204,6 +206,7 @@ async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
         desired,
         accounts,
         ledger,
+        dns,
         listener: Arc::new(Nobody),
         clock,
         cancel: CancellationToken::new(),

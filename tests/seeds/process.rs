@@ -139,6 +139,7 @@ impl Process {
             ledger: self.ledger.clone(),
             listener: self.told.clone(),
             clock: Arc::clone(&self.clock),
+            dns: Arc::new(NoZones),
             cancel,
         };
         let report = run.run(&approval.run).await;
