@@ -199,7 +199,12 @@ impl Reader {
     }
 
     fn go_on(&self) -> Result<(), Cause> {
-        let waiting = self.shared.state().pending.iter_mut().find_map(|c| c.plus.take());
+        let waiting = self.shared.state().pending.iter_mut().find_map(|command| {
+            let waiting = command.plus.take()?;
+            // From here the server is owed the literal, whether or not the writer has seen it.
+            command.literal_open = true;
+            Some(waiting)
+        });
         // A stale `+` would make the next synchronising literal go out without the server's consent.
         let Some(waiting) = waiting else {
             return Err(Cause::Protocol(
