@@ -385,14 +385,23 @@ impl Reader {
     fn take_row(&self, record: &Record<'_>) -> Option<(mpsc::Sender<FetchRow>, FetchRow)> {
         let mut state = self.shared.state();
         // A record that cannot be read may be a row of any listing: none of them is complete then.
-        if !record.complete || record.uid_malformed {
-            for command in state.pending.iter_mut().filter(|c| matches!(c.sink, Sink::Rows(_))) {
-                let error = record.unreadable(command.command, "a record is malformed");
+        let malformed = !record.complete || record.uid_malformed;
+        let Some(uid) = record.uid.filter(|_| !malformed) else {
+            for command in &mut state.pending {
+                let Sink::Rows(rows) = &command.sink else { continue };
+                let what = if malformed {
+                    "a record is malformed"
+                } else if record.is_row(&rows.query) {
+                    "a record has no UID"
+                } else {
+                    continue;
+                };
+                rows.lacking().unnamed = true;
+                let error = record.unreadable(command.command, what);
                 command.spoil(error);
             }
             return None;
-        }
-        let uid = record.uid?;
+        };
         let command = state
             .pending
             .iter_mut()
@@ -402,6 +411,7 @@ impl Reader {
         match record.row(uid, &rows.query) {
             Ok(Some(row)) => {
                 rows.complete.insert(uid);
+                rows.lacking().uids.remove(&uid);
                 rows.to.clone().map(|to| (to, row))
             }
             Ok(None) => {
@@ -411,6 +421,9 @@ impl Reader {
                 None
             }
             Err(what) => {
+                if !rows.complete.contains(&uid) {
+                    rows.lacking().uids.insert(uid);
+                }
                 command.spoil(record.unreadable(name, &what));
                 None
             }
