@@ -3,7 +3,7 @@
 use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
 use crate::copy::desk::Desk;
-use crate::copy::inventory;
+use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{Line, Lines};
 use crate::copy::memory::Memory;
 use crate::copy::roll::Roll;
@@ -79,13 +79,13 @@ impl FolderCopy<'_> {
         let mut memory = Memory::default();
         let (mut fruitless, mut throttled) = (0, 0);
         loop {
-            let before = (tally, memory.suspects.len());
+            let before = (tally, memory.steps(), roll.done());
             match self.pass(lines, roll, &mut tally, &mut memory).await {
                 Ok(()) => return Ok(tally),
                 Err(Stop::Again(error)) => {
                     lines.drop_both();
                     memory.met_here = false;
-                    if (tally, memory.suspects.len()) != before {
+                    if (tally, memory.steps(), roll.done()) != before {
                         (fruitless, throttled) = (0, 0);
                     }
                     let (count, most) = match error.class {
@@ -134,8 +134,8 @@ impl FolderCopy<'_> {
         let (source, destination) = sides(lines)?;
         roll.call(self.desk, source, destination, self.mailbox).await?;
         let open = self.open(lines).await?;
-        let pass = match roll.take(self.source, &open.from) {
-            Some(pass) => pass,
+        let Listing { pass, incomplete } = match roll.take(self.source, &open.from) {
+            Some(pass) => Listing { pass, incomplete: None },
             None => self.list(&open).await?,
         };
         tally.found += self.settle_unclear(&open).await?;
@@ -143,14 +143,22 @@ impl FolderCopy<'_> {
         self.take_over(&open, tally).await?;
         self.send_pending(&open, tally, memory).await?;
         self.place_unplaced(&open).await?;
-        tally.flags += self.flags(&open).await?;
+        let flags = self.flags(&open).await?;
+        tally.flags += flags.touched;
+        // What can be copied is copied; the pass is no complete one.
+        if let Some(error) = incomplete.or(memory.incomplete.take()) {
+            return Err(Stop::Failed(error));
+        }
         self.end(pass).await?;
+        if let Some(error) = flags.failed {
+            return Err(Stop::Failed(error));
+        }
         self.desk.progress.add(self.source, 0, 0, true);
         Ok(())
     }
 
-    async fn list(&self, open: &Open<'_>) -> Result<Pass, Stop> {
-        inventory::record(
+    async fn list(&self, open: &Open<'_>) -> Result<Listing, Stop> {
+        inventory::record_readable(
             self.desk,
             &open.source.connection,
             open.source_name,
