@@ -94,6 +94,21 @@ pub struct Round {
     pub halt: CancellationToken,
 }
 
+impl Round {
+    /// Finds the message at which the destination hung up. A line that fell because the source's
+    /// did, or because this side closed it before a forbidden octet, says nothing.
+    fn find_hung(&mut self) {
+        let cut = self.cut.take();
+        if !self.fell.is_empty() || !self.to_read_first.is_empty() {
+            return;
+        }
+        let oldest = self.answers.lost.clone().or(cut);
+        self.hung = oldest
+            .filter(|(_, error)| matches!(catalogue::class(error), Class::Message | Class::Line))
+            .map(|(uid, error)| (uid, error.words().unwrap_or_else(|| error.to_string())));
+    }
+}
+
 impl Way<'_> {
     /// Sends messages in order of UID.
     pub async fn send(&self, rows: &[MessageRow], memory: &Memory) -> Result<Round, Stop> {
@@ -119,7 +134,7 @@ impl Way<'_> {
         if let (None, Some((_, lost))) = (&round.stop, &round.answers.lost) {
             round.stop = Some(Stop::from_imap(lost, self.destination_object));
         }
-        self.find_hung(&mut round);
+        round.find_hung();
         let busy = round.answers.refused.iter().map(|(_, error)| error);
         let busy = busy.filter(|error| catalogue::passes(error)).max_by_key(|e| e.backoff());
         // A line that was lost as well must not shorten the time that the server wants.
@@ -133,19 +148,6 @@ impl Way<'_> {
             round.stop = Some(Stop::Failed(catalogue::new_validity(object, known, now)));
         }
         Ok(round)
-    }
-
-    /// Finds the message at which the destination hung up. A line that fell because the source's
-    /// did, or because this side closed it before a forbidden octet, says nothing.
-    fn find_hung(&self, round: &mut Round) {
-        let cut = round.cut.take();
-        if !round.fell.is_empty() || !round.to_read_first.is_empty() {
-            return;
-        }
-        let oldest = round.answers.lost.clone().or(cut);
-        round.hung = oldest
-            .filter(|(_, error)| matches!(catalogue::class(error), Class::Message | Class::Line))
-            .map(|(uid, error)| (uid, error.words().unwrap_or_else(|| error.to_string())));
     }
 
     /// How many messages the errors of the connection leave room for: if all of them were refused,

@@ -88,7 +88,7 @@ fn a_message_at_which_dovecot_hangs_up_stays_behind_alone() {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.to_string_lossy().contains("M1P1.damaged"))
         .unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
 
     let named = format!("source UID {damaged}");
     let ended = migration.run(&APPLY);

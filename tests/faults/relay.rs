@@ -160,7 +160,7 @@ fn one_way(
                 lines.extend_from_slice(octets);
                 let (allowed, answers) = refuse_commands(&mut lines, harm);
                 note(&[], !answers.is_empty());
-                seen += answers.iter().filter(|octet| **octet == b'\n').count();
+                seen += String::from_utf8_lossy(&answers).lines().count();
                 let sent =
                     (&mut (&*client)).write_all(&answers).and_then(|()| to.write_all(&allowed));
                 match harm {
