@@ -7,7 +7,7 @@ mod patience;
 use crate::accounts::Accounts;
 use crate::blocking;
 use crate::catalogue::{self, Object};
-use crate::copy::inventory;
+use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Deletions, Desired, DesiredMailbox, DesiredZone, Mapped};
@@ -433,13 +433,19 @@ impl Eyes {
         if last.is_some_and(|pass| inventory::unchanged(&pass, selected)) {
             return count.known_only().await;
         }
-        let walked = inventory::walk(&line.connection, &entry.name, selected, object, |page| {
+        let (connection, name) = (&line.connection, &entry.name);
+        let walked = inventory::walk_readable(connection, name, selected, object, false, |page| {
             let count = count.clone();
             async move { count.page(page).await.map_err(Stop::from) }
         })
         .await;
         match walked {
-            Ok(_) => count.finish().await,
+            Ok(Listing { incomplete: None, .. }) => count.finish().await,
+            Ok(Listing { incomplete: Some(error), .. }) => {
+                // The copy takes what can be read, and fails.
+                self.listener.event(&Event::Notice { message: error.to_string() });
+                Ok(count.without_end(selected.exists).await)
+            }
             Err(Stop::Again(error) | Stop::Failed(error)) => Err(error),
             Err(Stop::Interrupted) => {
                 Err(Error::new(ErrorKind::Interrupted, "E130", "interrupted while looking"))

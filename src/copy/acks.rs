@@ -46,26 +46,31 @@ pub struct Answers {
     pub bytes: u64,
     /// Messages that it refused, in its own words.
     pub refused: Vec<(Uid, ImapError)>,
-    /// The connection was lost with this many answers owed: their messages are unclear.
-    pub lost: Option<ImapError>,
+    /// The connection was lost before this message was answered: it and those behind it are
+    /// unclear.
+    pub lost: Option<(Uid, ImapError)>,
+    /// The destination stored something under this UIDVALIDITY, which is not that of its folder.
+    pub another: Option<UidValidity>,
 }
 
 /// Starts taking answers; ends when the sender is dropped and every answer came, or at the first
 /// answer that cannot come any more. `halt` is cancelled when nothing more may be sent now.
+/// `destination` is the UIDVALIDITY that the destination folder was opened with.
 pub fn start(
     desk: Desk,
     source: FolderKey,
     validity: UidValidity,
+    destination: UidValidity,
     halt: CancellationToken,
 ) -> (mpsc::UnboundedSender<InFlight>, JoinHandle<Result<Answers>>) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (sender, tokio::spawn(take(desk, source, validity, receiver, halt)))
+    (sender, tokio::spawn(take(desk, source, (validity, destination), receiver, halt)))
 }
 
 async fn take(
     desk: Desk,
     source: FolderKey,
-    validity: UidValidity,
+    (validity, opened): (UidValidity, UidValidity),
     mut receiver: mpsc::UnboundedReceiver<InFlight>,
     halt: CancellationToken,
 ) -> Result<Answers> {
@@ -91,6 +96,12 @@ async fn take(
             }
         };
         match answer {
+            Ok(Some((now, _))) if now != opened => {
+                // Another folder has taken the name: what was stored before is gone, and this one
+                // is found by the search when the folder is looked at anew.
+                halt.cancel();
+                answers.another = Some(now);
+            }
             Ok(destination) => {
                 copied.destination = destination;
                 place.went_well();
@@ -117,7 +128,7 @@ async fn take(
                 answers.refused.push((uid, error));
             }
             Err(error) => {
-                answers.lost = Some(error);
+                answers.lost = Some((uid, error));
                 break;
             }
         }

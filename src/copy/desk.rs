@@ -16,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 /// Rows of the ledger that are in memory at once.
 const PAGE: usize = 2_000;
 
+/// Where [`Desk::page`] stands behind UID 4294967295.
+const BEHIND_ALL: Uid = Uid(0);
+
 /// The hours are looked at again this often while it is outside of them.
 const HOURS_STEP: Duration = Duration::from_secs(60);
 
@@ -61,20 +64,21 @@ impl Desk {
     }
 
     /// Reads the next page of a source folder's rows, in order of UID, and moves `from` behind it;
-    /// `None` after the last. Behind the highest UID that there can be is 0, which no message has.
+    /// `None` after the last. Behind the highest UID that there is, `from` is 0, which no message
+    /// has.
     pub async fn page(
         &self,
         key: &FolderKey,
         validity: UidValidity,
         from: &mut Uid,
     ) -> Result<Option<Vec<MessageRow>>> {
-        let (key, start) = (key.clone(), *from);
-        if start == Uid(0) {
+        if *from == BEHIND_ALL {
             return Ok(None);
         }
+        let (key, start) = (key.clone(), *from);
         let rows = self.ledger(move |ledger| ledger.rows(&key, validity, start, PAGE)).await?;
         let Some(last) = rows.last() else { return Ok(None) };
-        *from = Uid(last.listed.uid.0.checked_add(1).unwrap_or_default());
+        *from = last.listed.uid.0.checked_add(1).map_or(BEHIND_ALL, Uid);
         Ok(Some(rows))
     }
 

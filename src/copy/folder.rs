@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
 use crate::copy::again::Again;
 use crate::copy::desk::Desk;
-use crate::copy::inventory;
+use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{Line, Lines};
 use crate::copy::memory::Memory;
 use crate::copy::roll::Roll;
@@ -71,13 +71,13 @@ impl FolderCopy<'_> {
         let mut memory = Memory::default();
         let mut again = Again::default();
         loop {
-            let before = (tally, memory.suspects.len());
+            let before = (tally, memory.steps(), roll.done());
             match self.pass(lines, roll, &mut tally, &mut memory).await {
                 Ok(()) => return Ok(tally),
                 Err(Stop::Again(error)) => {
                     lines.drop_both();
                     memory.met_here = false;
-                    if (tally, memory.suspects.len()) != before {
+                    if (tally, memory.steps(), roll.done()) != before {
                         again.moved_on();
                     }
                     again.hold(self.desk, error).await?;
@@ -99,8 +99,8 @@ impl FolderCopy<'_> {
         let (source, destination) = lines.sides()?;
         roll.call(self.desk, source, destination, self.mailbox).await?;
         let open = self.open(lines).await?;
-        let pass = match roll.take(self.source, &open.from) {
-            Some(pass) => pass,
+        let Listing { pass, incomplete } = match roll.take(self.source, &open.from) {
+            Some(pass) => Listing { pass, incomplete: None },
             None => self.list(&open).await?,
         };
         tally.found += self.settle_unclear(&open).await?;
@@ -108,14 +108,22 @@ impl FolderCopy<'_> {
         self.take_over(&open, tally).await?;
         self.send_pending(&open, tally, memory).await?;
         self.place_unplaced(&open).await?;
-        tally.flags += self.flags(&open).await?;
+        let flags = self.flags(&open).await?;
+        tally.flags += flags.touched;
+        // What can be copied is copied; the pass is no complete one.
+        if let Some(error) = incomplete.or(memory.incomplete.take()) {
+            return Err(Stop::Failed(error));
+        }
         self.end(pass).await?;
+        if let Some(error) = flags.failed {
+            return Err(Stop::Failed(error));
+        }
         self.desk.progress.add(self.source, 0, 0, true);
         Ok(())
     }
 
-    async fn list(&self, open: &Open<'_>) -> Result<Pass, Stop> {
-        inventory::record(
+    async fn list(&self, open: &Open<'_>) -> Result<Listing, Stop> {
+        inventory::record_readable(
             self.desk,
             &open.source.connection,
             open.source_name,

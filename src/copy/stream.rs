@@ -13,10 +13,9 @@ use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
 use crate::message::transform::Transformer;
 use crate::model::digest::{Digest, Hasher};
-use crate::model::internal_date::InternalDate;
 use crate::model::uid::Uid;
 use crate::ports::ledger::MessageRow;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::mpsc;
 
@@ -58,12 +57,21 @@ impl Way<'_> {
         if round.halt.is_cancelled() || self.destination.is_worn() {
             return self.pass_over(bodies).await;
         }
+        // The date goes out before the first octet of the message.
+        let (date, head) = match row.listed.internal_date.clone() {
+            Some(date) => (Some(date), VecDeque::new()),
+            None => match self.head(bodies).await {
+                Ok(head) => {
+                    (date::from_headers(&head.iter().flatten().copied().collect::<Vec<u8>>()), head)
+                }
+                Err(stop) => {
+                    round.fell = vec![uid];
+                    return Err(stop);
+                }
+            },
+        };
         let (chunks, receiver) = mpsc::channel(4);
         let (flags, _) = self.flags(row);
-        let (head, date) = match &row.listed.internal_date {
-            Some(date) => (VecDeque::new(), Some(date.clone())),
-            None => self.head(bodies).await?,
-        };
         let body = if literal8 {
             AppendBody::BinaryStream(receiver)
         } else {
@@ -72,10 +80,13 @@ impl Way<'_> {
         let append = self.destination.append(self.name, &flags, date.as_ref(), sent_size, body);
         let recipe = known.map(|read| read.recipe.clone()).unwrap_or_default();
         let feed =
-            self.feed(head, bodies, Transformer::new(&transforms, &recipe), literal8, chunks);
+            self.feed((head, bodies), Transformer::new(&transforms, &recipe), literal8, chunks);
         let (answer, fed) = tokio::join!(append, feed);
         // Until the literal is whole, a broken body breaks the destination's line as well.
         round.owed |= fed.as_ref().map_or(true, Option::is_none);
+        if fed.is_err() {
+            round.fell = vec![uid];
+        }
         let Some((digest, sent_digest)) = fed? else {
             if known.is_some() {
                 let why = "it needs more than the change can do";
@@ -99,29 +110,26 @@ impl Way<'_> {
         self.written(uid, answer, copied, place, flights, round)
     }
 
-    /// Takes the first chunks of a body, as many as may hold its date, and reads it.
-    async fn head(
-        &self,
-        bodies: &mut Bodies,
-    ) -> Result<(VecDeque<Bytes>, Option<InternalDate>), Stop> {
-        let (mut head, mut octets) = (VecDeque::new(), BytesMut::new());
-        while octets.len() < date::LOOKED_AT {
+    /// Takes the beginning of a large body, as much as is looked at for a date.
+    async fn head(&self, bodies: &mut Bodies) -> Result<VecDeque<Bytes>, Stop> {
+        let (mut head, mut octets) = (VecDeque::new(), 0);
+        while octets < date::LOOKED_AT {
             match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
                 Some(BodyEvent::Chunk(chunk)) => {
-                    octets.extend_from_slice(&chunk);
+                    octets += chunk.len();
                     head.push_back(chunk);
                 }
                 _ => return Err(self.broken_body()),
             }
         }
-        Ok((head, date::from_headers(&octets)))
+        Ok(head)
     }
 
-    /// Feeds the chunks of a body, those first that were taken from it already; `None` when an octet came that may not be sent.
+    /// Feeds the chunks of a body, those that were taken before first; `None` when an octet came
+    /// that may not be sent.
     async fn feed(
         &self,
-        mut head: VecDeque<Bytes>,
-        bodies: &mut Bodies,
+        (mut head, bodies): (VecDeque<Bytes>, &mut Bodies),
         mut transformer: Transformer,
         literal8: bool,
         chunks: mpsc::Sender<Bytes>,

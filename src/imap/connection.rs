@@ -181,6 +181,12 @@ impl Connection {
         self.errors() >= WORN
     }
 
+    /// Tells whether the connection takes commands, as far as this side knows.
+    pub fn is_open(&self) -> bool {
+        let state = self.link.shared.state();
+        state.cause.is_none() && state.bye.is_none()
+    }
+
     /// Sends NOOP.
     pub async fn noop(&self) -> Result<(), ImapError> {
         self.link.ask("NOOP", plain("NOOP"), &[]).await.map(drop)

@@ -37,7 +37,7 @@ pub use brake::Brake;
 pub use connection::{Connection, Credential, WORN};
 pub use dial::{BoxStream, Dial, Dialled, Tcp};
 pub use error::ImapError;
-pub use fetch::{Bodies, BodyEvent, FetchRow, RowQuery, Rows};
+pub use fetch::{Bodies, BodyEvent, FetchRow, Lacking, RowQuery, Rows};
 pub use list::ListEntry;
 pub use select::Selected;
 pub use sequence_set::SequenceSet;

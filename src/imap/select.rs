@@ -2,7 +2,7 @@
 
 use crate::imap::connection::{Connection, plain};
 use crate::imap::error::ImapError;
-use crate::imap::fetch_item;
+use crate::imap::fetch_item::{self, HIGHEST_MODSEQ};
 use crate::imap::quote;
 use crate::imap::response::{self, Untagged};
 use crate::imap::value::Value;
@@ -159,8 +159,14 @@ impl Seen {
                     "UIDVALIDITY" => {
                         self.uid_validity = Some(first?.number().filter(|&number| number > 0)?);
                     }
-                    "UIDNEXT" => self.uid_next = Some(first?.number()?),
-                    "HIGHESTMODSEQ" => self.highest_modseq = Some(first?.number()?),
+                    // RFC 3501 section 9: both are nz-numbers.
+                    "UIDNEXT" => {
+                        self.uid_next = Some(first?.number().filter(|&number| number > 0)?);
+                    }
+                    "HIGHESTMODSEQ" => {
+                        let highest = first?.number().filter(|&n| n <= HIGHEST_MODSEQ)?;
+                        self.highest_modseq = Some(highest);
+                    }
                     "NOMODSEQ" => self.highest_modseq = None,
                     "PERMANENTFLAGS" => self.permanent = Some(permanent(first?)?),
                     _ => {}

@@ -162,15 +162,21 @@ impl Sending<'_> {
         tokio::select! {
             biased;
             // `tagged` sends the answer before it lets go of `plus`.
-            answer = &mut *self.done => match answer {
-                Ok(Err(error)) => Err(error),
-                Ok(Ok(_)) | Err(_) => Err(self.shared.closed_error(self.command)),
+            answer = &mut *self.done => {
+                if plus.try_recv().is_ok() {
+                    // It would take what follows for the literal, and the end of a later message
+                    // for commands.
+                    let what = format!("the server refused {} behind its consent", self.command);
+                    self.shared.close(Cause::Protocol(what, None));
+                }
+                match answer {
+                    Ok(Err(error)) => Err(error),
+                    Ok(Ok(_)) | Err(_) => Err(self.shared.closed_error(self.command)),
+                }
             },
             agreed = &mut plus => match agreed {
-                Ok(()) => {
-                    self.literal_open(true);
-                    Ok(())
-                }
+                // `go_on` notes that the literal is owed.
+                Ok(()) => Ok(()),
                 Err(_) => match (&mut *self.done).await {
                     Ok(Err(error)) => Err(error),
                     Ok(Ok(_)) | Err(_) => Err(self.shared.closed_error(self.command)),

@@ -55,6 +55,11 @@ impl SourceConnection {
         Connection::open_with(endpoint, credential, timeouts, brake, dial).await.map(Self)
     }
 
+    /// See [`Connection::is_open`].
+    pub fn is_open(&self) -> bool {
+        self.0.is_open()
+    }
+
     /// See [`Connection::is_worn`].
     pub fn is_worn(&self) -> bool {
         self.0.is_worn()

@@ -60,6 +60,9 @@ fn keep(looks: &mut Vec<Look>, listed: &Listed) {
     }
 }
 
+/// Where the count stands behind UID 4294967295; no message has it.
+const BEHIND_ALL: Uid = Uid(0);
+
 /// Ledger rows read at once.
 const PAGE: usize = 2_000;
 
@@ -92,8 +95,10 @@ impl Count {
         loop {
             let rows = self.rows(from).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            from = Uid(last.listed.uid.0.saturating_add(1));
+            let behind = behind(last.listed.uid);
             self.gone(rows.iter()).await;
+            let Some(next) = behind else { return Ok(()) };
+            from = next;
         }
     }
 
@@ -144,18 +149,21 @@ impl Count {
     /// Reads the ledger's rows up to and including `to`.
     async fn known(&self, from: Uid, to: Uid) -> Result<BTreeMap<Uid, MessageRow>> {
         let mut known = BTreeMap::new();
+        if from == BEHIND_ALL {
+            return Ok(known);
+        }
         let mut next = from;
         loop {
             let rows = self.rows(next).await?;
             let Some(last) = rows.last().map(|row| row.listed.uid) else { return Ok(known) };
-            next = Uid(last.0.saturating_add(1));
             known.extend(
                 rows.into_iter()
                     .filter(|row| row.listed.uid <= to)
                     .map(|row| (row.listed.uid, row)),
             );
-            if last >= to {
-                return Ok(known);
+            match behind(last) {
+                Some(behind) if last < to => next = behind,
+                _ => return Ok(known),
             }
         }
     }
@@ -169,8 +177,18 @@ impl Count {
             self.one(&mut state.0, &listed, row.as_ref()).await;
         }
         state.0.vanished += self.gone(known.values()).await;
-        state.1 = Uid(to.0.saturating_add(1));
+        state.1 = behind(to).unwrap_or(BEHIND_ALL);
         Ok(())
+    }
+
+    /// Returns the numbers of a listing that is not complete, of a folder with so many messages.
+    /// What it lacks did not vanish and is still to be copied, so that the folder is never done.
+    pub(super) async fn without_end(&self, exists: u32) -> Census {
+        self.looks.lock().await.gone.clear();
+        let census = self.state.lock().await.0.clone();
+        let lacking = u64::from(exists).saturating_sub(census.listed).max(1);
+        let (listed, to_copy) = (census.listed + lacking, census.to_copy + lacking);
+        Census { listed, to_copy, vanished: 0, ..census }
     }
 
     /// Counts the rows of the ledger that lie above the whole listing.
@@ -188,8 +206,7 @@ impl Count {
         let mut from = Uid(1);
         loop {
             let rows = self.rows(from).await?;
-            let Some(last) = rows.last() else { return Ok(census) };
-            from = Uid(last.listed.uid.0.saturating_add(1));
+            let Some(last) = rows.last().map(|row| row.listed.uid) else { return Ok(census) };
             for row in &rows {
                 if row.vanished {
                     census.vanished += self.gone(std::iter::once(row)).await;
@@ -197,13 +214,20 @@ impl Count {
                     self.one(&mut census, &row.listed, Some(row)).await;
                 }
             }
+            let Some(next) = behind(last) else { return Ok(census) };
+            from = next;
         }
     }
 }
 
+/// Returns the UID behind this one; `None` behind the highest that there is.
+fn behind(uid: Uid) -> Option<Uid> {
+    uid.0.checked_add(1).map(Uid)
+}
+
 fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits: &Limits) {
     census.listed += 1;
-    census.bytes += listed.size;
+    census.bytes = census.bytes.saturating_add(listed.size);
     let over = limits.size.is_some_and(|limit| listed.size > limit);
     // The date that the ledger kept counts where a listing gave none.
     let known = row.and_then(|row| row.listed.internal_date.as_ref());
@@ -217,13 +241,13 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
         }
         None | Some((MessageState::Pending | MessageState::Removed, _)) => {
             census.to_copy += 1;
-            census.to_copy_bytes += listed.size;
+            census.to_copy_bytes = census.to_copy_bytes.saturating_add(listed.size);
         }
         Some((MessageState::Excepted(reason), _))
             if !over && reasons::may_be_lifted(reason, &limits.rules) =>
         {
             census.to_copy += 1;
-            census.to_copy_bytes += listed.size;
+            census.to_copy_bytes = census.to_copy_bytes.saturating_add(listed.size);
         }
         Some((MessageState::Excepted(reason), _)) => {
             *census.excepted.entry(reasons::class(reason).to_owned()).or_default() += 1;

@@ -397,6 +397,32 @@ fn what_stays_behind_is_accepted_by_name_and_only_that() {
     answers.run("verify").code(6).says(&["Next: to accept that 2 of"]);
 }
 
+/// Whatever is behind it in the folder is copied.
+#[test]
+fn a_message_at_which_the_destination_hangs_up_stays_behind_alone() {
+    for answer in [Answer::Bye("BYE Message too large"), Answer::Die] {
+        let answers = Answers::new(6, true, |_| Answer::Store);
+        let bad = seeds::plain(2).bytes;
+        answers.script.reject(move |octets| octets == bad, answer.clone());
+        answers.run("apply").code(5).says(&["1 message stays behind"]);
+        assert_eq!(answers.copies(), [1, 1, 0, 1, 1, 1], "{answer:?}");
+        answers.run("verify").code(6).says(&["ended the connection at it"]);
+    }
+}
+
+#[test]
+fn an_answer_from_another_folder_of_the_same_name_stops_the_folder_and_is_looked_for() {
+    let answers = Answers::new(3, true, |number| match number {
+        1 => Answer::StoreUnder(999),
+        _ => Answer::Store,
+    });
+    let ended = answers.run("apply").says(&["UIDVALIDITY was 7 and is 999 now"]);
+    assert!(ended.code != Some(0), "{ended}");
+    // Here it was a lie: the message is found in the folder, and nothing is sent twice.
+    answers.run("apply").code(0);
+    answers.each_once();
+}
+
 /// As Exchange is said to do: another field, another case, refolded, blanks at the end.
 fn rewritten(octets: &[u8]) -> Vec<u8> {
     let text = String::from_utf8(octets.to_vec()).unwrap();

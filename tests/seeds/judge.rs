@@ -1,6 +1,6 @@
 //! Looks at the services' own stores and at nothing of the program's but its evidence.
 
-use crate::world::{Letter, World, goes};
+use crate::world::{Letter, World, goes, mailbox};
 use mailferry::simulate::Writer;
 use mailferry::verify::evidence::{Evidence, Verdict};
 use std::collections::BTreeMap;
@@ -18,8 +18,8 @@ pub(crate) fn judge(world: &World, evidence: &Evidence) -> Result<(), String> {
     let mut now: BTreeMap<Letter, usize> = BTreeMap::new();
     let mut there: BTreeMap<Letter, There> = BTreeMap::new();
     for user in &world.users {
-        let source = world.mailbox(&world.source, user);
-        let destination = world.mailbox(&world.destination, user);
+        let source = mailbox(&world.source, user);
+        let destination = mailbox(&world.destination, user);
         let letter = |octets: &[u8]| Letter { user: user.clone(), octets: octets.to_vec() };
         for message in source.values().flat_map(|folder| &folder.messages) {
             *now.entry(letter(&message.given)).or_default() += 1;
@@ -81,11 +81,11 @@ pub(crate) fn judge(world: &World, evidence: &Evidence) -> Result<(), String> {
             wrong.push(format!("verify: {check:?}"));
         }
     }
-    for mailbox in &evidence.mailboxes {
-        let account = mailbox.account();
-        let user = mailbox.mailbox.as_str();
+    for proven in &evidence.mailboxes {
+        let account = proven.account();
+        let user = proven.mailbox.as_str();
         let truth: usize =
-            world.mailbox(&world.source, user).values().map(|folder| folder.messages.len()).sum();
+            mailbox(&world.source, user).values().map(|folder| folder.messages.len()).sum();
         if account.listed != truth as u64 || !account.is_exact() {
             wrong.push(format!("{user}: {truth} at the source, accounted for {account:?}"));
         }
@@ -98,7 +98,7 @@ fn places(world: &World) -> String {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for user in &world.users {
         for (side, service) in [("source", &world.source), ("destination", &world.destination)] {
-            for (name, folder) in world.mailbox(service, user) {
+            for (name, folder) in mailbox(service, user) {
                 for message in folder.messages {
                     let subject = String::from_utf8_lossy(&message.given);
                     let subject = subject.lines().find(|line| line.starts_with("Subject"));

@@ -181,6 +181,7 @@ hand_on! { Ledger;
     fn paused() -> BTreeMap<Address, Pause>;
     fn journal(entry: &JournalEntry) -> ();
     fn journal_tail(limit: usize) -> Vec<JournalEntry>;
+    fn journal_last(action: &str) -> Option<JournalEntry>;
     synced
     fn set_checkpoint(destination: &FolderKey, checkpoint: &Checkpoint) -> ();
 }

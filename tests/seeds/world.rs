@@ -163,7 +163,7 @@ impl World {
     /// What people do at the source while nothing runs.
     pub(crate) fn live(&mut self) {
         for user in self.users.clone() {
-            let mailbox = self.mailbox(&self.source.clone(), &user);
+            let mailbox = mailbox(&self.source, &user);
             let hands = self.source.hands();
             for (folder, truth) in mailbox.iter().filter(|(_, truth)| truth.selectable) {
                 let here = truth.messages.len();
@@ -259,16 +259,12 @@ impl World {
         Fault { when, what }
     }
 
-    pub(crate) fn mailbox(&self, service: &Service, user: &str) -> MailboxTruth {
-        service.oracle().mailbox(user).expect("a user")
-    }
-
     /// Everything at the source, to see that nobody changes it.
     pub(crate) fn at_source(&self) -> String {
         use std::fmt::Write as _;
         let mut all = String::new();
         for user in &self.users {
-            for (folder, truth) in self.mailbox(&self.source, user) {
+            for (folder, truth) in mailbox(&self.source, user) {
                 let validity = truth.uid_validity;
                 let _ = writeln!(all, "{user} {folder} {validity} {}", truth.subscribed);
                 for message in truth.messages {
@@ -279,6 +275,11 @@ impl World {
         }
         all
     }
+}
+
+/// Everything in a mailbox of a service.
+pub(crate) fn mailbox(service: &Service, user: &str) -> MailboxTruth {
+    service.oracle().mailbox(user).expect("a user")
 }
 
 fn letter(rng: &mut Rng, number: usize) -> String {
@@ -326,10 +327,9 @@ fn destination(rng: &mut Rng) -> Product {
 }
 
 fn desired(dir: &std::path::Path, users: &[String]) -> Desired {
-    let mailboxes: String = users
-        .iter()
-        .map(|user| format!("  - {{ address: {user}, secret: pw, destination_secret: pw }}\n"))
-        .collect();
+    let mailboxes = users.iter().fold(String::new(), |text, user| {
+        text + &format!("  - {{ address: {user}, secret: pw, destination_secret: pw }}\n")
+    });
     let text = format!(
         "\
 version: 1
