@@ -3,7 +3,9 @@
 use crate::catalogue::{self, Row, Scope};
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
 use crate::error::{Class, ErrorKind, Result, Retry};
-use crate::imap::{Brake, Connection, Credential, ImapError, SourceConnection, Timeouts};
+use crate::imap::{
+    Brake, Connection, Credential, Dial, ImapError, SourceConnection, Tcp, Timeouts,
+};
 use crate::model::address::Address;
 use crate::ports::secrets::Secrets;
 use crate::throttle::{AccountBrake, AccountKey, Allowed, Place, Throttle};
@@ -42,6 +44,7 @@ pub struct Accounts {
     destination: Side,
     secrets: Arc<dyn Secrets>,
     timeouts: Timeouts,
+    dial: Arc<dyn Dial>,
     throttle: Arc<Throttle>,
     /// Log-ins that were refused: none is tried twice, so that no account is locked out.
     refused: Mutex<BTreeMap<AccountKey, ImapError>>,
@@ -77,9 +80,17 @@ impl Accounts {
             destination: desired.destination.clone(),
             secrets,
             timeouts,
+            dial: Arc::new(Tcp),
             throttle: Arc::default(),
             refused: Mutex::default(),
         }
+    }
+
+    /// Reaches the servers in another way than over the network.
+    #[must_use]
+    pub fn dialling(mut self, dial: Arc<dyn Dial>) -> Self {
+        self.dial = dial;
+        self
     }
 
     /// Returns what the run knows about the patience of its servers.
@@ -127,7 +138,9 @@ impl Accounts {
         };
         self.open(&entry, async |credential, brake| {
             let endpoint = &self.source.endpoint;
-            SourceConnection::open_with(endpoint, credential, &self.timeouts, Some(brake)).await
+            let dial = self.dial.as_ref();
+            SourceConnection::open_with(endpoint, credential, &self.timeouts, Some(brake), dial)
+                .await
         })
         .await
     }
@@ -142,7 +155,8 @@ impl Accounts {
         };
         self.open(&entry, async |credential, brake| {
             let endpoint = &self.destination.endpoint;
-            Connection::open_with(endpoint, credential, &self.timeouts, Some(brake)).await
+            let dial = self.dial.as_ref();
+            Connection::open_with(endpoint, credential, &self.timeouts, Some(brake), dial).await
         })
         .await
     }

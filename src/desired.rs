@@ -9,6 +9,7 @@ use crate::model::position::Position;
 use crate::model::records::Mx;
 use crate::model::sampling::Sampling;
 use crate::model::server::{Endpoint, Told};
+use crate::model::share::Share;
 use crate::model::size::Size;
 use crate::profile::target::Target;
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,19 @@ pub struct FolderPolicy {
     pub characters: BTreeMap<char, String>,
     /// What happens to the copies of messages that moved at the source.
     pub moves: Moves,
+    /// What happens to the copies of messages that vanished at the source.
+    pub deletions: Deletions,
+}
+
+/// What happens to the copy of a message that vanished at the source after it was copied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletions {
+    /// It stays.
+    #[default]
+    Ignore,
+    /// It is removed, when it is there as we left it; more than this share of a folder at once only
+    /// after an acknowledgement.
+    Propagate(Share),
 }
 
 /// What happens to the copy of a message that moved at the source after it was copied.

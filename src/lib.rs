@@ -7,6 +7,7 @@
 
 pub mod accounts;
 pub mod archive;
+pub mod blocking;
 pub mod catalogue;
 pub mod cli;
 pub mod clock;
@@ -26,6 +27,7 @@ pub mod planner;
 pub mod ports;
 pub mod profile;
 pub mod progress;
+pub mod removal;
 pub mod render;
 pub mod rollback;
 pub mod secrets;

@@ -1,20 +1,22 @@
 //! Looks at both sides and at DNS, and compares the source with the ledger. It writes nothing.
 
 mod count;
+mod deleted;
 mod patience;
 
 use crate::accounts::Accounts;
+use crate::blocking;
 use crate::catalogue::{self, Object};
-use crate::copy::inventory;
+use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
-use crate::desired::{Desired, DesiredMailbox, Mapped};
+use crate::desired::{Deletions, Desired, DesiredMailbox, DesiredZone, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
 use crate::model::address::{Address, Domain};
 use crate::model::flags::PermanentFlags;
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
 use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
@@ -23,7 +25,9 @@ use crate::planner::moves;
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger};
 use crate::profile::target::Target;
+use crate::removal::{self, Intent};
 use count::{Count, Limits};
+use deleted::{Vanished, Vanishing};
 use futures_util::StreamExt;
 use patience::folder_reading;
 use std::collections::BTreeMap;
@@ -50,13 +54,22 @@ pub struct Eyes {
 /// The source side of one mailbox: its state, and the comparison with the ledger.
 type SourceLook = (Reading<MailboxState>, Vec<(FolderKey, Census)>);
 
-/// The same when it could be read.
-type SourceState = (MailboxState, Vec<(FolderKey, Census)>);
+/// The same when it could be read, and what vanished from it.
+type SourceState = (MailboxState, Vec<(FolderKey, Census)>, Vanishing);
+
+/// What counts while the source of one mailbox is looked at.
+struct Looking<'a> {
+    mailbox: &'a DesiredMailbox,
+    target: &'a Target,
+    limits: Limits,
+}
+
 /// What may have moved within one mailbox.
 #[derive(Debug, Default)]
 struct Moving {
     new: moves::Looks,
     gone: moves::Looks,
+    vanishing: Vanishing,
 }
 
 /// Looks at everything that the migration plan names.
@@ -68,8 +81,8 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     let zones = eyes.desired.zones.len() as u64;
     eyes.listener
         .event(&Event::PhaseStarted { phase: "observe", total: Some(mailboxes * 2 + zones) });
-    let empty = blocking(&eyes.ledger, |ledger| ledger.is_empty()).await?;
-    let paused = blocking(&eyes.ledger, |ledger| ledger.paused()).await?;
+    let empty = blocking::ledger(&eyes.ledger, |ledger| ledger.is_empty()).await?;
+    let paused = blocking::ledger(&eyes.ledger, |ledger| ledger.paused()).await?;
     let mut observed = Observed::default();
     let mut summary = LedgerSummary { empty, paused, ..LedgerSummary::default() };
     let mut looks = futures_util::stream::iter(
@@ -92,12 +105,7 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
 async fn zones_of(eyes: &Eyes) -> Vec<(Domain, Reading<crate::observed::ZoneState>)> {
     let mut states = Vec::new();
     for (zone, wanted) in &eyes.desired.zones {
-        let question = ZoneQuestion {
-            zone: zone.clone(),
-            cnames: vec![format!("autodiscover.{zone}")],
-            servers: wanted.servers.clone(),
-            resolvers: eyes.desired.resolvers.clone(),
-        };
+        let question = question_of(&eyes.desired, zone, wanted);
         let state = eyes.dns.zone(&question).await;
         eyes.looked(&format!("zone {zone}"), &state);
         states.push((zone.clone(), state));
@@ -105,36 +113,47 @@ async fn zones_of(eyes: &Eyes) -> Vec<(Domain, Reading<crate::observed::ZoneStat
     states
 }
 
+fn question_of(desired: &Desired, zone: &Domain, wanted: &DesiredZone) -> ZoneQuestion {
+    ZoneQuestion {
+        zone: zone.clone(),
+        cnames: vec![format!("autodiscover.{zone}")],
+        servers: wanted.servers.clone(),
+        resolvers: desired.resolvers.clone(),
+    }
+}
+
+/// Returns what is asked about a zone; `None` when the migration plan has none of this name.
+pub fn question(desired: &Desired, zone: &Domain) -> Option<ZoneQuestion> {
+    desired.zones.get(zone).map(|wanted| question_of(desired, zone, wanted))
+}
+
 async fn look(
     eyes: &Eyes,
     mailbox: DesiredMailbox,
 ) -> Result<(DesiredMailbox, SourceLook, Reading<MailboxState>)> {
     // One after the other: a consent is asked for once, and a side that hangs costs one place.
-    let destination = eyes.patiently(async |last| eyes.destination(&mailbox, last).await).await?;
+    let mut destination =
+        eyes.patiently(async |last| eyes.destination(&mailbox, last).await).await?;
     eyes.looked(&format!("destination {}", mailbox.destination), &destination);
     // Nothing is planned for a destination that could not be read.
     let target = destination.present().map(|state| eyes.target(state)).unwrap_or_default();
     let source = eyes.patiently(async |last| eyes.source(&mailbox, &target, last).await).await?;
     let (source, census) = match source {
-        Reading::Present((state, census)) => (Reading::Present(state), census),
+        Reading::Present((state, mut census, vanishing)) => {
+            // On a connection of its own, when the source's is closed: it may have the only place.
+            match eyes.follow(&mailbox, &vanishing, &mut census).await? {
+                Some(failure) if destination.present().is_some() => {
+                    destination = Reading::Unreadable(failure);
+                }
+                _ => {}
+            }
+            (Reading::Present(state), census)
+        }
         Reading::Absent => (Reading::Absent, Vec::new()),
         Reading::Unreadable(failure) => (Reading::Unreadable(failure), Vec::new()),
     };
     eyes.looked(&format!("source {}", mailbox.source), &source);
     Ok((mailbox, (source, census), destination))
-}
-
-/// Runs a ledger call where it may block.
-async fn blocking<T: Send + 'static>(
-    ledger: &Arc<dyn Ledger>,
-    call: impl FnOnce(&dyn Ledger) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let ledger = Arc::clone(ledger);
-    tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
-        Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
-            .class(Class::Ledger)
-            .source(error)
-    })?
 }
 
 /// Failures that end the command rather than make one object unreadable.
@@ -179,6 +198,7 @@ impl Eyes {
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
+            special_uses: lines::special_uses(&line.folders),
             quota,
         })
     }
@@ -226,13 +246,17 @@ impl Eyes {
         let mut line = lines::source(&self.accounts, mailbox).await?;
         let mut folders = BTreeMap::new();
         let mut censuses = Vec::new();
-        let mut moves = self.gone_folders(&line, mailbox, target).await?;
+        let address = mailbox.source.clone();
+        let begun =
+            blocking::ledger(&self.ledger, move |ledger| removal::begun(ledger, &address)).await?;
+        let limits = self.limits(mailbox, target, begun);
+        let looking = Looking { mailbox, target, limits };
+        let mut moves = self.gone_folders(&line, &looking).await?;
         for (path, entry) in line.folders.clone() {
             if line.connection.is_worn() {
                 line = lines::source(&self.accounts, mailbox).await?;
             }
-            let looked =
-                self.source_folder(&line, mailbox, &path, &entry, target, &mut moves).await;
+            let looked = self.source_folder(&line, &looking, &path, &entry, &mut moves).await;
             let (state, census) = match folder_reading(looked, last)? {
                 Reading::Present((state, census)) => (Reading::Present(state), census),
                 Reading::Absent => (Reading::Absent, None),
@@ -249,15 +273,21 @@ impl Eyes {
                 census.moved = from;
             }
         }
+        let mut vanishing = std::mem::take(&mut moves.vanishing);
+        if let Some(unsettled) = looking.limits.unsettled {
+            vanishing.unsettled = unsettled;
+            self.outside(&line, mailbox, &vanishing).await?;
+        }
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
+            special_uses: lines::special_uses(&line.folders),
             quota,
         };
-        Ok((state, censuses))
+        Ok((state, censuses, vanishing))
     }
 
     /// Folders that the ledger knows and a complete LIST lacks: what was copied from them may be
@@ -265,22 +295,34 @@ impl Eyes {
     async fn gone_folders(
         &self,
         line: &Line<SourceConnection>,
-        mailbox: &DesiredMailbox,
-        target: &Target,
+        looking: &Looking<'_>,
     ) -> Result<Moving> {
         let mut moves = Moving::default();
+        let mailbox = looking.mailbox;
         let address = mailbox.source.clone();
-        let known = blocking(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
+        let known =
+            blocking::ledger(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
         for (folder, validity) in known {
             let Some(validity) = validity.filter(|_| !line.folders.contains_key(&folder)) else {
                 continue;
             };
             let key = FolderKey { mailbox: mailbox.source.clone(), folder };
-            let count = self.count(&key, validity, limits(mailbox, target));
+            let count = self.count(&key, validity, looking.limits.clone());
             count.all_gone().await?;
             moves.gone.insert(key.folder, count.looks().await.gone);
         }
         Ok(moves)
+    }
+
+    fn limits(&self, mailbox: &DesiredMailbox, target: &Target, begun: Option<Intent>) -> Limits {
+        let follow = matches!(self.desired.folders.deletions, Deletions::Propagate(_));
+        Limits {
+            size: target.message_size,
+            rules: target.rules.clone(),
+            range: mailbox.messages.range,
+            begun: begun.map(Arc::new),
+            unsettled: follow.then(Arc::default),
+        }
     }
 
     fn count(&self, key: &FolderKey, validity: UidValidity, limits: Limits) -> Count {
@@ -290,12 +332,12 @@ impl Eyes {
     async fn source_folder(
         &self,
         line: &Line<SourceConnection>,
-        mailbox: &DesiredMailbox,
+        looking: &Looking<'_>,
         path: &FolderPath,
         entry: &ListEntry,
-        target: &Target,
         moves: &mut Moving,
     ) -> Result<(FolderState, Option<Census>)> {
+        let mailbox = looking.mailbox;
         if !lines::selectable(entry) {
             return Ok((state(entry, None), None));
         }
@@ -305,23 +347,26 @@ impl Eyes {
             .examine(&entry.name)
             .await
             .map_err(|error| catalogue::imap(&error, &object))?;
-        let special_use = special_use(entry);
-        let names = &target.profile.names;
-        let mapped = self.desired.folders.map(path, special_use, &mailbox.exclude, names);
+        let names = &looking.target.profile.names;
+        let mapped = self.desired.folders.map(path, entry.special_use(), &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
+            moves.vanishing.outside.push(path.clone());
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
         let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
-        let limits = limits(mailbox, target);
+        let limits = looking.limits.clone();
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
         let mut census = self.census(line, entry, &selected, &key, &object, limits, moves).await?;
-        let (checkpoint, bound) = blocking(&self.ledger, {
+        let (checkpoint, bound) = blocking::ledger(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
                 Ok((ledger.checkpoint(&target)?, ledger.bound_to(&target)?.contains(&key)))
             }
         })
         .await?;
+        if let Some(vanished) = moves.vanishing.folders.get_mut(path) {
+            vanished.destination = target.folder;
+        }
         if let Some(checkpoint) = checkpoint.filter(|_| bound) {
             census.destination_uid_validity = Some(checkpoint.uid_validity);
             census.interrupted = checkpoint.open;
@@ -344,7 +389,7 @@ impl Eyes {
     ) -> Result<Census> {
         let mut count = self.count(key, selected.uid_validity, limits.clone());
         let asked = key.clone();
-        let known = blocking(&self.ledger, move |ledger| {
+        let known = blocking::ledger(&self.ledger, move |ledger| {
             // Before it was bound nothing was sent, so a new UIDVALIDITY voids nothing.
             let bound = ledger.binding(&asked)?.is_some();
             Ok(ledger.listed_under(&asked)?.filter(|_| bound))
@@ -360,6 +405,13 @@ impl Eyes {
             gone.extend(before.looks().await.gone);
             census.was_uid_validity = Some(was);
         }
+        let vanished = Vanished {
+            validity: selected.uid_validity,
+            destination: key.folder.clone(),
+            uids: seen.vanished,
+            copied: seen.copied,
+        };
+        moves.vanishing.folders.insert(key.folder.clone(), vanished);
         moves.new.insert(key.folder.clone(), seen.new);
         moves.gone.insert(key.folder.clone(), gone);
         Ok(census)
@@ -377,17 +429,23 @@ impl Eyes {
         count: &mut Count,
     ) -> Result<Census> {
         let asked = key.clone();
-        let last = blocking(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
+        let last = blocking::ledger(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
         if last.is_some_and(|pass| inventory::unchanged(&pass, selected)) {
             return count.known_only().await;
         }
-        let walked = inventory::walk(&line.connection, &entry.name, selected, object, |page| {
+        let (connection, name) = (&line.connection, &entry.name);
+        let walked = inventory::walk_readable(connection, name, selected, object, false, |page| {
             let count = count.clone();
             async move { count.page(page).await.map_err(Stop::from) }
         })
         .await;
         match walked {
-            Ok(_) => count.finish().await,
+            Ok(Listing { incomplete: None, .. }) => count.finish().await,
+            Ok(Listing { incomplete: Some(error), .. }) => {
+                // The copy takes what can be read, and fails.
+                self.listener.event(&Event::Notice { message: error.to_string() });
+                Ok(count.without_end(selected.exists).await)
+            }
             Err(Stop::Again(error) | Stop::Failed(error)) => Err(error),
             Err(Stop::Interrupted) => {
                 Err(Error::new(ErrorKind::Interrupted, "E130", "interrupted while looking"))
@@ -396,20 +454,13 @@ impl Eyes {
     }
 }
 
-fn limits(mailbox: &DesiredMailbox, target: &Target) -> Limits {
-    Limits { size: target.message_size, rules: target.rules.clone(), range: mailbox.messages.range }
-}
-
-fn special_use(entry: &ListEntry) -> Option<SpecialUse> {
-    entry.attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
-}
-
 fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
     FolderState {
         name: entry.name.to_string(),
-        special_use: special_use(entry),
         subscribed: entry.subscribed,
         contents,
+        non_existent: entry.has("\\NonExistent"),
+        no_inferiors: entry.has("\\Noinferiors"),
     }
 }
 

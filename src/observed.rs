@@ -35,6 +35,10 @@ pub struct MailboxState {
     pub namespace: Reading<Namespace>,
     /// Every folder that LIST names, by decoded path.
     pub folders: BTreeMap<FolderPath, Reading<FolderState>>,
+    /// Folders with a special use, RFC 6154, by what LIST said; complete also where more of a
+    /// folder could not be read.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub special_uses: BTreeMap<FolderPath, SpecialUse>,
     /// The quota root of the INBOX, RFC 9208; absent when the server has none.
     pub quota: Reading<Quota>,
 }
@@ -66,12 +70,16 @@ pub struct Quota {
 pub struct FolderState {
     /// The name on the wire, ASCII with `\xNN`; for people and as the key to find it again.
     pub name: String,
-    /// From the attributes of LIST, or from the product's table of names.
-    pub special_use: Option<SpecialUse>,
     /// In the subscription list.
     pub subscribed: bool,
     /// `None` for a folder that cannot be selected (`\Noselect`, `\NonExistent`).
     pub contents: Option<FolderContents>,
+    /// `\NonExistent`: nothing but a part of the names below, RFC 5258 section 3.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub non_existent: bool,
+    /// `\Noinferiors`: there can be no folders below, RFC 3501 section 7.2.2.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_inferiors: bool,
 }
 
 /// What a folder that can be selected holds.

@@ -11,7 +11,6 @@ use crate::model::address::Address;
 use crate::model::digest::{Digest, Hasher};
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Copies in one destination folder that came from one source folder.
@@ -42,7 +41,7 @@ pub struct Rollback {
     pub places: Vec<Place>,
     /// Copies that stay, by source folder and reason.
     pub kept: BTreeMap<FolderPath, BTreeMap<String, u64>>,
-    /// Copies that an earlier rollback removed before it was cut off; only the ledger lags behind.
+    /// Copies that an earlier rollback removed before it was cut off, and that were recorded now.
     pub gone: u64,
     /// Destination folders where an interrupted apply may have left more copies: only the search
     /// of the next apply finds them.
@@ -62,7 +61,7 @@ impl Rollback {
 
     /// Tells whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
-        self.messages() == 0 && self.gone == 0
+        self.messages() == 0
     }
 
     /// Returns what an approval binds: which messages of which folders.
@@ -83,17 +82,4 @@ impl Rollback {
         }
         hasher.finish()
     }
-}
-
-/// Messages whose removal was begun and, as far as the ledger knows, not ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Batch {
-    folder: FolderPath,
-    uid_validity: UidValidity,
-    uids: Vec<Uid>,
-}
-
-/// The name of a rollback in the journal.
-fn action(mailbox: &Address) -> String {
-    format!("rollback_copies/{mailbox}")
 }

@@ -139,7 +139,7 @@ const RULES: &[Rule] = &[
         ]],
     },
     Rule {
-        files: &["copy/", "verify/", "executor/", "observe.rs", "accounts.rs"],
+        files: &["copy/", "verify/", "executor/", "removal", "observe.rs", "accounts.rs"],
         but: &[],
         words: &[&[
             "crate::cli",
@@ -151,6 +151,8 @@ const RULES: &[Rule] = &[
             "crate::progress",
         ]],
     },
+    // Nothing of ours is taken away from a destination but in one room.
+    Rule { files: &[""], but: &["removal/", "imap/"], words: &[&["uid_expunge"]] },
     // The simulated services know how mail is named and dated, and nothing of who moves it.
     Rule {
         files: &["simulate/"],
@@ -260,6 +262,7 @@ fn the_table_catches_what_it_forbids() {
         ("copy/x.rs", "use crate::simulate::Service;"),
         ("simulate/x.rs", "use crate::copy::pending;"),
         ("document/load.rs", "std::fs::read_to_string(path)"),
+        ("executor/x.rs", "connection.uid_expunge(&set)"),
     ] {
         assert_eq!(broken(file, text).len(), 1, "{file}: {text}");
     }

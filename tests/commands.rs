@@ -11,6 +11,8 @@ mod migration;
 mod archive;
 #[path = "commands/choice.rs"]
 mod choice;
+#[path = "commands/deletions.rs"]
+mod deletions;
 #[path = "commands/resting.rs"]
 mod resting;
 #[path = "commands/rollback.rs"]

@@ -165,7 +165,7 @@ fn every_key_reaches_what_is_wanted() {
     );
     assert_eq!(ada.destination_login.secret, SecretRef::File(loaded.root.join("secrets/new")));
     assert_eq!(ada.exclude.len(), 1);
-    assert_eq!(ada.position.to_string(), "every-key.yaml:30:5");
+    assert_eq!(ada.position.to_string(), "every-key.yaml:31:5");
 
     let bob = mailbox("bob@sub.acme.example");
     assert_eq!(bob.source_login.style, LoginStyle::Login { user: "bob*migrator".to_owned() });
@@ -187,11 +187,13 @@ fn every_key_reaches_what_is_wanted() {
 
     assert_eq!(desired.folders.map.len(), 3);
     assert_eq!(desired.folders.by_use.len(), 7);
+    let share = "25%".parse().expect("a share");
+    assert_eq!(desired.folders.deletions, mailferry::desired::Deletions::Propagate(share));
     assert_eq!(desired.zones.len(), 2);
     let zone = &desired.zones[&"acme.example".parse().expect("a domain")];
     let (mx, position) = zone.mx.as_ref().expect("an MX set");
     assert_eq!(mx.first().expect("one").to_string(), "10 mx1.new.example.");
-    assert_eq!(position.to_string(), "every-key.yaml:45:7");
+    assert_eq!(position.to_string(), "every-key.yaml:46:7");
     assert_eq!(zone.servers.len(), 1);
     assert_eq!(desired.resolvers.len(), 1);
     assert_eq!(desired.acknowledged.len(), 2);

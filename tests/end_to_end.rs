@@ -15,12 +15,20 @@ mod books;
 mod compared;
 #[path = "end_to_end/cyrus.rs"]
 mod cyrus;
+#[path = "end_to_end/exchange_adoption.rs"]
+mod exchange_adoption;
+#[path = "end_to_end/exchange_kills.rs"]
+mod exchange_kills;
 #[path = "end_to_end/exchange_profile.rs"]
 mod exchange_profile;
+#[path = "end_to_end/far.rs"]
+mod far;
 #[path = "end_to_end/ferry.rs"]
 mod ferry;
 #[path = "end_to_end/folder_names.rs"]
 mod folder_names;
+#[path = "end_to_end/hierarchy.rs"]
+mod hierarchy;
 #[path = "end_to_end/kills.rs"]
 mod kills;
 #[path = "end_to_end/lane.rs"]
@@ -29,6 +37,8 @@ mod lane;
 mod large;
 #[path = "end_to_end/mailbox.rs"]
 mod mailbox;
+#[path = "end_to_end/memory.rs"]
+mod memory;
 #[path = "end_to_end/merge.rs"]
 mod merge;
 #[path = "end_to_end/outage.rs"]
@@ -43,6 +53,8 @@ mod random;
 mod real;
 #[path = "end_to_end/signals.rs"]
 mod signals;
+#[path = "end_to_end/simulated.rs"]
+mod simulated;
 #[path = "end_to_end/story.rs"]
 mod story;
 #[path = "end_to_end/truth.rs"]

@@ -35,5 +35,7 @@ mod saved_plans;
 mod script;
 #[path = "faults/secrets.rs"]
 mod secrets;
+#[path = "faults/superiors.rs"]
+mod superiors;
 #[path = "faults/throttling.rs"]
 mod throttling;

@@ -590,6 +590,157 @@ async fn a_synchronising_literal_waits_for_the_server_and_a_refusal_is_an_answer
     server.agrees().await;
 }
 
+/// In one segment, so that both are there before the literal could go out.
+#[tokio::test]
+async fn a_refusal_behind_the_consent_ends_the_connection() {
+    let steps = session(
+        "",
+        &[
+            Line(1, "{4}"),
+            send("+ go\r\n<1> NO [OVERQUOTA] full\r\n"),
+            // It would answer, had anything come.
+            Line(2, "NOOP"),
+            send("<2> OK\r\n"),
+        ],
+    );
+    let server = Server::whole(steps).await;
+    let connection = server.open().await.unwrap();
+    let error = append(&connection, b"A: b").await.unwrap_err();
+    assert_eq!(error.response_code().as_deref(), Some("OVERQUOTA"));
+    // The server may take whatever comes for the literal that it agreed to.
+    let error = connection.noop().await.unwrap_err();
+    assert!(error.loses_connection(), "{error:?}");
+    assert!(server.task.await.unwrap().is_err(), "something came");
+}
+
+type Walked = (Vec<u32>, Result<(mailferry::ports::ledger::Pass, bool), String>);
+
+/// Lists a folder as a copy does; gives the UIDs, and whether everything was read.
+async fn walked(capabilities: &str, opened: &str, steps: &[Step]) -> Walked {
+    use mailferry::catalogue::Object;
+    use mailferry::copy::inventory;
+    let mut all = session(
+        capabilities,
+        &[Line(1, "EXAMINE"), send(opened), send("* OK [UIDVALIDITY 5]\r\n<1> OK [READ-ONLY]\r\n")],
+    );
+    all.extend_from_slice(steps);
+    let server = Server::whole(all).await;
+    let source = SourceConnection::open(&server.endpoint, &credential("ada", "secret"), &quick())
+        .await
+        .unwrap();
+    let selected = source.examine(&name("INBOX")).await.unwrap();
+    let object = Object::mailbox("source", &"ada@acme.example".parse().unwrap());
+    let uids = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let folder = name("INBOX");
+    let listing = inventory::walk_readable(&source, &folder, &selected, &object, true, |page| {
+        uids.lock().unwrap().extend(page.iter().map(|listed| listed.uid.0));
+        async { Ok(()) }
+    })
+    .await;
+    server.agrees().await;
+    let listing = listing.map(|listing| (listing.pass, listing.incomplete.is_none()));
+    let uids = uids.lock().unwrap().clone();
+    (uids, listing.map_err(|stop| format!("{stop:?}")))
+}
+
+const THREE: &str = "* 3 EXISTS\r\n* OK [UIDNEXT 4]\r\n";
+
+fn row(number: u32, uid: u32, size: &str) -> String {
+    format!("* {number} FETCH (UID {uid} FLAGS () INTERNALDATE NIL RFC822.SIZE {size})\r\n")
+}
+
+#[tokio::test]
+async fn new_mail_does_not_stand_for_a_row_that_is_missing() {
+    let rows = [row(1, 1, "5"), row(3, 3, "5"), row(4, 4, "5")].concat();
+    for (exists, complete) in [(4, false), (3, true)] {
+        let steps = [
+            Line(1, "UID FETCH 1:*"),
+            send(&format!("{rows}<1> OK\r\n")),
+            Line(1, "EXAMINE"),
+            send(&format!(
+                "* {exists} EXISTS\r\n* OK [UIDNEXT 5]\r\n* OK [UIDVALIDITY 5]\r\n<1> OK [READ-ONLY]\r\n"
+            )),
+        ];
+        let (uids, listing) = walked("", THREE, &steps).await;
+        assert_eq!((uids, listing.is_ok()), (vec![1, 3, 4], complete), "{listing:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_cannot_be_read_is_asked_for_again_and_spoils_only_the_end() {
+    for (bad, second, uids, complete) in [
+        // It can be read now.
+        (row(2, 2, "NIL"), Some(row(2, 2, "7")), vec![1, 3, 2], true),
+        (row(2, 2, "NIL"), Some(row(2, 2, "NIL")), vec![1, 3], false),
+        // No message is as large; the ledger could not hold the sum.
+        (
+            row(2, 2, "9223372036854775808"),
+            Some(row(2, 2, "4611686018427387904")),
+            vec![1, 3],
+            false,
+        ),
+        // A row of nobody knows which message.
+        (
+            "* 2 FETCH (FLAGS () INTERNALDATE NIL RFC822.SIZE 7)\r\n".to_owned(),
+            None,
+            vec![1, 3],
+            false,
+        ),
+    ] {
+        let listed =
+            [row(1, 1, "5"), bad.clone(), row(3, 3, "5"), "<1> OK\r\n".to_owned()].concat();
+        let mut steps = vec![Line(1, "UID FETCH 1:*"), send(&listed)];
+        if let Some(second) = &second {
+            steps.push(Line(1, "UID FETCH 2 "));
+            steps.push(send(&format!("{second}<1> OK\r\n")));
+        }
+        let (came, listing) = walked("", THREE, &steps).await;
+        let (pass, whole) = listing.unwrap();
+        assert_eq!((came, whole), (uids, complete), "{bad} {second:?}");
+        assert_eq!(pass.messages, if complete { 3 } else { 2 });
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_went_away_after_a_change_of_its_flags_is_gone() {
+    let steps = [
+        Line(1, "UID FETCH 1:*"),
+        send("* 2 FETCH (UID 2 FLAGS (\\Seen))\r\n"),
+        send(&[row(1, 1, "5"), row(3, 3, "5"), "<1> OK\r\n".to_owned()].concat()),
+        Line(1, "UID FETCH 2 "),
+        send("<1> OK\r\n"),
+        Line(1, "EXAMINE"),
+        send("* 2 EXISTS\r\n* OK [UIDNEXT 4]\r\n* OK [UIDVALIDITY 5]\r\n<1> OK [READ-ONLY]\r\n"),
+    ];
+    let (uids, listing) = walked("", THREE, &steps).await;
+    assert_eq!((uids, listing.unwrap().1), (vec![1, 3], true));
+}
+
+#[tokio::test]
+async fn a_folder_without_mod_sequences_is_not_asked_for_them() {
+    for (code, items) in [("NOMODSEQ", "RFC822.SIZE)"), ("HIGHESTMODSEQ 9", "RFC822.SIZE MODSEQ)")]
+    {
+        let opened = format!("* 1 EXISTS\r\n* OK [UIDNEXT 2]\r\n* OK [{code}]\r\n");
+        let row =
+            "* 1 FETCH (UID 1 FLAGS () INTERNALDATE NIL RFC822.SIZE 5 MODSEQ (7))\r\n<1> OK\r\n";
+        let steps = [Line(1, items), send(row)];
+        let (uids, listing) = walked("CONDSTORE", &opened, &steps).await;
+        assert_eq!((uids, listing.unwrap().1), (vec![1], true), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn no_folder_has_uidnext_or_uidvalidity_0() {
+    for (next, validity) in [(0, 5), (9, 0), (9, 5)] {
+        let line =
+            format!("* STATUS \"a b\" (MESSAGES 1 UIDNEXT {next} UIDVALIDITY {validity})\r\n");
+        let steps = session("", &[Line(1, "STATUS"), send(&line), send("<1> OK\r\n")]);
+        let server = Server::whole(steps).await;
+        let status = server.open().await.unwrap().status(&name("a b")).await;
+        assert_eq!(status.is_ok(), next * validity > 0, "{status:?}");
+    }
+}
+
 #[tokio::test]
 async fn several_appends_are_answered_in_any_order() {
     static LONG: [u8; 5_000] = [b'x'; 5_000];

@@ -59,6 +59,7 @@ fn copied(uid: u32) -> Copied {
         internal_date: InternalDate::parse("08-Feb-1994 05:52:25 +0000"),
         transforms: vec!["long-lines".to_owned(), "nul".to_owned()],
         adopted: false,
+        found: false,
         elsewhere: None,
     }
 }
@@ -243,6 +244,7 @@ mod rules {
         for (state, known) in [
             (MessageState::Acknowledged, Some(copied(50))),
             (MessageState::Verified, Some(adopted)),
+            (MessageState::Acknowledged, Some(Copied { found: true, ..copied(52) })),
             (MessageState::Excepted("too large".to_owned()), None),
             (MessageState::Unclear("folder unreadable".to_owned()), Some(copied(51))),
             (MessageState::Pending, None),
@@ -448,6 +450,47 @@ mod rules {
         assert!(ledger.known_destination_uids(&elsewhere, THERE, Uid(1)).unwrap().is_empty());
     }
 
+    pub(super) fn the_flags_with_which_a_message_may_have_been_sent_are_kept(ledger: &dyn Ledger) {
+        let flags = |word: &str| Flags::from_words([word]);
+        let list = |uid, word| {
+            ledger.list(&inbox(), FIRST, &[Listed { flags: flags(word), ..listed(uid) }]).unwrap();
+        };
+        let sent = |uid| {
+            let found = ledger.flags_when_sent(&inbox(), FIRST, &[Uid(uid), Uid(99)]).unwrap();
+            found.get(&Uid(uid)).map(ToString::to_string)
+        };
+        let mut checkpoint =
+            Checkpoint { uid_validity: THERE, uid_next: Uid(1), at: at(0), open: false };
+        take(ledger);
+        ledger.bind(&inbox(), &there()).unwrap();
+        ledger.set_checkpoint(&there(), &checkpoint).unwrap();
+        list(1, "first");
+        list(1, "second");
+        assert_eq!(sent(1), None, "nothing was on its way");
+        checkpoint.open = true;
+        ledger.set_checkpoint(&there(), &checkpoint).unwrap();
+        list(1, "second");
+        assert_eq!(sent(1), None, "nothing changed");
+        list(1, "third");
+        list(1, "fourth");
+        assert_eq!(sent(1).as_deref(), Some("second"), "what was listed before it was sent");
+        let unclear = MessageState::Unclear("a reason".to_owned());
+        ledger.settle(&inbox(), FIRST, &[(Uid(1), unclear, None)]).unwrap();
+        assert_eq!(sent(1).as_deref(), Some("second"), "it may still turn out that it was sent");
+        // What is copied has flags of its own, and what was not sent has none.
+        let copy = |uid, copied| (Uid(uid), MessageState::Acknowledged, Some(copied));
+        ledger.settle(&inbox(), FIRST, &[copy(1, copied(1))]).unwrap();
+        assert_eq!(sent(1), None);
+        list(1, "fifth");
+        assert_eq!(all(ledger, &inbox(), FIRST)[0].copied, Some(copied(1)));
+        list(2, "first");
+        list(2, "second");
+        assert_eq!(sent(2).as_deref(), Some("first"));
+        ledger.forget_flags_when_sent(&there()).unwrap();
+        assert_eq!(sent(2), None);
+        assert_eq!(all(ledger, &inbox(), FIRST)[0].copied, Some(copied(1)));
+    }
+
     pub(super) fn a_checkpoint_is_kept_for_each_destination_folder(ledger: &dyn Ledger) {
         take(ledger);
         let now: Timestamp = "2026-12-01T20:00:00.123456789Z".parse().unwrap();
@@ -530,6 +573,10 @@ mod rules {
         }
         assert_eq!(ledger.journal_tail(2).unwrap(), [entry(3), entry(4)]);
         assert_eq!(ledger.journal_tail(99).unwrap().len(), 5);
+        let later = JournalEntry { step: "done".to_owned(), ..entry(1) };
+        ledger.journal(&later).unwrap();
+        assert_eq!(ledger.journal_last(&later.action).unwrap(), Some(later));
+        assert_eq!(ledger.journal_last("copy_folder/ada@acme.example").unwrap(), None);
     }
 
     pub(super) fn nobody_writes_without_the_lock(ledger: &dyn Ledger) {
@@ -639,6 +686,7 @@ conformance!(
     a_mailbox_rests_without_the_lock,
     a_copy_out_of_an_unbound_folder_is_refused,
     our_uids_are_known_over_merged_folders,
+    the_flags_with_which_a_message_may_have_been_sent_are_kept,
     a_checkpoint_is_kept_for_each_destination_folder,
     a_pass_is_kept_for_each_source_folder,
     the_numbers_add_up,

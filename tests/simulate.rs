@@ -8,6 +8,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "simulate/answers.rs"]
+mod answers;
 #[path = "simulate/engine.rs"]
 mod engine;
 #[path = "simulate/faults.rs"]
@@ -16,6 +18,8 @@ mod faults;
 mod habits;
 #[path = "simulate/migrations.rs"]
 mod migrations;
+#[path = "simulate/proof.rs"]
+mod proof;
 #[path = "simulate/raw.rs"]
 mod raw;
 #[path = "simulate/strictness.rs"]

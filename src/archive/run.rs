@@ -17,7 +17,7 @@ use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::archive::{ArchiveFolder, ArchiveKey, Archived, Stage};
 use crate::ports::ledger::{FolderKey, MessageRow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Recorded messages that are read at once.
@@ -229,7 +229,7 @@ impl Folder<'_> {
             };
             let by_uid: BTreeMap<Uid, &MessageRow> =
                 wanted.iter().map(|row| (row.listed.uid, row)).collect();
-            for uids in batches(&wanted) {
+            for uids in batches(&wanted, &BTreeSet::new()) {
                 self.desk.go_on()?;
                 self.batch(&uids, &by_uid, writer, run).await?;
             }

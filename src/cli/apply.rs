@@ -276,6 +276,7 @@ impl<'a> Applying<'a> {
             desired: Arc::clone(&self.world.desired),
             accounts: Arc::clone(&self.world.accounts),
             ledger: Arc::clone(&self.world.ledger),
+            dns: Arc::clone(&self.world.dns),
             listener: Arc::clone(&telling.listener),
             clock: Arc::clone(&self.world.clock),
             cancel: self.signals.cancel.clone(),

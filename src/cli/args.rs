@@ -232,6 +232,9 @@ pub struct VerifyArgs {
 pub struct StatusArgs {
     /// The migration plan
     pub plan: PathBuf,
+    /// Write every message that was changed on its way here, with the names of its changes: CSV
+    #[arg(long, value_name = "FILE")]
+    pub changes: Option<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub format: ResultFormat,

@@ -22,10 +22,11 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
     let held = world.hold("apply", &signals.cancel)?;
     world.consents().await?;
     let telling = world.looking(output);
+    let compare = world.desired.compare;
     let mut found: BTreeMap<Address, (Desk, Found)> = BTreeMap::new();
     for mailbox in &mailboxes {
         let desk = desk(&world, &telling.listener, &signals, &mailbox.source, 0);
-        let of = own_duplicates::find(&world.accounts, &desk, mailbox).await?;
+        let of = own_duplicates::find(&world.accounts, &desk, mailbox, compare).await?;
         found.insert(mailbox.source.clone(), (desk, of));
     }
     telling.finish();
@@ -47,7 +48,8 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
                 continue;
             }
             let (gone, mut now) =
-                own_duplicates::remove(&world.accounts, desk, mailbox, &of.removable).await?;
+                own_duplicates::remove(&world.accounts, desk, mailbox, &of.removable, compare)
+                    .await?;
             removed += gone;
             since.append(&mut now.left);
         }
@@ -143,7 +145,11 @@ fn named(one: &Duplicate) -> String {
     let of = if twins.is_empty() {
         String::new()
     } else {
-        format!(", a copy of UID {}", twins.join(", "))
+        let word = match one.extra.said {
+            None => "a copy of",
+            Some(_) => "says the same, under the assumed profile v0, as",
+        };
+        format!(", {word} UID {}", twins.join(", "))
     };
     format!(
         "{} {}: UID {}, {}, {} octets{of}",

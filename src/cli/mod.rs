@@ -3,6 +3,7 @@
 mod apply;
 mod archive;
 pub mod args;
+mod changes;
 mod document;
 mod duplicates;
 mod exceptions;

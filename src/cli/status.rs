@@ -1,9 +1,9 @@
 //! `mailferry status`.
 
-use crate::cli::Ended;
 use crate::cli::args::{Global, ResultFormat, StatusArgs};
 use crate::cli::output::Output;
 use crate::cli::wiring::{Mode, World};
+use crate::cli::{Ended, changes};
 use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::uid::Uid;
@@ -38,12 +38,17 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
     }
     let holder = world.holder()?;
     let paused = world.ledger.paused()?;
+    let changes = match &args.changes {
+        Some(path) => Some((path, changes::keep(&world, path)?)),
+        None => None,
+    };
     let text = match args.format {
         ResultFormat::Json => {
             let value = serde_json::json!({
                 "format_version": "1.0", "holder": holder.as_ref().map(|(owner, _)| owner),
                 "cut_off": holder.as_ref().is_some_and(|(_, gone)| *gone), "mailboxes": mailboxes,
                 "paused": paused, "excluded": excluded,
+                "changes": changes.as_ref().map(|(_, counts)| counts),
             });
             let text = serde_json::to_string_pretty(&value).map_err(|error| {
                 Error::new(ErrorKind::Failed, "E003", "the status could not be written")
@@ -90,6 +95,16 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
             }
             if mailboxes.is_empty() {
                 text.push_str("The ledger holds nothing yet: no mailbox was listed or copied.\n");
+            }
+            if let Some((path, counts)) = &changes {
+                let counts: Vec<String> = counts
+                    .iter()
+                    .map(|(name, count)| format!("{name} {}", thousands(*count)))
+                    .collect();
+                let counts = if counts.is_empty() { "none".to_owned() } else { counts.join(", ") };
+                let path = clean(&path.to_string_lossy());
+                let _ =
+                    writeln!(text, "Messages changed on their way: {counts}. Each is in {path}.");
             }
             text
         }

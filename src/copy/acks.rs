@@ -7,9 +7,10 @@ use crate::error::{Class, Error, ErrorKind, Result};
 use crate::imap::{ImapError, PendingAppend};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// Answers that wait for the ledger at most this long, or until there are [`GROUP`] of them.
@@ -45,33 +46,38 @@ pub struct Answers {
     pub bytes: u64,
     /// Messages that it refused, in its own words.
     pub refused: Vec<(Uid, ImapError)>,
-    /// The connection was lost with this many answers owed: their messages are unclear.
-    pub lost: Option<ImapError>,
+    /// The connection was lost before this message was answered: it and those behind it are
+    /// unclear.
+    pub lost: Option<(Uid, ImapError)>,
+    /// The destination stored something under this UIDVALIDITY, which is not that of its folder.
+    pub another: Option<UidValidity>,
 }
 
 /// Starts taking answers; ends when the sender is dropped and every answer came, or at the first
 /// answer that cannot come any more. `halt` is cancelled when nothing more may be sent now.
+/// `destination` is the UIDVALIDITY that the destination folder was opened with.
 pub fn start(
     desk: Desk,
     source: FolderKey,
     validity: UidValidity,
+    destination: UidValidity,
     halt: CancellationToken,
 ) -> (mpsc::UnboundedSender<InFlight>, JoinHandle<Result<Answers>>) {
     let (sender, receiver) = mpsc::unbounded_channel();
-    (sender, tokio::spawn(take(desk, source, validity, receiver, halt)))
+    (sender, tokio::spawn(take(desk, source, (validity, destination), receiver, halt)))
 }
 
 async fn take(
     desk: Desk,
     source: FolderKey,
-    validity: UidValidity,
+    (validity, opened): (UidValidity, UidValidity),
     mut receiver: mpsc::UnboundedReceiver<InFlight>,
     halt: CancellationToken,
 ) -> Result<Answers> {
     let mut answers = Answers::default();
     let mut group = Vec::new();
     let (mut slow, mut slowest) = (None, Duration::ZERO);
-    let mut flush_at: Option<tokio::time::Instant> = None;
+    let mut flush_at: Option<Instant> = None;
     while let Some(next) =
         until(&mut receiver, &desk, &source, validity, &mut group, &mut slow, &mut flush_at).await?
     {
@@ -79,7 +85,7 @@ async fn take(
         let mut answer = std::pin::pin!(answer.outcome());
         let answer = loop {
             // A slow answer must not keep those that came before it from the ledger.
-            let due = flush_at.unwrap_or_else(|| tokio::time::Instant::now() + NEVER);
+            let due = flush_at.unwrap_or_else(|| Instant::now() + NEVER);
             tokio::select! {
                 biased;
                 answer = &mut answer => break answer,
@@ -90,6 +96,12 @@ async fn take(
             }
         };
         match answer {
+            Ok(Some((now, _))) if now != opened => {
+                // Another folder has taken the name: what was stored before is gone, and this one
+                // is found by the search when the folder is looked at anew.
+                halt.cancel();
+                answers.another = Some(now);
+            }
             Ok(destination) => {
                 copied.destination = destination;
                 place.went_well();
@@ -101,7 +113,7 @@ async fn take(
                     slow = Some(slowest);
                 }
                 group.push((uid, MessageState::Acknowledged, Some(copied)));
-                flush_at.get_or_insert_with(|| tokio::time::Instant::now() + GROUP_TIME);
+                flush_at.get_or_insert_with(|| Instant::now() + GROUP_TIME);
                 if group.len() >= GROUP {
                     flush(&desk, &source, validity, &mut group, &mut slow).await?;
                     flush_at = None;
@@ -116,7 +128,7 @@ async fn take(
                 answers.refused.push((uid, error));
             }
             Err(error) => {
-                answers.lost = Some(error);
+                answers.lost = Some((uid, error));
                 break;
             }
         }
@@ -140,7 +152,7 @@ async fn until(
     validity: UidValidity,
     group: &mut Vec<(Uid, MessageState, Option<Copied>)>,
     slow: &mut Option<Duration>,
-    flush_at: &mut Option<tokio::time::Instant>,
+    flush_at: &mut Option<Instant>,
 ) -> Result<Option<InFlight>> {
     loop {
         let Some(at) = *flush_at else { return Ok(receiver.recv().await) };

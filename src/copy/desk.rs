@@ -1,9 +1,10 @@
 //! What every step of a copy needs at hand: the ledger, the listener, the signals.
 
+use crate::blocking;
 use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
 use crate::copy::stop::Stop;
-use crate::error::{Class, Error, ErrorKind, Result, Retry};
+use crate::error::{Result, Retry};
 use crate::executor::event::{Event, Listener};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
@@ -14,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 /// Rows of the ledger that are in memory at once.
 const PAGE: usize = 2_000;
+
+/// Where [`Desk::page`] stands behind UID 4294967295.
+const BEHIND_ALL: Uid = Uid(0);
 
 /// The hours are looked at again this often while it is outside of them.
 const HOURS_STEP: Duration = Duration::from_secs(60);
@@ -56,26 +60,25 @@ impl Desk {
         T: Send + 'static,
         F: FnOnce(&dyn Ledger) -> Result<T> + Send + 'static,
     {
-        let ledger = Arc::clone(&self.ledger);
-        tokio::task::spawn_blocking(move || call(ledger.as_ref())).await.map_err(|error| {
-            Error::new(ErrorKind::Failed, "E399", "a call of the ledger ended abnormally")
-                .class(Class::Ledger)
-                .source(error)
-        })?
+        blocking::ledger(&self.ledger, call).await
     }
 
     /// Reads the next page of a source folder's rows, in order of UID, and moves `from` behind it;
-    /// `None` after the last.
+    /// `None` after the last. Behind the highest UID that there is, `from` is 0, which no message
+    /// has.
     pub async fn page(
         &self,
         key: &FolderKey,
         validity: UidValidity,
         from: &mut Uid,
     ) -> Result<Option<Vec<MessageRow>>> {
+        if *from == BEHIND_ALL {
+            return Ok(None);
+        }
         let (key, start) = (key.clone(), *from);
         let rows = self.ledger(move |ledger| ledger.rows(&key, validity, start, PAGE)).await?;
         let Some(last) = rows.last() else { return Ok(None) };
-        *from = Uid(last.listed.uid.0.saturating_add(1));
+        *from = last.listed.uid.0.checked_add(1).map_or(BEHIND_ALL, Uid);
         Ok(Some(rows))
     }
 

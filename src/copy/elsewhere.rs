@@ -10,7 +10,7 @@ use crate::copy::stop::Stop;
 use crate::error::{Class, Error, ErrorKind};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, MessageState};
+use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ impl FolderCopy<'_> {
         open: &Open<'_>,
         sources: &Sources,
     ) -> Result<u64, Stop> {
-        if self.left(sources).await?.is_empty() {
+        if !self.any_left(sources).await? {
             return Ok(0);
         }
         let mailbox = self.mailbox.destination.clone();
@@ -79,18 +79,16 @@ impl FolderCopy<'_> {
         if away {
             self.select_again(open).await?;
         }
-        let left = self.left(sources).await?;
         if unread.is_empty() {
-            self.mark(sources, &left, &MessageState::Pending).await?;
-            return Ok(found);
-        }
-        let count: usize = left.values().map(Vec::len).sum();
-        if count == 0 {
+            self.mark(sources, &MessageState::Pending).await?;
             return Ok(found);
         }
         let folders = unread.join(", ");
         let reason = format!("it may be in a folder that could not be read: {folders}");
-        self.mark(sources, &left, &MessageState::Unclear(reason)).await?;
+        let count = self.mark(sources, &MessageState::Unclear(reason)).await?;
+        if count == 0 {
+            return Ok(found);
+        }
         Err(Stop::Failed(
             Error::new(
                 ErrorKind::Failed,
@@ -109,8 +107,7 @@ impl FolderCopy<'_> {
     pub(super) async fn clear(&self, open: &Open<'_>) -> Result<u64, Stop> {
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
         let found = self.search(open, sources.clone(), Uid(1), None, true).run().await?;
-        let left = self.left(&sources).await?;
-        self.mark(&sources, &left, &MessageState::Pending).await?;
+        self.mark(&sources, &MessageState::Pending).await?;
         Ok(found)
     }
 
@@ -122,7 +119,7 @@ impl FolderCopy<'_> {
         roll: &mut Roll,
     ) -> Result<u64, Stop> {
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
-        if roll.orphans().is_empty() || self.left(&sources).await?.is_empty() {
+        if roll.orphans().is_empty() || !self.any_left(&sources).await? {
             return Ok(0);
         }
         let mut found = 0;
@@ -179,42 +176,44 @@ impl FolderCopy<'_> {
         .await
     }
 
-    /// Returns the messages of each source folder of which it is not known whether they arrived.
-    async fn left(&self, sources: &Sources) -> Result<BTreeMap<usize, Vec<(Uid, bool)>>, Stop> {
-        let mut left: BTreeMap<usize, Vec<(Uid, bool)>> = BTreeMap::new();
-        for (index, (key, _, validity)) in sources.iter().enumerate() {
+    /// Tells whether there is a message of which it is not known whether it arrived.
+    async fn any_left(&self, sources: &Sources) -> Result<bool, Stop> {
+        for (key, _, validity) in sources {
             let mut from = Uid(1);
             while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
-                for row in rows.iter().filter(|row| !row.vanished) {
-                    let unclear = matches!(row.state, MessageState::Unclear(_));
-                    if unclear || row.state == MessageState::Pending {
-                        left.entry(index).or_default().push((row.listed.uid, unclear));
-                    }
+                if rows.iter().any(is_left) {
+                    return Ok(true);
                 }
             }
         }
-        Ok(left)
+        Ok(false)
     }
 
-    /// Makes messages pending or unclear; those that are it already stay as they are.
-    async fn mark(
-        &self,
-        sources: &Sources,
-        left: &BTreeMap<usize, Vec<(Uid, bool)>>,
-        state: &MessageState,
-    ) -> Result<(), Stop> {
-        for (index, uids) in left {
-            let Some((key, _, validity)) = sources.get(*index) else { continue };
-            let results: Vec<_> = uids
-                .iter()
-                .filter(|(_, unclear)| *unclear || *state != MessageState::Pending)
-                .map(|(uid, _)| (*uid, state.clone(), None))
-                .collect();
-            let (key, validity) = (key.clone(), *validity);
-            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+    /// Makes messages of which it is not known whether they arrived pending or unclear, and returns
+    /// how many there are.
+    async fn mark(&self, sources: &Sources, state: &MessageState) -> Result<u64, Stop> {
+        let mut count = 0;
+        for (key, _, validity) in sources {
+            let (mut from, validity) = (Uid(1), *validity);
+            while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
+                let left: Vec<&MessageRow> = rows.iter().filter(|row| is_left(row)).collect();
+                count += left.len() as u64;
+                let others = left.into_iter().filter(|row| row.state != *state);
+                let results: Vec<_> =
+                    others.map(|row| (row.listed.uid, state.clone(), None)).collect();
+                if !results.is_empty() {
+                    let key = key.clone();
+                    self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+                }
+            }
         }
-        Ok(())
+        Ok(count)
     }
+}
+
+/// Tells whether it is not known whether a message arrived.
+fn is_left(row: &MessageRow) -> bool {
+    !row.vanished && matches!(row.state, MessageState::Pending | MessageState::Unclear(_))
 }
 
 #[cfg(test)]

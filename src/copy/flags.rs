@@ -4,6 +4,7 @@ use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::stop::Stop;
+use crate::error::Error;
 use crate::imap::{Connection, SequenceSet};
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::FolderPath;
@@ -12,7 +13,31 @@ use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one message needs: flags to add and to take away.
-type Change = (Vec<String>, Vec<String>);
+pub(super) type Change = (Vec<String>, Vec<String>);
+
+/// Returns flags to add and to take away as messages are grouped by them.
+pub(super) fn words(add: &Flags, remove: &Flags) -> Change {
+    let words = |flags: &Flags| flags.iter().map(str::to_owned).collect();
+    (words(add), words(remove))
+}
+
+/// Changes flags in the selected folder, with one command for all messages that need the same.
+pub(super) async fn store(
+    connection: &Connection,
+    changes: &BTreeMap<Change, Vec<Uid>>,
+    object: &Object,
+) -> Result<(), Stop> {
+    for ((add, remove), uids) in changes {
+        let set = SequenceSet::from_uids(uids.iter().copied());
+        for (flags, adding) in [(add, true), (remove, false)] {
+            connection
+                .uid_store(&set, adding, &Flags::from_words(flags))
+                .await
+                .map_err(|error| Stop::from_imap(&error, object))?;
+        }
+    }
+    Ok(())
+}
 
 /// Returns what a change at the source means for the copy.
 ///
@@ -22,6 +47,15 @@ fn change(copied: &Copied, now: &Flags, permanent: &PermanentFlags) -> (Flags, F
     let (wanted, _) = now.storable(permanent);
     let (was, _) = copied.source_flags.storable(permanent);
     (wanted.minus(&was), was.minus(&wanted))
+}
+
+/// What became of the flags of one source folder's copies.
+#[derive(Debug)]
+pub(super) struct FlagsDone {
+    /// Messages that were brought up to date.
+    pub(super) touched: u64,
+    /// Another folder that could not be opened, so that copies in it are behind.
+    pub(super) failed: Option<Error>,
 }
 
 /// Where the copies of one source folder are brought up to date.
@@ -76,8 +110,7 @@ impl Target<'_> {
             }
             let Some(uid) = self.place(&copied) else { continue };
             let (add, remove) = change(&copied, &row.listed.flags, self.permanent);
-            let words = |flags: &Flags| flags.iter().map(str::to_owned).collect::<Vec<_>>();
-            groups.entry((words(&add), words(&remove))).or_default().push(uid);
+            groups.entry(words(&add, &remove)).or_default().push(uid);
             let stored_flags = match self.destination {
                 Some(_) => copied.stored_flags.minus(&remove).plus(&add),
                 None => copied.stored_flags.clone(),
@@ -85,17 +118,8 @@ impl Target<'_> {
             let copied = Copied { stored_flags, source_flags: row.listed.flags.clone(), ..copied };
             results.push((row.listed.uid, row.state, Some(copied)));
         }
-        for ((add, remove), uids) in &groups {
-            let Some(destination) = self.destination else { break };
-            let set = SequenceSet::from_uids(uids.iter().copied());
-            for (flags, adding) in [(add, true), (remove, false)] {
-                if !flags.is_empty() {
-                    destination
-                        .uid_store(&set, adding, &Flags::from_words(flags))
-                        .await
-                        .map_err(|error| Stop::from_imap(&error, self.object))?;
-                }
-            }
+        if let Some(destination) = self.destination {
+            store(destination, &groups, self.object).await?;
         }
         let touched = results.len() as u64;
         if touched > 0 {
@@ -126,7 +150,10 @@ fn is_behind(row: &MessageRow) -> bool {
 
 impl FolderCopy<'_> {
     /// Brings the flags of all copies of the source folder up to date, wherever they are.
-    pub(super) async fn flags(&self, open: &Open<'_>) -> Result<u64, Stop> {
+    ///
+    /// A folder that its user moved copies into and that refuses to be opened keeps nothing else
+    /// back: its copies stay behind, and the failure is told at the end.
+    pub(super) async fn flags(&self, open: &Open<'_>) -> Result<FlagsDone, Stop> {
         let (key, object) = (self.source_key(), self.destination_object());
         let source = (&key, open.from.uid_validity);
         let mut others = BTreeSet::new();
@@ -140,6 +167,7 @@ impl FolderCopy<'_> {
             object: &object,
         };
         let mut touched = here.bring_up_to_date(&mut others).await?;
+        let mut failed = None;
         for folder in others {
             let object = Object::folder("destination", &self.mailbox.destination, &folder);
             let Some(name) = open.destination.name(&folder) else {
@@ -149,12 +177,18 @@ impl FolderCopy<'_> {
                 gone.bring_up_to_date(&mut BTreeSet::new()).await?;
                 continue;
             };
-            let selected = open
-                .destination
-                .connection
-                .select(name)
-                .await
-                .map_err(|error| Stop::from_imap(&error, &object))?;
+            let selected = match open.destination.connection.select(name).await {
+                Ok(selected) => selected,
+                Err(error) => match Stop::from_imap(&error, &object) {
+                    Stop::Failed(error) => {
+                        failed.get_or_insert(error);
+                        // A refused SELECT leaves no folder selected, RFC 3501 section 6.3.1.
+                        self.select_again(open).await?;
+                        continue;
+                    }
+                    stop => return Err(stop),
+                },
+            };
             let permanent = open.target.profile.permanent(&selected.permanent_flags);
             let there = Target {
                 permanent: &permanent,
@@ -166,7 +200,7 @@ impl FolderCopy<'_> {
             touched += there.bring_up_to_date(&mut BTreeSet::new()).await?;
             self.select_again(open).await?;
         }
-        Ok(touched)
+        Ok(FlagsDone { touched, failed })
     }
 }
 
@@ -186,6 +220,7 @@ mod tests {
             internal_date: None,
             transforms: Vec::new(),
             adopted: false,
+            found: false,
             elsewhere: None,
         }
     }

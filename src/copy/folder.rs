@@ -2,29 +2,21 @@
 
 use crate::accounts::Accounts;
 use crate::catalogue::{self, Object};
+use crate::copy::again::Again;
 use crate::copy::desk::Desk;
-use crate::copy::inventory;
+use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{Line, Lines};
 use crate::copy::memory::Memory;
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::desired::DesiredMailbox;
-use crate::error::{Class, Error, ErrorKind, Retry};
-use crate::executor::event::Event;
+use crate::error::{Error, ErrorKind};
 use crate::imap::{Connection, Selected, SourceConnection};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, Pass};
 use crate::profile::target::Target;
-use std::time::Duration;
-
-/// Rounds in a row that may fail without a single message moving on.
-const FRUITLESS: u32 = 5;
-
-/// The same for rounds that end because the server asks for patience; Exchange was seen to keep
-/// that up for 50 minutes, in waits of up to five.
-const THROTTLED: u32 = 20;
 
 /// What to copy, as it was approved.
 #[derive(Debug)]
@@ -82,9 +74,9 @@ impl FolderCopy<'_> {
         tally: &mut Tally,
     ) -> Result<(), Stop> {
         let mut memory = Memory::default();
-        let (mut fruitless, mut throttled) = (0, 0);
+        let mut again = Again::default();
         loop {
-            let before = (*tally, memory.suspects.len());
+            let before = (*tally, memory.steps(), roll.done());
             match self.pass(lines, roll, tally, &mut memory).await {
                 Ok(()) => return Ok(()),
                 Err(Stop::Again(error)) => {
@@ -94,41 +86,14 @@ impl FolderCopy<'_> {
                         // The end of the hours is no failure, and no try that came to nothing.
                         continue;
                     }
-                    if (*tally, memory.suspects.len()) != before {
-                        (fruitless, throttled) = (0, 0);
+                    if (*tally, memory.steps(), roll.done()) != before {
+                        again.moved_on();
                     }
-                    let (count, most) = match error.class {
-                        Class::Throttle => (&mut throttled, THROTTLED),
-                        _ => (&mut fruitless, FRUITLESS),
-                    };
-                    *count += 1;
-                    if *count > most {
-                        return Err(Stop::Failed(error.hint(format!(
-                            "Tried {most} times in a row without a message moving on."
-                        ))));
-                    }
-                    let attempt = *count;
-                    self.hold(&error, attempt).await?;
+                    again.hold(self.desk, error).await?;
                 }
                 Err(stop) => return Err(stop),
             }
         }
-    }
-
-    /// Waits before the next try: 1, 2, 4 … seconds. For as long as a server wants, the next
-    /// connections wait by themselves ([`crate::throttle`]).
-    async fn hold(&self, error: &Error, attempt: u32) -> Result<(), Stop> {
-        if matches!(error.retry, Retry::AtOnce | Retry::After(_)) {
-            return self.desk.go_on();
-        }
-        let wait = Duration::from_secs(1 << attempt.saturating_sub(1).min(6));
-        self.desk.tell(&Event::Holding {
-            side: "server",
-            object: error.message.clone(),
-            seconds: wait.as_secs(),
-            words: error.words.clone().unwrap_or_default(),
-        });
-        self.desk.rest(wait).await
     }
 
     async fn pass(
@@ -140,11 +105,11 @@ impl FolderCopy<'_> {
     ) -> Result<(), Stop> {
         self.desk.go_on()?;
         lines.open(self.accounts, self.mailbox).await?;
-        let (source, destination) = sides(lines)?;
+        let (source, destination) = lines.sides()?;
         roll.call(self.desk, source, destination, self.mailbox).await?;
         let open = self.open(lines).await?;
-        let pass = match roll.take(self.source, &open.from) {
-            Some(pass) => pass,
+        let Listing { pass, incomplete } = match roll.take(self.source, &open.from) {
+            Some(pass) => Listing { pass, incomplete: None },
             None => self.list(&open).await?,
         };
         tally.found += self.settle_unclear(&open).await?;
@@ -152,14 +117,22 @@ impl FolderCopy<'_> {
         self.take_over(&open, tally).await?;
         self.send_pending(&open, tally, memory).await?;
         self.place_unplaced(&open).await?;
-        tally.flags += self.flags(&open).await?;
+        let flags = self.flags(&open).await?;
+        tally.flags += flags.touched;
+        // What can be copied is copied; the pass is no complete one.
+        if let Some(error) = incomplete.or(memory.incomplete.take()) {
+            return Err(Stop::Failed(error));
+        }
         self.end(pass).await?;
+        if let Some(error) = flags.failed {
+            return Err(Stop::Failed(error));
+        }
         self.desk.progress.add(self.source, 0, 0, true);
         Ok(())
     }
 
-    async fn list(&self, open: &Open<'_>) -> Result<Pass, Stop> {
-        inventory::record(
+    async fn list(&self, open: &Open<'_>) -> Result<Listing, Stop> {
+        inventory::record_readable(
             self.desk,
             &open.source.connection,
             open.source_name,
@@ -177,7 +150,7 @@ impl FolderCopy<'_> {
 
     /// Opens both folders and checks that they are those that were approved.
     async fn open<'l>(&self, lines: &'l Lines) -> Result<Open<'l>, Stop> {
-        let (source, destination) = sides(lines)?;
+        let (source, destination) = lines.sides()?;
         let (from_object, to_object) = (self.source_object(), self.destination_object());
         let source_name = source.name(self.source).ok_or_else(|| gone(&from_object))?;
         let destination_name =
@@ -212,24 +185,16 @@ impl FolderCopy<'_> {
     }
 }
 
-fn sides(lines: &Lines) -> Result<(&Line<SourceConnection>, &Line<Connection>), Stop> {
-    lines
-        .both()
-        .ok_or_else(|| Stop::Failed(Error::new(ErrorKind::Failed, "E396", "no connection is open")))
-}
-
-pub(super) fn same_validity(
-    object: &Object,
-    known: UidValidity,
-    now: UidValidity,
-) -> Result<(), Stop> {
+/// Fails when a folder is another one than it was.
+pub fn same_validity(object: &Object, known: UidValidity, now: UidValidity) -> Result<(), Stop> {
     if known == now {
         return Ok(());
     }
     Err(Stop::Failed(catalogue::new_validity(object, known, now)))
 }
 
-fn gone(object: &Object) -> Stop {
+/// The failure of a folder that was there and is not.
+pub fn gone(object: &Object) -> Stop {
     Stop::Failed(
         Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
             .hint("Plan again: the world changed since the plan was made."),

@@ -14,6 +14,10 @@ use crate::model::uid::Uid;
 use crate::ports::ledger::MessageState;
 use std::collections::{BTreeMap, BTreeSet};
 
+fn is_worn(way: &Way<'_>) -> bool {
+    way.destination.is_worn() || way.source.is_worn()
+}
+
 impl FolderCopy<'_> {
     /// Deals with what a round left over. Messages that were refused among others are tried again
     /// later, alone; so is everything that a worn connection did not get.
@@ -30,9 +34,13 @@ impl FolderCopy<'_> {
             refused.into_iter().partition(|(_, error)| catalogue::class(error) == Class::Message);
         memory.met_here |= !of_message.is_empty();
         memory.suspects.extend(of_message.into_iter().map(|(uid, _)| uid));
+        memory.went_through(round.answers.copied + round.excepted);
+        if let Some((oldest, _)) = round.hung.take() {
+            memory.hung(oldest);
+        }
         self.rest(way, open, round, &others, tally, memory).await?;
         // A worn connection got nothing more: what is left of the page is still to be sent.
-        if way.destination.is_worn() { Err(self.renew(way).await?) } else { Ok(()) }
+        if is_worn(way) { Err(self.renew(way).await?) } else { Ok(()) }
     }
 
     /// Sends refused messages again, each alone on a connection on which none of them was refused
@@ -46,7 +54,7 @@ impl FolderCopy<'_> {
     ) -> Result<(), Stop> {
         while let Some(uid) = memory.suspects.first().copied() {
             self.desk.go_on()?;
-            if memory.met_here || way.destination.is_worn() {
+            if memory.met_here || is_worn(way) {
                 return Err(self.renew(way).await?);
             }
             let (key, validity) = (self.source_key(), way.validity);
@@ -59,7 +67,18 @@ impl FolderCopy<'_> {
                 memory.suspects.remove(&uid);
                 continue;
             }
-            let mut round = way.send(&rows, &memory.first).await?;
+            // It was searched for after each of them, and is not there.
+            if let Some(words) = memory.is_not_taken(uid) {
+                way.except(&[(uid, reasons::hung_up(words))]).await?;
+                tally.refused += 1;
+                memory.suspects.remove(&uid);
+                continue;
+            }
+            let mut round = way.send(&rows, memory).await?;
+            memory.went_through(round.answers.copied + round.excepted);
+            if let Some((uid, words)) = round.hung.take() {
+                memory.hung_alone(uid, words);
+            }
             let refused = std::mem::take(&mut round.answers.refused);
             let (of_message, others): (Vec<_>, Vec<_>) = refused
                 .into_iter()
@@ -108,6 +127,17 @@ impl FolderCopy<'_> {
         if !round.to_read_first.is_empty() {
             self.read_first(way, &round.to_read_first, &mut memory.first).await?;
         }
+        // First of all: the source may have closed the connection right behind them.
+        for (uid, error) in &round.unreadable {
+            let words = error.words().unwrap_or_else(|| error.to_string());
+            way.except(&[(*uid, reasons::unreadable(&words))]).await?;
+            tally.refused += 1;
+        }
+        if let (Some(uid), Some(Stop::Again(error))) = (memory.fell(&round.fell), &round.stop) {
+            let words = error.words.clone().unwrap_or_else(|| error.to_string());
+            way.except(&[(uid, reasons::unreadable(&words))]).await?;
+            tally.refused += 1;
+        }
         if let Some(stop) = round.stop {
             if !round.owed {
                 self.close_checkpoint().await?;
@@ -124,13 +154,8 @@ impl FolderCopy<'_> {
                 _ => catalogue::imap(error, way.destination_object),
             }));
         }
-        for (uid, error) in &round.unreadable {
-            let words = error.words().unwrap_or_else(|| error.to_string());
-            way.except(&[(*uid, reasons::unreadable(&words))]).await?;
-            tally.refused += 1;
-        }
         if !round.missing.is_empty() {
-            tally.refused += self.without_body(way, open, &round.missing).await?;
+            tally.refused += self.without_body(way, open, &round.missing, memory).await?;
         }
         Ok(())
     }
@@ -163,6 +188,7 @@ impl FolderCopy<'_> {
         way: &Way<'_>,
         open: &Open<'_>,
         missing: &BTreeSet<Uid>,
+        memory: &mut Memory,
     ) -> Result<u64, Stop> {
         let object = self.source_object();
         let selected = open
@@ -172,7 +198,7 @@ impl FolderCopy<'_> {
             .await
             .map_err(|error| Stop::from_imap(&error, &object))?;
         same_validity(&object, way.validity, selected.uid_validity)?;
-        inventory::record(
+        let listing = inventory::record_readable(
             self.desk,
             &open.source.connection,
             open.source_name,
@@ -181,6 +207,14 @@ impl FolderCopy<'_> {
             &object,
         )
         .await?;
+        // No answer is owed: what is pending goes out with the flags of this listing.
+        let to = self.destination_key();
+        self.desk.ledger(move |ledger| ledger.forget_flags_when_sent(&to)).await?;
+        if listing.incomplete.is_some() {
+            // Nobody can tell whether they are gone; the pass fails in the end.
+            memory.incomplete = listing.incomplete;
+            return Ok(0);
+        }
         let mut excepted = 0;
         for &uid in missing {
             let (key, validity) = (self.source_key(), way.validity);

@@ -6,7 +6,7 @@ use crate::copy::window::Window;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
-use crate::model::folder::{FolderPath, RawName};
+use crate::model::folder::{FolderPath, RawName, SpecialUse};
 use crate::model::server::Told;
 use crate::observed::Namespace;
 use crate::profile::target::Target;
@@ -58,6 +58,11 @@ pub struct Lines {
 }
 
 impl Lines {
+    /// Takes two that are open.
+    pub fn of(source: Line<SourceConnection>, destination: Line<Connection>) -> Self {
+        Self { source: Some(source), destination: Some(destination) }
+    }
+
     /// Closes both.
     pub fn drop_both(&mut self) {
         self.source = None;
@@ -105,7 +110,15 @@ impl Lines {
                 .is_some_and(|line| line.connection.is_worn() || line.connection.is_surplus())
     }
 
-    pub(super) fn both(&self) -> Option<(&Line<SourceConnection>, &Line<Connection>)> {
+    /// Returns both connections.
+    ///
+    /// # Errors
+    /// When one is not open.
+    pub fn sides(&self) -> Result<(&Line<SourceConnection>, &Line<Connection>)> {
+        self.both().ok_or_else(|| Error::new(ErrorKind::Failed, "E396", "no connection is open"))
+    }
+
+    fn both(&self) -> Option<(&Line<SourceConnection>, &Line<Connection>)> {
         self.source.as_ref().zip(self.destination.as_ref())
     }
 }
@@ -113,6 +126,12 @@ impl Lines {
 /// Tells whether a folder can hold messages.
 pub fn selectable(entry: &ListEntry) -> bool {
     !entry.has("\\Noselect") && !entry.has("\\NonExistent")
+}
+
+/// Returns the folders that have a special use and can hold messages.
+pub fn special_uses(folders: &BTreeMap<FolderPath, ListEntry>) -> BTreeMap<FolderPath, SpecialUse> {
+    let entries = folders.iter().filter(|(_, entry)| selectable(entry));
+    entries.filter_map(|(path, entry)| Some((path.clone(), entry.special_use()?))).collect()
 }
 
 /// Decodes the names of a LIST. A name that gives no path, or two names that give one, make the

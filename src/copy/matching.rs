@@ -1,92 +1,11 @@
-//! Finds our own messages among those of a destination folder: a multiset match by digest.
-//!
-//! Pure. Which bodies are worth reading is decided by keys (date and size); what is the same is
-//! decided by the digest of the whole message and by nothing else.
+//! Pairs messages with equal octets as a multiset. Pure.
 
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
-use crate::model::internal_date::InternalDate;
+use crate::model::pairing::{self, Round};
 use crate::model::uid::Uid;
-use std::collections::{BTreeMap, HashMap, HashSet};
-
-/// A message whose fate is not known, with what is cheap to know about it.
-#[derive(Clone, Debug)]
-pub struct Unsettled<K> {
-    /// Which message: source folder and UID.
-    pub key: K,
-    /// RFC822.SIZE at the source.
-    pub size: u64,
-    /// INTERNALDATE at the source.
-    pub date: Option<InternalDate>,
-}
-
-/// A message in the destination folder that the ledger does not know.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// Its UID at the destination.
-    pub uid: Uid,
-    /// RFC822.SIZE at the destination.
-    pub size: u64,
-    /// INTERNALDATE at the destination.
-    pub date: Option<InternalDate>,
-}
-
-/// The cheap keys of the unsettled messages.
-///
-/// A server that stores other octets than were sent changes the size, one that refuses a date in
-/// the future changes the date: either of them is enough to be worth a look.
-#[derive(Debug)]
-pub struct Keys {
-    sizes: HashSet<u64>,
-    seconds: HashSet<i64>,
-}
-
-impl Keys {
-    /// Collects the keys.
-    pub fn of<K>(unsettled: &[Unsettled<K>]) -> Self {
-        Self {
-            sizes: unsettled.iter().map(|message| message.size).collect(),
-            seconds: unsettled
-                .iter()
-                .filter_map(|message| message.date.as_ref())
-                .map(|date| date.instant().as_second())
-                .collect(),
-        }
-    }
-
-    /// Tells whether the candidate may be one of the unsettled messages.
-    pub fn may_hold(&self, candidate: &Candidate) -> bool {
-        self.sizes.contains(&candidate.size)
-            || candidate
-                .date
-                .as_ref()
-                .is_some_and(|date| self.seconds.contains(&date.instant().as_second()))
-    }
-}
-
-/// Returns the unsettled messages that share a key with one of the candidates: those whose
-/// bodies must be read at the source.
-pub fn worth_reading<'a, K>(
-    unsettled: &'a [Unsettled<K>],
-    candidates: &[Candidate],
-) -> Vec<&'a Unsettled<K>> {
-    let sizes: HashSet<u64> = candidates.iter().map(|candidate| candidate.size).collect();
-    let seconds: HashSet<i64> = candidates
-        .iter()
-        .filter_map(|candidate| candidate.date.as_ref())
-        .map(|date| date.instant().as_second())
-        .collect();
-    unsettled
-        .iter()
-        .filter(|message| {
-            sizes.contains(&message.size)
-                || message
-                    .date
-                    .as_ref()
-                    .is_some_and(|date| seconds.contains(&date.instant().as_second()))
-        })
-        .collect()
-}
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
 
 /// What tells a message from its twins.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,12 +18,19 @@ pub struct Mark {
     pub flags: Flags,
 }
 
-/// Whether two messages with equal digests are to be paired.
-type Alike = fn(&Mark, &Mark) -> bool;
+/// What must be equal in a round.
+type Sign = (Digest, Option<i64>, Vec<String>);
 
-/// From the most alike to the least: date and flags, date, octets alone.
-const ROUNDS: [Alike; 3] =
-    [|a, b| a.second == b.second && a.flags == b.flags, |a, b| a.second == b.second, |_, _| true];
+impl Mark {
+    fn sign(&self, round: Round) -> Sign {
+        let second = self.second.filter(|_| round != Round::Octets);
+        let folded = match round {
+            Round::DateAndFlags => self.flags.iter().map(str::to_lowercase).collect(),
+            Round::Date | Round::Octets => Vec::new(),
+        };
+        (self.digest, second, folded)
+    }
+}
 
 /// A message of the destination that stands for one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,24 +51,32 @@ pub fn pair<K: Clone + Ord, T: Copy + Ord>(
     ours: &BTreeMap<K, Mark>,
     theirs: &BTreeMap<T, Mark>,
 ) -> BTreeMap<K, Found<T>> {
-    let mut free: HashMap<Digest, BTreeMap<T, &Mark>> = HashMap::new();
-    for (&uid, mark) in theirs {
-        free.entry(mark.digest).or_default().insert(uid, mark);
-    }
     let mut pairs: BTreeMap<K, Found<T>> = BTreeMap::new();
-    for alike in ROUNDS {
-        for (key, mark) in ours {
-            if pairs.contains_key(key) {
-                continue;
-            }
-            let Some(twins) = free.get_mut(&mark.digest) else { continue };
-            let found = twins.iter().find(|(_, there)| alike(mark, there)).map(|(&uid, _)| uid);
-            if let Some((uid, there)) = found.and_then(|uid| twins.remove_entry(&uid)) {
+    let mut taken: BTreeSet<T> = BTreeSet::new();
+    for round in Round::ALL {
+        let mut here: Vec<(Sign, (&K, Option<i64>))> = ours
+            .iter()
+            .filter(|(key, _)| !pairs.contains_key(key))
+            .map(|(key, mark)| (mark.sign(round), (key, mark.second)))
+            .collect();
+        let mut there: Vec<(Sign, (T, Option<i64>))> = theirs
+            .iter()
+            .filter(|(uid, _)| !taken.contains(uid))
+            .map(|(&uid, mark)| (mark.sign(round), (uid, mark.second)))
+            .collect();
+        here.sort();
+        there.sort();
+        let Ok(()) = pairing::merge(
+            here.into_iter().map(Ok::<_, Infallible>),
+            there.into_iter().map(Ok),
+            |(key, second), (uid, there)| {
                 // What had no valid date was sent with another one or none.
-                let same_date = mark.second.is_none() || mark.second == there.second;
+                let same_date = second.is_none() || second == there;
                 pairs.insert(key.clone(), Found { uid, same_date });
-            }
-        }
+                taken.insert(uid);
+                Ok(())
+            },
+        );
     }
     pairs
 }
@@ -189,24 +123,5 @@ mod tests {
         let pairs =
             BTreeMap::from([(1, found(51, false)), (3, found(50, true)), (4, found(52, true))]);
         assert_eq!(pair(&ours, &theirs), pairs);
-    }
-
-    #[test]
-    fn a_changed_size_or_a_changed_date_is_still_worth_a_look() {
-        let date = |text| InternalDate::parse(text);
-        let unsettled = [Unsettled { key: 1, size: 10, date: date("01-Jan-2020 00:00:00 +0000") }];
-        let keys = Keys::of(&unsettled);
-        let candidate = |size, text| Candidate { uid: Uid(1), size, date: date(text) };
-        assert!(keys.may_hold(&candidate(10, "02-Jan-2020 00:00:00 +0000")));
-        assert!(keys.may_hold(&candidate(11, "01-Jan-2020 01:00:00 +0100")));
-        assert!(!keys.may_hold(&candidate(11, "02-Jan-2020 00:00:00 +0000")));
-        assert_eq!(
-            worth_reading(&unsettled, &[candidate(11, "02-Jan-2020 00:00:00 +0000")]).len(),
-            0
-        );
-        assert_eq!(
-            worth_reading(&unsettled, &[candidate(10, "02-Jan-2020 00:00:00 +0000")]).len(),
-            1
-        );
     }
 }

@@ -3,6 +3,7 @@
 //! It names no product: what a server can take comes in a [`desk::Policy`].
 
 pub mod acks;
+pub mod again;
 pub mod batches;
 pub mod bodies;
 mod checkpoint;

@@ -5,7 +5,8 @@ use crate::model::bucket::Bucket;
 use crate::model::hours::Pacing;
 use jiff::Timestamp;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What all mailboxes of a run share.
 #[derive(Debug)]

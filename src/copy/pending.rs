@@ -28,6 +28,7 @@ impl FolderCopy<'_> {
             target: &open.target,
             key: &key,
             validity: open.from.uid_validity,
+            destination_validity: open.to.uid_validity,
             source_object: &source_object,
             destination_object: &destination_object,
             // Where messages were refused, more of it is expected.
@@ -46,7 +47,7 @@ impl FolderCopy<'_> {
                 checkpointed = true;
             }
             if !rows.is_empty() {
-                let round = way.send(&rows, &memory.first).await?;
+                let round = way.send(&rows, memory).await?;
                 self.after(&way, open, round, tally, memory).await?;
             }
         }

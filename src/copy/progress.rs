@@ -5,7 +5,8 @@ use crate::model::address::Address;
 use crate::model::folder::FolderPath;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Counts what is settled and tells it at most ten times a second.
 #[derive(Debug)]

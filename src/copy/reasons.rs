@@ -51,6 +51,12 @@ pub fn refused(error: &ImapError) -> String {
     }
 }
 
+/// The destination ended the connection each time it was given the message alone, and did not
+/// store it.
+pub fn hung_up(words: &str) -> String {
+    format!("refused: the destination ended the connection at it: {words}")
+}
+
 /// The source does not give it, also when it is asked for alone.
 pub fn unreadable(words: &str) -> String {
     format!("unreadable: the source said {words}")

@@ -1,29 +1,28 @@
 //! Finds out what became of messages whose APPEND was never answered, and adopts what another
-//! tool copied before us. Both are the same search, by digest and as a multiset.
+//! tool copied before us. Both are the same search, by digest and as a multiset; what does not fit
+//! into memory is in the side table of the ledger.
 
 use crate::catalogue::Object;
-use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
+use crate::copy::flags::{self, Change};
 use crate::copy::lines::Line;
 use crate::copy::look_alikes;
-use crate::copy::matching::{self, Candidate, Found, Mark, Unsettled};
 use crate::copy::stop::Stop;
 use crate::copy::strays;
 use crate::executor::event::Event;
-use crate::imap::{Connection, SequenceSet, SourceConnection};
-use crate::message::rules::Rules;
-use crate::message::transform::Transform;
-use crate::model::digest::Digest;
+use crate::imap::{Connection, SourceConnection};
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::RawName;
+use crate::model::pairing::Round;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Stray};
+use crate::ports::search::{Fate, Paired, Reading, SearchId, SourceUid};
 use crate::profile::target::Target;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Which messages of which source folder are unsettled.
-pub(super) type Key = (usize, Uid);
+/// Pairs that are recorded together.
+const PAGE: usize = 500;
 
 /// Source folders with their names on the wire and their present UIDVALIDITY.
 pub type Sources = Vec<(FolderKey, RawName, UidValidity)>;
@@ -60,145 +59,298 @@ pub struct Search<'a> {
     pub renamed: bool,
 }
 
-/// What may be at the destination, by what the ledger knows of it.
-#[derive(Debug, Default)]
-struct Sent {
-    /// Pending, so that it may be there or not.
-    unsettled: Vec<Unsettled<Key>>,
-    /// The rows of those.
-    rows: BTreeMap<Key, MessageRow>,
-    /// Surely taken, by a server that did not say under which UID (no UIDPLUS).
-    unplaced: BTreeMap<Key, (MessageState, Copied)>,
+/// What one page of pairs comes to.
+#[derive(Default)]
+struct Outcome {
+    /// By source folder.
+    settled: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>>,
+    /// Strays whose copies they are.
+    given: Vec<(Stray, SourceUid, Copied)>,
+    /// Flags to add and to take away.
+    changes: BTreeMap<Change, Vec<Uid>>,
+}
+
+/// A message that was found, with what the ledger knows of it.
+struct Known {
+    row: MessageRow,
+    /// The flags with which it was sent, where the source has other ones now.
+    sent: Option<Flags>,
+    pair: Paired,
+    reading: Reading,
 }
 
 impl Search<'_> {
     /// Searches, records what was found, and returns how many messages that were.
     pub async fn run(&self) -> Result<u64, Stop> {
-        let Sent { mut unsettled, rows, unplaced } = self.sent().await?;
-        if self.elsewhere {
-            self.leave_twins_out(&mut unsettled, &rows).await?;
-        }
-        if self.target.profile.rewrites {
-            // The octets of what was taken without a UID are not kept there, so that nothing can
-            // be set aside for it: a look-alike is sent again rather than taken for it.
-            let taken: BTreeSet<u64> = unplaced.values().map(|(_, copied)| copied.size).collect();
-            unsettled.retain(|message| !taken.contains(&message.size));
-        }
-        if unsettled.is_empty() {
-            return Ok(0);
-        }
-        let (candidates, flags) = self.candidates(&unsettled, &unplaced).await?;
-        if candidates.is_empty() {
-            return Ok(0);
-        }
-        let digests = self.destination_digests(&candidates).await?;
-        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
-        let mut theirs = their_marks(&digests, &dates, &flags);
-        self.place(unplaced, &mut theirs).await?;
-        let ours = self.source_digests(&unsettled, &candidates).await?;
-        let pairs = matching::pair(&self.our_marks(&ours, &rows), &theirs);
-        if self.adopt {
-            let alike = look_alikes::find(&unsettled, &candidates, &pairs);
-            if let Some(message) = look_alikes::sentence(&self.object().to_string(), &alike) {
-                self.desk.tell(&Event::Notice { message });
-            }
-        }
-        let mut vacated = self.vacated(&pairs, &rows).await?;
-        let mut given: Vec<(Stray, Key, Copied)> = Vec::new();
-        let mut results: BTreeMap<usize, Vec<(Uid, MessageState, Option<Copied>)>> =
-            BTreeMap::new();
-        let mut lacking: BTreeMap<Vec<String>, Vec<Uid>> = BTreeMap::new();
-        for (key @ (folder, uid), found) in &pairs {
-            let (Some(row), Some(read), Some(candidate)) =
-                (rows.get(key), ours.get(key), dates.get(&found.uid))
-            else {
-                continue;
-            };
-            // In a folder that it does not belong into, only the very same message is ours.
-            let dated = row.listed.internal_date.is_some();
-            if self.elsewhere && !(found.same_date && dated) {
-                continue;
-            }
-            // A message with our octets and another date was delivered by somebody else; of one
-            // without a date nobody can tell.
-            let adopted = self.adopt || !found.same_date || !dated;
-            let there = flags.get(&found.uid).cloned().unwrap_or_default();
-            // It may lack flags that the source has: another tool copied it, or the source changed
-            // since it was sent. It never loses any: a user may have set them here.
-            let (wanted, _) = row.listed.flags.storable(self.permanent);
-            let missing = wanted.minus(&there);
-            let stored = if missing.is_empty() {
-                there
-            } else {
-                let words = missing.iter().map(str::to_owned).collect();
-                lacking.entry(words).or_default().push(found.uid);
-                there.plus(&missing)
-            };
-            let copied = Copied {
-                destination: Some((self.validity, found.uid)),
-                source_digest: read.digest,
-                sent_digest: read.sent_digest,
-                size: read.sent_size,
-                stored_flags: stored,
-                source_flags: row.listed.flags.clone(),
-                internal_date: candidate.date.clone(),
-                transforms: applied(read, &self.target.rules),
-                adopted,
-                elsewhere: self.elsewhere.then(|| self.folder.folder.clone()),
-            };
-            let was = |stray: &Stray| {
-                stray.row.copied.as_ref().is_some_and(|copied| copied.source_digest == read.digest)
-            };
-            if let Some(index) = vacated.iter().position(was) {
-                let stray = vacated.swap_remove(index);
-                let source_flags = stray.row.copied.as_ref().map(|was| was.source_flags.clone());
-                let copied =
-                    Copied { source_flags: source_flags.unwrap_or_default(), adopted, ..copied };
-                given.push((stray, *key, copied));
-                continue;
-            }
-            results.entry(*folder).or_default().push((
-                *uid,
-                MessageState::Acknowledged,
-                Some(copied),
-            ));
-        }
-        // Before the ledger says that they are stored; done twice they do no harm.
-        self.add_flags(&lacking).await?;
-        let mut count = self.give(given).await?;
-        for (index, group) in results {
-            let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
-            count += group.len() as u64;
-            let bytes = group.iter().filter_map(|(_, _, c)| c.as_ref()).map(|c| c.size).sum();
-            let (messages, folder) = (group.len() as u64, key.folder.clone());
-            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
-            self.desk.progress.add(&folder, messages, bytes, false);
-        }
-        Ok(count)
+        let id = self.begin().await?;
+        let outcome = self.find(id).await;
+        self.end(id, outcome).await
     }
 
     /// Gives messages that were taken without a word about their UID theirs, and does no more.
     pub(super) async fn place_only(&self) -> Result<(), Stop> {
-        let Sent { unplaced, .. } = self.sent().await?;
-        if unplaced.is_empty() {
+        let id = self.begin().await?;
+        let outcome = self.find_unplaced(id).await;
+        self.end(id, outcome).await
+    }
+
+    /// Names what was pending in a source folder that is gone, see [`Search::name_gone`].
+    pub(super) async fn gone(&self, key: &FolderKey, validity: UidValidity) -> Result<(), Stop> {
+        let id = self.begin().await?;
+        let outcome = self.name_gone(id, key, validity).await;
+        self.end(id, outcome).await
+    }
+
+    async fn begin(&self) -> Result<SearchId, Stop> {
+        Ok(self.desk.ledger(|ledger| ledger.begin_search()).await?)
+    }
+
+    async fn end<T>(&self, id: SearchId, outcome: Result<T, Stop>) -> Result<T, Stop> {
+        let ended = self.desk.ledger(move |ledger| ledger.end_search(id)).await;
+        let value = outcome?;
+        ended?;
+        Ok(value)
+    }
+
+    async fn find(&self, id: SearchId) -> Result<u64, Stop> {
+        self.add_ours(id, true).await?;
+        if self.target.profile.rewrites {
+            // The octets of what was taken without a UID are not kept there, so that nothing can
+            // be set aside for it: a look-alike is sent again rather than taken for it.
+            self.desk.ledger(move |ledger| ledger.leave_out_like_unplaced(id)).await?;
+        }
+        if self.count(id, Fate::Unsettled).await? == 0 || self.add_theirs(id).await? == 0 {
+            return Ok(0);
+        }
+        if self.elsewhere && !self.leave_twins_out(id).await? {
+            return Ok(0);
+        }
+        self.read_theirs(id).await?;
+        self.place(id).await?;
+        self.read_ours(id).await?;
+        self.pair(id, Fate::Unsettled).await?;
+        if self.adopt {
+            let most = look_alikes::EXAMPLES;
+            let (count, first) =
+                self.desk.ledger(move |ledger| ledger.look_alikes(id, most)).await?;
+            let object = self.object().to_string();
+            if let Some(message) = look_alikes::sentence(&object, count, &first) {
+                self.desk.tell(&Event::Notice { message });
+            }
+        }
+        self.record(id).await
+    }
+
+    async fn find_unplaced(&self, id: SearchId) -> Result<(), Stop> {
+        self.add_ours(id, false).await?;
+        if self.count(id, Fate::Unplaced).await? == 0 || self.add_theirs(id).await? == 0 {
             return Ok(());
         }
-        let (candidates, flags) = self.candidates(&[], &unplaced).await?;
-        let digests = self.destination_digests(&candidates).await?;
-        let dates: BTreeMap<Uid, &Candidate> = candidates.iter().map(|c| (c.uid, c)).collect();
-        self.place(unplaced, &mut their_marks(&digests, &dates, &flags)).await
+        self.read_theirs(id).await?;
+        self.place(id).await
+    }
+
+    async fn pair(&self, id: SearchId, fate: Fate) -> Result<(), Stop> {
+        for round in Round::ALL {
+            // In a folder that it does not belong into, only the very same message is ours.
+            if self.elsewhere && fate == Fate::Unsettled && round == Round::Octets {
+                continue;
+            }
+            self.desk.ledger(move |ledger| ledger.pair(id, fate, round)).await?;
+        }
+        Ok(())
+    }
+
+    /// Gives messages that were taken without a word about their UID theirs, before anything else
+    /// is paired: a copy that stands for one of them cannot stand for its twin as well.
+    async fn place(&self, id: SearchId) -> Result<(), Stop> {
+        self.pair(id, Fate::Unplaced).await?;
+        let mut behind = None;
+        loop {
+            let pairs = self.page_of_pairs(id, Fate::Unplaced, behind).await?;
+            let Some(last) = pairs.last() else { return Ok(()) };
+            behind = Some(last.key);
+            let mut results: BTreeMap<usize, Vec<_>> = BTreeMap::new();
+            for (row, pair) in self.rows(pairs).await? {
+                let Some(mut copied) = row.copied else { continue };
+                copied.destination = Some((self.validity, pair.found.uid));
+                copied.elsewhere = self.elsewhere.then(|| self.folder.folder.clone());
+                let result = (row.listed.uid, row.state, Some(copied));
+                results.entry(pair.key.0).or_default().push(result);
+            }
+            for (index, group) in results {
+                self.settle(index, group).await?;
+            }
+        }
+    }
+
+    async fn page_of_pairs(
+        &self,
+        id: SearchId,
+        fate: Fate,
+        behind: Option<SourceUid>,
+    ) -> Result<Vec<Paired>, Stop> {
+        self.desk.go_on()?;
+        Ok(self.desk.ledger(move |ledger| ledger.paired(id, fate, behind, PAGE)).await?)
+    }
+
+    /// Reads the rows of messages that have a partner.
+    async fn rows(&self, pairs: Vec<Paired>) -> Result<Vec<(MessageRow, Paired)>, Stop> {
+        let sources = self.keys();
+        let found = self
+            .desk
+            .ledger(move |ledger| {
+                let mut found = Vec::with_capacity(pairs.len());
+                for pair in pairs {
+                    let (index, uid) = pair.key;
+                    let Some((key, validity)) = sources.get(index) else { continue };
+                    let row = ledger.rows(key, *validity, uid, 1)?.pop();
+                    found.extend(row.filter(|row| row.listed.uid == uid).map(|row| (row, pair)));
+                }
+                Ok(found)
+            })
+            .await?;
+        Ok(found)
+    }
+
+    fn keys(&self) -> Vec<(FolderKey, UidValidity)> {
+        self.sources.iter().map(|(key, _, validity)| (key.clone(), *validity)).collect()
+    }
+
+    async fn settle(
+        &self,
+        index: usize,
+        group: Vec<(Uid, MessageState, Option<Copied>)>,
+    ) -> Result<(), Stop> {
+        let Some((key, _, validity)) = self.sources.get(index).cloned() else { return Ok(()) };
+        Ok(self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?)
+    }
+
+    /// Records the pairs, a page at a time.
+    async fn record(&self, id: SearchId) -> Result<u64, Stop> {
+        let (mut count, mut behind) = (0, None);
+        loop {
+            let pairs = self.page_of_pairs(id, Fate::Unsettled, behind).await?;
+            let Some(last) = pairs.last() else { return Ok(count) };
+            behind = Some(last.key);
+            let rows = self.rows(pairs).await?;
+            let sent = self.sent(&rows).await?;
+            let known = rows.into_iter().filter_map(|(row, pair)| {
+                let (sent, reading) = (sent.get(&pair.key).cloned(), pair.reading.clone()?);
+                Some(Known { row, sent, pair, reading })
+            });
+            count += self.page(known.collect()).await?;
+        }
+    }
+
+    /// Returns the flags with which messages were sent, where the source has other ones now.
+    async fn sent(
+        &self,
+        rows: &[(MessageRow, Paired)],
+    ) -> Result<BTreeMap<SourceUid, Flags>, Stop> {
+        let mut by_source: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
+        for (_, pair) in rows {
+            by_source.entry(pair.key.0).or_default().push(pair.key.1);
+        }
+        let mut sent = BTreeMap::new();
+        for (index, uids) in by_source {
+            let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
+            let flags = self
+                .desk
+                .ledger(move |ledger| ledger.flags_when_sent(&key, validity, &uids))
+                .await?;
+            sent.extend(flags.into_iter().map(|(uid, flags)| ((index, uid), flags)));
+        }
+        Ok(sent)
+    }
+
+    async fn page(&self, known: Vec<Known>) -> Result<u64, Stop> {
+        let mut vacated = self.vacated(&known).await?;
+        let mut outcome = Outcome::default();
+        for known in &known {
+            self.one(known, &mut vacated, &mut outcome);
+        }
+        // Before the ledger says that they are stored; done twice they do no harm.
+        let connection = &self.destination.connection;
+        flags::store(connection, &outcome.changes, &self.object()).await?;
+        let mut count = self.give(outcome.given).await?;
+        for (index, group) in outcome.settled {
+            let Some((key, _, _)) = self.sources.get(index) else { continue };
+            let messages = group.len() as u64;
+            let bytes = group.iter().filter_map(|(_, _, c)| c.as_ref()).map(|c| c.size).sum();
+            self.settle(index, group).await?;
+            self.desk.progress.add(&key.folder, messages, bytes, false);
+            count += messages;
+        }
+        Ok(count)
+    }
+
+    /// Decides about one message that was found.
+    fn one(&self, known: &Known, vacated: &mut Vec<Stray>, outcome: &mut Outcome) {
+        let Known { row, sent, pair, reading } = known;
+        let (key @ (index, uid), found) = (pair.key, &pair.found);
+        // A message with our octets and another date was delivered by somebody else; of one
+        // without a date nobody can tell.
+        let dated = row.listed.internal_date.is_some();
+        let adopted = self.adopt || !pair.same_date || !dated;
+        let was = |stray: &Stray| {
+            let digest = stray.row.copied.as_ref().map(|copied| copied.source_digest);
+            digest == Some(reading.source_digest)
+        };
+        let stray = vacated.iter().position(was).map(|index| vacated.swap_remove(index));
+        // It may lack flags that the source has: another tool copied it, or the source changed
+        // since it was sent. It loses only what the source took away since we sent it: a user may
+        // have set the others here.
+        let (wanted, _) = row.listed.flags.storable(self.permanent);
+        let missing = wanted.minus(&found.flags);
+        let gone = match sent {
+            Some(sent) if !adopted && stray.is_none() => {
+                let (sent, _) = sent.storable(self.permanent);
+                let still = sent.minus(&wanted);
+                still.minus(&still.minus(&found.flags))
+            }
+            _ => Flags::default(),
+        };
+        let (stored_flags, source_flags) = if self.elsewhere {
+            // Nothing is written while a folder is only looked into: what the copy lacks stands out
+            // as changed at the source, and is brought up to date after everything is sent.
+            (found.flags.clone(), row.listed.flags.minus(&missing).plus(&gone))
+        } else {
+            if !(missing.is_empty() && gone.is_empty()) {
+                let change = flags::words(&missing, &gone);
+                outcome.changes.entry(change).or_default().push(found.uid);
+            }
+            (found.flags.plus(&missing).minus(&gone), row.listed.flags.clone())
+        };
+        let copied = Copied {
+            destination: Some((self.validity, found.uid)),
+            source_digest: reading.source_digest,
+            sent_digest: reading.sent_digest,
+            size: reading.sent_size,
+            stored_flags,
+            source_flags,
+            internal_date: found.date.clone(),
+            transforms: reading.transforms.clone(),
+            adopted,
+            found: !adopted,
+            elsewhere: self.elsewhere.then(|| self.folder.folder.clone()),
+        };
+        if let Some(stray) = stray {
+            let source_flags = stray.row.copied.as_ref().map(|was| was.source_flags.clone());
+            let copied = Copied { source_flags: source_flags.unwrap_or_default(), ..copied };
+            outcome.given.push((stray, key, copied));
+            return;
+        }
+        let result = (uid, MessageState::Acknowledged, Some(copied));
+        outcome.settled.entry(index).or_default().push(result);
     }
 
     /// Strays that were moved here by a MOVE that nobody lived to record.
-    async fn vacated(
-        &self,
-        pairs: &BTreeMap<Key, Found>,
-        rows: &BTreeMap<Key, MessageRow>,
-    ) -> Result<Vec<Stray>, Stop> {
+    async fn vacated(&self, known: &[Known]) -> Result<Vec<Stray>, Stop> {
         let Some((source, _, _)) = self.sources.first().filter(|_| !self.adopt) else {
             return Ok(Vec::new());
         };
-        let listed = pairs.keys().filter_map(|key| Some(&rows.get(key)?.listed));
+        let listed = known.iter().map(|known| &known.row.listed);
         let (vacated, away) =
             strays::vacated(self.desk, self.destination, &source.mailbox, self.folder, listed)
                 .await?;
@@ -209,10 +361,9 @@ impl Search<'_> {
         Ok(vacated)
     }
 
-    async fn give(&self, given: Vec<(Stray, Key, Copied)>) -> Result<u64, Stop> {
+    async fn give(&self, given: Vec<(Stray, SourceUid, Copied)>) -> Result<u64, Stop> {
         let count = given.len() as u64;
-        let sources: Vec<_> =
-            self.sources.iter().map(|(key, _, validity)| (key.clone(), *validity)).collect();
+        let sources = self.keys();
         self.desk
             .ledger(move |ledger| {
                 given.iter().try_for_each(|(stray, (index, uid), copied)| {
@@ -224,122 +375,7 @@ impl Search<'_> {
         Ok(count)
     }
 
-    fn our_marks(
-        &self,
-        reads: &BTreeMap<Key, Read>,
-        rows: &BTreeMap<Key, MessageRow>,
-    ) -> BTreeMap<Key, Mark> {
-        let mark = |(key, read): (&Key, &Read)| {
-            let listed = &rows.get(key)?.listed;
-            let second = listed.internal_date.as_ref().map(|date| date.instant().as_second());
-            let (flags, _) = listed.flags.storable(self.permanent);
-            Some((*key, Mark { digest: self.identity(read)?, second, flags }))
-        };
-        reads.iter().filter_map(mark).collect()
-    }
-
-    /// Adds flags, one command for all messages that lack the same.
-    async fn add_flags(&self, lacking: &BTreeMap<Vec<String>, Vec<Uid>>) -> Result<(), Stop> {
-        for (flags, uids) in lacking {
-            self.destination
-                .connection
-                .uid_store(
-                    &SequenceSet::from_uids(uids.iter().copied()),
-                    true,
-                    &Flags::from_words(flags),
-                )
-                .await
-                .map_err(|error| Stop::from_imap(&error, &self.object()))?;
-        }
-        Ok(())
-    }
-
-    /// What a message is recognised by: its octets, or what it says where the destination writes
-    /// messages anew and keeps the octets of none.
-    pub(super) fn identity(&self, read: &Read) -> Option<Digest> {
-        if self.target.profile.rewrites { read.canonical } else { Some(read.sent_digest) }
-    }
-
     pub(super) fn object(&self) -> Object {
         Object::folder("destination", &self.folder.mailbox, &self.folder.folder)
     }
-
-    /// Reads from the ledger which messages of the source folders may have been sent.
-    async fn sent(&self) -> Result<Sent, Stop> {
-        let mut sent = Sent::default();
-        for (index, (key, _, validity)) in self.sources.iter().enumerate() {
-            let mut from = Uid(1);
-            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
-                for row in rows {
-                    let key = (index, row.listed.uid);
-                    let open =
-                        matches!(row.state, MessageState::Pending | MessageState::Unclear(_));
-                    if open && !row.vanished {
-                        sent.unsettled.push(Unsettled {
-                            key,
-                            size: row.listed.size,
-                            date: row.listed.internal_date.clone(),
-                        });
-                        sent.rows.insert(key, row);
-                    } else if let Some(copied) = row.copied
-                        && copied.destination.is_none()
-                    {
-                        sent.unplaced.insert(key, (row.state, copied));
-                    }
-                }
-            }
-        }
-        Ok(sent)
-    }
-
-    /// Gives messages that were taken without a word about their UID theirs, before anything else
-    /// is paired: a copy that stands for one of them cannot stand for its twin as well.
-    async fn place(
-        &self,
-        unplaced: BTreeMap<Key, (MessageState, Copied)>,
-        theirs: &mut BTreeMap<Uid, Mark>,
-    ) -> Result<(), Stop> {
-        let mark = |(key, (_, copied)): (&Key, &(MessageState, Copied))| {
-            let second = copied.internal_date.as_ref().map(|date| date.instant().as_second());
-            let flags = copied.stored_flags.clone();
-            (*key, Mark { digest: copied.sent_digest, second, flags })
-        };
-        let mut pairs = matching::pair(&unplaced.iter().map(mark).collect(), theirs);
-        // With another date it was delivered by somebody else, and is theirs.
-        pairs.retain(|_, found| found.same_date);
-        for taken in pairs.values() {
-            theirs.remove(&taken.uid);
-        }
-        let mut results: BTreeMap<usize, Vec<_>> = BTreeMap::new();
-        for ((index, uid), (state, mut copied)) in unplaced {
-            let Some(found) = pairs.get(&(index, uid)) else { continue };
-            copied.destination = Some((self.validity, found.uid));
-            copied.elsewhere = self.elsewhere.then(|| self.folder.folder.clone());
-            results.entry(index).or_default().push((uid, state, Some(copied)));
-        }
-        for (index, group) in results {
-            let Some((key, _, validity)) = self.sources.get(index).cloned() else { continue };
-            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &group)).await?;
-        }
-        Ok(())
-    }
-}
-
-fn their_marks(
-    digests: &BTreeMap<Uid, Digest>,
-    dates: &BTreeMap<Uid, &Candidate>,
-    flags: &BTreeMap<Uid, Flags>,
-) -> BTreeMap<Uid, Mark> {
-    let mark = |(&uid, &digest): (&Uid, &Digest)| {
-        let date = dates.get(&uid).and_then(|candidate| candidate.date.as_ref());
-        let second = date.map(|date| date.instant().as_second());
-        (uid, Mark { digest, second, flags: flags.get(&uid).cloned().unwrap_or_default() })
-    };
-    digests.iter().map(mark).collect()
-}
-
-/// The transforms that changed something; none where nothing could be sent.
-fn applied(read: &Read, rules: &Rules) -> Vec<String> {
-    let needed = rules.needed(&read.traits).unwrap_or_default();
-    needed.into_iter().map(Transform::label).collect()
 }

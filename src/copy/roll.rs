@@ -3,9 +3,10 @@
 
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
+use crate::copy::inventory::{self, Listing};
+use crate::copy::landmarks;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
-use crate::copy::{inventory, landmarks};
 use crate::desired::DesiredMailbox;
 use crate::error::Class;
 use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
@@ -26,8 +27,13 @@ pub struct Roll {
     /// Destination folders with an open checkpoint of which a source folder is gone: what was on
     /// its way there may be what is new in another source folder now.
     orphans: BTreeMap<FolderPath, Checkpoint>,
+    /// How often a folder brought trouble that may be over the next time.
+    troubles: BTreeMap<FolderPath, u32>,
     called: bool,
 }
+
+/// A folder that brings trouble so often is not listed in this run.
+const TRIES: u32 = 2;
 
 impl Roll {
     /// Makes the roll of a mailbox whose copies were reviewed with these UIDVALIDITYs.
@@ -51,6 +57,7 @@ impl Roll {
         }
         let address = mailbox.source.clone();
         let known = desk.ledger(move |ledger| ledger.source_folders(&address)).await?;
+        let mut again = None;
         for (folder, validity) in known {
             if self.listed.contains_key(&folder) || self.unlisted.contains_key(&folder) {
                 continue;
@@ -70,14 +77,46 @@ impl Roll {
                     Ok(Err(why)) => {
                         self.unlisted.insert(folder, why);
                     }
-                    Err(stop) => return Err(stop),
+                    Err(stop) => {
+                        let stop = self.trouble(folder, stop)?;
+                        // What comes next needs a line; an answer leaves it.
+                        if !source.connection.is_open() {
+                            return Err(stop);
+                        }
+                        if !self.unlisted.contains_key(&key.folder) {
+                            again = Some(stop);
+                        }
+                    }
                 },
             }
+        }
+        if let Some(stop) = again {
+            return Err(stop);
         }
         self.orphans = orphans(desk, source, mailbox).await?;
         landmarks::record(desk, destination, &mailbox.destination).await?;
         self.called = true;
         Ok(())
+    }
+
+    /// Counts trouble that is about one folder, and gives up that folder when it comes again.
+    /// Everything else ends the roll.
+    fn trouble(&mut self, folder: FolderPath, stop: Stop) -> Result<Stop, Stop> {
+        let Stop::Again(error) = &stop else { return Err(stop) };
+        if !matches!(error.class, Class::Transient | Class::Line | Class::Folder | Class::Message) {
+            return Err(stop);
+        }
+        let troubles = self.troubles.entry(folder.clone()).or_default();
+        *troubles += 1;
+        if *troubles >= TRIES {
+            self.unlisted.insert(folder, error.to_string());
+        }
+        Ok(stop)
+    }
+
+    /// Returns how many folders are done with, listed or not.
+    pub(super) fn done(&self) -> usize {
+        self.listed.len() + self.unlisted.len()
     }
 
     /// Lists one folder; the inner error says why it could not be listed.
@@ -106,10 +145,12 @@ impl Roll {
         if let Some(pass) = last.filter(|pass| inventory::unchanged(pass, &selected)) {
             return Ok(Ok(pass));
         }
+        let (connection, name) = (&source.connection, &entry.name);
         let listed =
-            inventory::record(desk, &source.connection, &entry.name, &selected, key, &object).await;
+            inventory::record_readable(desk, connection, name, &selected, key, &object).await;
         match listed {
-            Ok(pass) => Ok(Ok(pass)),
+            Ok(Listing { pass, incomplete: None }) => Ok(Ok(pass)),
+            Ok(Listing { incomplete: Some(error), .. }) => Ok(Err(error.to_string())),
             Err(stop) => unless_lost(stop),
         }
     }

@@ -1,18 +1,21 @@
-//! What a search reads: listings and bodies of both sides.
+//! What a search reads: listings and bodies of both sides, into the side table.
 
 use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
-use crate::copy::matching::{self, Candidate, Keys, Unsettled};
-use crate::copy::recovery::{Key, Search};
+use crate::copy::inventory;
+use crate::copy::recovery::Search;
 use crate::copy::stop::Stop;
-use crate::imap::{FetchRow, RowQuery, SequenceSet};
+use crate::imap::{ImapError, RowQuery, SequenceSet};
+use crate::message::rules::Rules;
+use crate::message::transform::Transform;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
-use crate::model::flags::Flags;
-use crate::model::uid::Uid;
-use crate::ports::ledger::{Copied, FolderKey, Look, MessageRow, MessageState};
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{FolderKey, Listed, Look, MessageRow, MessageState};
+use crate::ports::search::{Fate, Ours, Reading, SearchId, SourceUid, Theirs};
+use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Time between two looks at a folder that should stand still.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -22,44 +25,91 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// that lives, so one whose connection is dead is over too.
 const PATIENCE: u32 = 24;
 
+/// Rows of a listing that are in memory at once.
+const ROWS: usize = 500;
+
+/// Bodies of one FETCH.
+const BODIES: usize = 200;
+
 impl Search<'_> {
-    /// Lists what the ledger does not know and what may be ours, until nothing new of that kind
-    /// came for the time of [`Search::quiet`].
-    pub(super) async fn candidates(
+    /// Adds what the ledger says may have been sent: what is surely there and nobody said where,
+    /// and, when `unsettled`, what may be there or not.
+    pub(super) async fn add_ours(&self, id: SearchId, unsettled: bool) -> Result<(), Stop> {
+        for (index, (key, _, validity)) in self.sources.iter().enumerate() {
+            let mut from = Uid(1);
+            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
+                self.desk.go_on()?;
+                let ours = rows.into_iter().filter_map(|row| self.ours(index, row));
+                let mut ours: Vec<Ours> =
+                    ours.filter(|ours| unsettled || ours.fate == Fate::Unplaced).collect();
+                self.flags_when_sent(key, *validity, &mut ours).await?;
+                if !ours.is_empty() {
+                    self.desk.ledger(move |ledger| ledger.add_ours(id, &ours)).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives unsettled messages the flags with which they may have been sent: twins are told apart
+    /// by them.
+    async fn flags_when_sent(
         &self,
-        unsettled: &[Unsettled<Key>],
-        unplaced: &BTreeMap<Key, (MessageState, Copied)>,
-    ) -> Result<(Vec<Candidate>, BTreeMap<Uid, Flags>), Stop> {
-        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
-        let known = self
-            .desk
-            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
-            .await?;
-        let taken = unplaced.iter().map(|(key, (_, copied))| Unsettled {
-            key: *key,
-            size: copied.size,
-            date: copied.internal_date.clone(),
-        });
-        let keys = Keys::of(&unsettled.iter().cloned().chain(taken).collect::<Vec<_>>());
-        let mut candidates = Vec::new();
-        let mut flags = BTreeMap::new();
+        key: &FolderKey,
+        validity: UidValidity,
+        ours: &mut [Ours],
+    ) -> Result<(), Stop> {
+        // What is adopted was not sent by us.
+        let unsettled = ours.iter().filter(|ours| !self.adopt && ours.fate == Fate::Unsettled);
+        let (key, uids) = (key.clone(), unsettled.map(|ours| ours.key.1).collect::<Vec<_>>());
+        let sent =
+            self.desk.ledger(move |ledger| ledger.flags_when_sent(&key, validity, &uids)).await?;
+        for ours in ours.iter_mut() {
+            if let Some(flags) = sent.get(&ours.key.1) {
+                (ours.flags, _) = flags.storable(self.permanent);
+            }
+        }
+        Ok(())
+    }
+
+    fn ours(&self, index: usize, row: MessageRow) -> Option<Ours> {
+        let key = (index, row.listed.uid);
+        let open = matches!(row.state, MessageState::Pending | MessageState::Unclear(_));
+        if open && !row.vanished {
+            return Some(self.unsettled(key, &row.listed));
+        }
+        let copied = row.copied.filter(|copied| copied.destination.is_none())?;
+        let second = copied.internal_date.as_ref().map(|date| date.instant().as_second());
+        Some(Ours {
+            key,
+            fate: Fate::Unplaced,
+            look: Look { size: copied.size, second },
+            flags: copied.stored_flags,
+            identity: Some(copied.sent_digest),
+            any_size: false,
+        })
+    }
+
+    fn unsettled(&self, key: SourceUid, listed: &Listed) -> Ours {
+        let (flags, _) = listed.flags.storable(self.permanent);
+        // Octets that are made anew, or changed on their way, have another length there.
+        let any_size = self.target.profile.rewrites || !self.target.rules.transforms().is_empty();
+        let look = Look::of(listed);
+        Ours { key, fate: Fate::Unsettled, look, flags, identity: None, any_size }
+    }
+
+    /// Adds what lies in the folder, is not known to the ledger and may be ours, until nothing new of
+    /// that kind came for the time of [`Search::quiet`]. Returns how many messages that are.
+    pub(super) async fn add_theirs(&self, id: SearchId) -> Result<u64, Stop> {
+        let mut count = 0;
         let mut next = self.from;
         let begun = Instant::now();
         let mut still_since = begun;
         loop {
-            let rows = self.above(next).await?;
-            for row in rows {
-                next = Uid(next.0.max(row.uid.0.saturating_add(1)));
-                let candidate = Candidate {
-                    uid: row.uid,
-                    size: row.size.unwrap_or_default(),
-                    date: row.internal_date,
-                };
-                if !known.contains(&candidate.uid) && keys.may_hold(&candidate) {
-                    flags.insert(candidate.uid, row.flags.unwrap_or_default());
-                    candidates.push(candidate);
-                    still_since = Instant::now();
-                }
+            let new = self.above(id, &mut next).await?;
+            if new > 0 {
+                count += new;
+                still_since = Instant::now();
             }
             match self.quiet {
                 Some(quiet)
@@ -67,67 +117,13 @@ impl Search<'_> {
                 {
                     self.desk.rest(LOOK_EVERY.min(quiet)).await?;
                 }
-                _ => return Ok((candidates, flags)),
+                _ => return Ok(count),
             }
         }
     }
 
-    /// Leaves out messages that have a look-alike in their mailbox: what is found in another folder
-    /// may be the copy of that one, and a message that is taken for its twin is lost, while one
-    /// that is sent again is found and can be removed.
-    pub(super) async fn leave_twins_out(
-        &self,
-        unsettled: &mut Vec<Unsettled<Key>>,
-        rows: &BTreeMap<Key, MessageRow>,
-    ) -> Result<(), Stop> {
-        let looks: BTreeSet<Look> = rows.values().map(|row| Look::of(&row.listed)).collect();
-        let mut seen: BTreeMap<Look, u32> = BTreeMap::new();
-        let mailboxes: BTreeSet<Address> =
-            self.sources.iter().map(|(key, _, _)| key.mailbox.clone()).collect();
-        for mailbox in mailboxes {
-            let asked = mailbox.clone();
-            let folders = self.desk.ledger(move |ledger| ledger.source_folders(&asked)).await?;
-            for (folder, validity) in folders {
-                let Some(validity) = validity else { continue };
-                let key = FolderKey { mailbox: mailbox.clone(), folder };
-                let mut from = Uid(1);
-                while let Some(page) = self.desk.page(&key, validity, &mut from).await? {
-                    self.desk.go_on()?;
-                    for row in page.iter().filter(|row| !(self.renamed && row.vanished)) {
-                        let look = Look::of(&row.listed);
-                        let (first, last) = (
-                            Look { size: look.size, second: None },
-                            Look { size: look.size, second: Some(i64::MAX) },
-                        );
-                        for ours in looks.range(first..=last) {
-                            // One without a date may be the twin of any.
-                            if *ours == look || look.second.is_none() || ours.second.is_none() {
-                                *seen.entry(*ours).or_default() += 1;
-                            }
-                        }
-                    }
-                }
-            }
-        }
-        unsettled.retain(|message| {
-            rows.get(&message.key)
-                .is_some_and(|row| seen.get(&Look::of(&row.listed)).copied().unwrap_or(0) <= 1)
-        });
-        Ok(())
-    }
-
-    /// Returns the sizes of messages at or above [`Search::from`] that the ledger does not know.
-    pub(super) async fn unknown_sizes(&self) -> Result<BTreeSet<u64>, Stop> {
-        let (folder, validity, from) = (self.folder.clone(), self.validity, self.from);
-        let known = self
-            .desk
-            .ledger(move |ledger| ledger.known_destination_uids(&folder, validity, from))
-            .await?;
-        let rows = self.above(from).await?;
-        Ok(rows.iter().filter(|row| !known.contains(&row.uid)).filter_map(|row| row.size).collect())
-    }
-
-    pub(super) async fn above(&self, from: Uid) -> Result<Vec<FetchRow>, Stop> {
+    /// Adds what lies at or above a UID, and moves it behind the last one.
+    async fn above(&self, id: SearchId, next: &mut Uid) -> Result<u64, Stop> {
         let failed = |error| Stop::from_imap(&error, &self.object());
         // New messages become visible to a session between commands.
         self.destination.connection.noop().await.map_err(failed)?;
@@ -138,80 +134,202 @@ impl Search<'_> {
             modseq: false,
             header_fields: Vec::new(),
         };
-        let mut rows = self
-            .destination
-            .connection
-            .fetch_rows(&SequenceSet::starting_at(from), query)
-            .await
-            .map_err(failed)?;
-        let mut above = Vec::new();
+        let from = *next;
+        let set = SequenceSet::starting_at(from);
+        let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
+        let (mut new, mut page) = (0, Vec::with_capacity(ROWS));
         while let Some(row) = rows.next().await.map_err(failed)? {
             // `n:*` always names the last message, even one below n: RFC 3501 section 6.4.8.
-            if row.uid >= from {
-                above.push(row);
+            if row.uid < from {
+                continue;
+            }
+            *next = Uid(next.0.max(row.uid.0.saturating_add(1)));
+            let Listed { uid, size, flags, internal_date: date, .. } =
+                inventory::listed(row).map_err(failed)?;
+            page.push(Theirs { uid, size, date, flags });
+            if page.len() == ROWS {
+                new += self.keep(id, std::mem::take(&mut page)).await?;
             }
         }
-        Ok(above)
+        Ok(new + self.keep(id, page).await?)
     }
 
-    pub(super) async fn destination_digests(
-        &self,
-        candidates: &[Candidate],
-    ) -> Result<BTreeMap<Uid, Digest>, Stop> {
-        let uids: Vec<Uid> = candidates.iter().map(|candidate| candidate.uid).collect();
-        let mut digests = BTreeMap::new();
-        let failed = |error| Stop::from_imap(&error, &self.object());
-        for batch in uids.chunks(200) {
+    async fn keep(&self, id: SearchId, page: Vec<Theirs>) -> Result<u64, Stop> {
+        self.desk.go_on()?;
+        let (folder, validity) = (self.folder.clone(), self.validity);
+        Ok(self.desk.ledger(move |ledger| ledger.add_theirs(id, &folder, validity, &page)).await?)
+    }
+
+    /// Leaves out messages that have a look-alike in their mailbox: what is found in another folder
+    /// may be the copy of that one, and a message that is taken for its twin is lost, while one
+    /// that is sent again is found and can be removed. Where the destination makes messages anew,
+    /// those of any size may say the same: only the date tells them apart. Returns whether any is
+    /// left.
+    pub(super) async fn leave_twins_out(&self, id: SearchId) -> Result<bool, Stop> {
+        // Only the very same message is ours here, its date included.
+        self.desk.ledger(move |ledger| ledger.leave_out_other_dates(id)).await?;
+        if self.count(id, Fate::Unsettled).await? > 0 {
+            let mailboxes: BTreeSet<Address> =
+                self.sources.iter().map(|(key, _, _)| key.mailbox.clone()).collect();
+            for mailbox in mailboxes {
+                self.count_alike(id, mailbox).await?;
+            }
+        }
+        self.desk.ledger(move |ledger| ledger.leave_out_twins(id)).await?;
+        let left = self.desk.ledger(move |ledger| ledger.theirs(id, Uid(0), 1)).await?;
+        Ok(!left.is_empty())
+    }
+
+    async fn count_alike(&self, id: SearchId, mailbox: Address) -> Result<(), Stop> {
+        let asked = mailbox.clone();
+        let folders = self.desk.ledger(move |ledger| ledger.source_folders(&asked)).await?;
+        for (folder, validity) in folders {
+            let Some(validity) = validity else { continue };
+            let key = FolderKey { mailbox: mailbox.clone(), folder };
+            let mut from = Uid(1);
+            while let Some(page) = self.desk.page(&key, validity, &mut from).await? {
+                self.desk.go_on()?;
+                let rows = page.iter().filter(|row| !(self.renamed && row.vanished));
+                let looks: Vec<Look> = rows.map(|row| Look::of(&row.listed)).collect();
+                let any_size = self.target.profile.rewrites;
+                self.desk.ledger(move |ledger| ledger.count_alike(id, &looks, any_size)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) async fn count(&self, id: SearchId, fate: Fate) -> Result<u64, Stop> {
+        Ok(self.desk.ledger(move |ledger| ledger.count_ours(id, fate)).await?)
+    }
+
+    /// Reads what lies in the folder and may be ours.
+    pub(super) async fn read_theirs(&self, id: SearchId) -> Result<(), Stop> {
+        let failed = |error: ImapError| Stop::from_imap(&error, &self.object());
+        let mut above = Uid(0);
+        loop {
             self.desk.go_on()?;
+            let uids = self.desk.ledger(move |ledger| ledger.theirs(id, above, BODIES)).await?;
+            let Some(last) = uids.last() else { return Ok(()) };
+            above = *last;
             let bodies = self
                 .destination
                 .connection
-                .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
+                .fetch_bodies(&SequenceSet::from_uids(uids))
                 .await
                 .map_err(failed)?;
             let mut digester = Digester::new(bodies, &[]).canonical(self.target.profile.rewrites);
-            while let Some(read) = digester.next().await.map_err(failed)? {
-                digests.extend(self.identity(&read).map(|digest| (read.uid, digest)));
+            let mut read: Vec<(Uid, Digest)> = Vec::new();
+            while let Some(body) = digester.next().await.map_err(failed)? {
+                read.extend(self.identity(&body).map(|digest| (body.uid, digest)));
             }
+            self.desk.ledger(move |ledger| ledger.identify_theirs(id, &read)).await?;
         }
-        Ok(digests)
     }
 
-    pub(super) async fn source_digests(
-        &self,
-        unsettled: &[Unsettled<Key>],
-        candidates: &[Candidate],
-    ) -> Result<BTreeMap<Key, Read>, Stop> {
-        let mut by_folder: BTreeMap<usize, BTreeSet<Uid>> = BTreeMap::new();
-        for message in matching::worth_reading(unsettled, candidates) {
-            by_folder.entry(message.key.0).or_default().insert(message.key.1);
-        }
-        let mut reads = BTreeMap::new();
-        for (index, uids) in by_folder {
-            let Some((key, name, validity)) = self.sources.get(index) else { continue };
-            let object = Object::folder("source", &key.mailbox, &key.folder);
-            let failed = |error| Stop::from_imap(&error, &object);
-            let selected = self.source.connection.examine(name).await.map_err(failed)?;
-            if selected.uid_validity != *validity {
-                let (was, now) = (*validity, selected.uid_validity);
-                return Err(Stop::Failed(catalogue::new_validity(&object, was, now)));
+    /// Reads those messages of the source that may lie in the folder.
+    pub(super) async fn read_ours(&self, id: SearchId) -> Result<(), Stop> {
+        let mut behind = None;
+        let mut open = None;
+        loop {
+            self.desk.go_on()?;
+            let near = self.desk.ledger(move |ledger| ledger.near_ours(id, behind, BODIES)).await?;
+            behind = near.last().copied();
+            if behind.is_none() {
+                return Ok(());
             }
-            let uids: Vec<Uid> = uids.into_iter().collect();
-            for batch in uids.chunks(200) {
-                self.desk.go_on()?;
-                let bodies = self
-                    .source
-                    .connection
-                    .fetch_bodies(&SequenceSet::from_uids(batch.iter().copied()))
-                    .await
-                    .map_err(failed)?;
-                let mut digester = Digester::new(bodies, &self.target.rules.transforms())
-                    .canonical(self.target.profile.rewrites);
-                while let Some(read) = digester.next().await.map_err(failed)? {
-                    reads.insert((index, read.uid), read);
+            for group in near.chunk_by(|a, b| a.0 == b.0) {
+                let Some(&(index, _)) = group.first() else { continue };
+                if open != Some(index) {
+                    self.examine(index).await?;
+                    open = Some(index);
                 }
+                let uids = group.iter().map(|(_, uid)| *uid);
+                self.read_group(id, index, &SequenceSet::from_uids(uids)).await?;
             }
         }
-        Ok(reads)
     }
+
+    /// Opens a source folder, which must be the one that was listed.
+    async fn examine(&self, index: usize) -> Result<(), Stop> {
+        let Some((key, name, validity)) = self.sources.get(index) else { return Ok(()) };
+        let object = Object::folder("source", &key.mailbox, &key.folder);
+        let selected = self
+            .source
+            .connection
+            .examine(name)
+            .await
+            .map_err(|error| Stop::from_imap(&error, &object))?;
+        if selected.uid_validity != *validity {
+            let (was, now) = (*validity, selected.uid_validity);
+            return Err(Stop::Failed(catalogue::new_validity(&object, was, now)));
+        }
+        Ok(())
+    }
+
+    async fn read_group(&self, id: SearchId, index: usize, set: &SequenceSet) -> Result<(), Stop> {
+        let Some((key, _, _)) = self.sources.get(index) else { return Ok(()) };
+        let object = Object::folder("source", &key.mailbox, &key.folder);
+        let failed = |error| Stop::from_imap(&error, &object);
+        let bodies = self.source.connection.fetch_bodies(set).await.map_err(failed)?;
+        let mut digester = Digester::new(bodies, &self.target.rules.transforms())
+            .canonical(self.target.profile.rewrites);
+        let mut read: Vec<(SourceUid, Reading)> = Vec::new();
+        while let Some(body) = digester.next().await.map_err(failed)? {
+            let reading = Reading {
+                identity: self.identity(&body),
+                source_digest: body.digest,
+                sent_digest: body.sent_digest,
+                sent_size: body.sent_size,
+                transforms: applied(&body, &self.target.rules),
+            };
+            read.push(((index, body.uid), reading));
+        }
+        Ok(self.desk.ledger(move |ledger| ledger.identify_ours(id, &read)).await?)
+    }
+
+    /// What a message is recognised by: its octets, or what it says where the destination writes
+    /// messages anew and keeps the octets of none.
+    fn identity(&self, read: &Read) -> Option<Digest> {
+        if self.target.profile.rewrites { read.canonical } else { Some(read.sent_digest) }
+    }
+
+    /// Names what was pending in a source folder that is gone and may be here: nothing of it can be
+    /// compared or sent any more, and it keeps nothing else back.
+    pub(super) async fn name_gone(
+        &self,
+        id: SearchId,
+        key: &FolderKey,
+        validity: UidValidity,
+    ) -> Result<(), Stop> {
+        let mut from = Uid(1);
+        while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
+            self.desk.go_on()?;
+            let pending = rows.iter().filter(|row| row.state == MessageState::Pending);
+            let ours: Vec<Ours> =
+                pending.map(|row| self.unsettled((0, row.listed.uid), &row.listed)).collect();
+            self.desk.ledger(move |ledger| ledger.add_ours(id, &ours)).await?;
+        }
+        if self.count(id, Fate::Unsettled).await? == 0 || self.add_theirs(id).await? == 0 {
+            return Ok(());
+        }
+        let reason = "its source folder is gone, and a message of its size or date came into the destination folder while it was sent";
+        let mut behind = None;
+        loop {
+            let near = self.desk.ledger(move |ledger| ledger.near_ours(id, behind, ROWS)).await?;
+            behind = near.last().copied();
+            if behind.is_none() {
+                return Ok(());
+            }
+            let unclear =
+                |(_, uid): &SourceUid| (*uid, MessageState::Unclear(reason.to_owned()), None);
+            let (results, key): (Vec<_>, _) = (near.iter().map(unclear).collect(), key.clone());
+            self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+        }
+    }
+}
+
+/// The transforms that changed something; none where nothing could be sent.
+fn applied(read: &Read, rules: &Rules) -> Vec<String> {
+    let needed = rules.needed(&read.traits).unwrap_or_default();
+    needed.into_iter().map(Transform::label).collect()
 }

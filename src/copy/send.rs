@@ -3,8 +3,8 @@
 use crate::catalogue::{self, Object};
 use crate::copy::acks::{self, Answers, InFlight};
 use crate::copy::batches;
-use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
+use crate::copy::memory::Memory;
 use crate::copy::reasons;
 use crate::copy::stop::Stop;
 use crate::copy::window::{Place, Window};
@@ -27,8 +27,8 @@ use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use crate::profile::target::Target;
 use bytes::{Bytes, BytesMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::time::Instant;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// The error at which Exchange closes a connection.
@@ -56,6 +56,8 @@ pub struct Way<'a> {
     pub key: &'a FolderKey,
     /// Its UIDVALIDITY.
     pub validity: UidValidity,
+    /// The UIDVALIDITY of the destination folder.
+    pub destination_validity: UidValidity,
     /// For sentences.
     pub source_object: &'a Object,
     /// For sentences.
@@ -77,6 +79,13 @@ pub struct Round {
     pub to_read_first: BTreeSet<Uid>,
     /// Messages that stay behind because a transform that they need is not allowed.
     pub excepted: u64,
+    /// What the source still owed of a FETCH when its line fell, in the order of UIDs.
+    pub fell: Vec<Uid>,
+    /// The oldest message that the destination had not answered when its line fell, and its last
+    /// words.
+    pub hung: Option<(Uid, String)>,
+    /// The message in which the destination's line fell while it was written.
+    cut: Option<(Uid, ImapError)>,
     /// Why it ended early.
     pub stop: Option<Stop>,
     /// An APPEND was begun and its answer will never come: its message is unclear.
@@ -85,18 +94,34 @@ pub struct Round {
     pub halt: CancellationToken,
 }
 
+impl Round {
+    /// Finds the message at which the destination hung up. A line that fell because the source's
+    /// did, or because this side closed it before a forbidden octet, says nothing.
+    fn find_hung(&mut self) {
+        let cut = self.cut.take();
+        if !self.fell.is_empty() || !self.to_read_first.is_empty() {
+            return;
+        }
+        let oldest = self.answers.lost.clone().or(cut);
+        self.hung = oldest
+            .filter(|(_, error)| matches!(catalogue::class(error), Class::Message | Class::Line))
+            .map(|(uid, error)| (uid, error.words().unwrap_or_else(|| error.to_string())));
+    }
+}
+
 impl Way<'_> {
-    /// Sends messages in order of UID. `first` holds the first readings of large messages.
-    pub async fn send(
-        &self,
-        rows: &[MessageRow],
-        first: &BTreeMap<Uid, Read>,
-    ) -> Result<Round, Stop> {
+    /// Sends messages in order of UID.
+    pub async fn send(&self, rows: &[MessageRow], memory: &Memory) -> Result<Round, Stop> {
         let halt = CancellationToken::new();
-        let (flights, task) =
-            acks::start(self.desk.clone(), self.key.clone(), self.validity, halt.clone());
+        let (flights, task) = acks::start(
+            self.desk.clone(),
+            self.key.clone(),
+            self.validity,
+            self.destination_validity,
+            halt.clone(),
+        );
         let mut round = Round { halt, ..Round::default() };
-        let ended = self.pump(rows, first, &flights, &mut round).await;
+        let ended = self.pump(rows, memory, &flights, &mut round).await;
         drop(flights);
         // What was refused before its literal went out never was in flight.
         let refused = std::mem::take(&mut round.answers.refused);
@@ -106,14 +131,21 @@ impl Way<'_> {
         if let Err(stop) = ended {
             round.stop = Some(stop);
         }
-        if let (None, Some(lost)) = (&round.stop, &round.answers.lost) {
+        if let (None, Some((_, lost))) = (&round.stop, &round.answers.lost) {
             round.stop = Some(Stop::from_imap(lost, self.destination_object));
         }
+        round.find_hung();
         let busy = round.answers.refused.iter().map(|(_, error)| error);
         let busy = busy.filter(|error| catalogue::passes(error)).max_by_key(|e| e.backoff());
         // A line that was lost as well must not shorten the time that the server wants.
         if let (None | Some(Stop::Again(_)), Some(error)) = (&round.stop, busy) {
             round.stop = Some(Stop::from_imap(error, self.destination_object));
+        }
+        if let Some(now) = round.answers.another {
+            // Nothing of it is in the ledger: the checkpoint stays open.
+            round.owed = true;
+            let (object, known) = (self.destination_object, self.destination_validity);
+            round.stop = Some(Stop::Failed(catalogue::new_validity(object, known, now)));
         }
         Ok(round)
     }
@@ -138,16 +170,20 @@ impl Way<'_> {
     async fn pump(
         &self,
         rows: &[MessageRow],
-        first: &BTreeMap<Uid, Read>,
+        memory: &Memory,
         flights: &mpsc::UnboundedSender<InFlight>,
         round: &mut Round,
     ) -> Result<(), Stop> {
         let by_uid: BTreeMap<Uid, &MessageRow> =
             rows.iter().map(|row| (row.listed.uid, row)).collect();
         let window = &self.window;
-        let mut batches = batches::batches(rows);
+        let mut batches = batches::batches(rows, &memory.apart);
         let mut running: VecDeque<(Vec<Uid>, Bodies)> = VecDeque::new();
         loop {
+            // What it refused may be all that came, so that no body ends the round.
+            if self.source.is_worn() {
+                return Ok(());
+            }
             // The next FETCH goes out before the present one ends.
             while running.len() < 2 {
                 let Some(uids) = batches.pop_front() else { break };
@@ -193,6 +229,7 @@ impl Way<'_> {
                     let row =
                         uid.filter(|uid| !seen.contains(uid)).and_then(|uid| by_uid.get(&uid));
                     let Some(row) = row else { continue };
+                    let first = &memory.first;
                     self.send_streamed(row, size, first, &mut bodies, window, flights, round)
                         .await?;
                     row.listed.uid
@@ -206,6 +243,9 @@ impl Way<'_> {
     /// Deals with a FETCH that the source ended with a refusal or with a record that cannot be
     /// read: what it did not give is asked for again, each message alone, so that one bad message
     /// does not keep its folder back. `seen` takes what is dealt with.
+    ///
+    /// Dovecot closes the connection at a message that it cannot read, or says SERVERBUG: what it
+    /// owed then is noted, and the round ends.
     fn apart(
         &self,
         error: ImapError,
@@ -215,6 +255,12 @@ impl Way<'_> {
         round: &mut Round,
     ) -> Result<(), Stop> {
         let more = !matches!(catalogue::class(&error), Class::Message | Class::Folder | Class::Bug);
+        let bug = error.is_answer() && error.response_code().as_deref() == Some("SERVERBUG");
+        if error.loses_connection() || bug {
+            let owed: BTreeSet<Uid> =
+                uids.iter().copied().filter(|uid| !seen.contains(uid)).collect();
+            round.fell = owed.into_iter().collect();
+        }
         if error.loses_connection() || (error.is_answer() && more) {
             return Err(Stop::from_imap(&error, self.source_object));
         }
@@ -338,7 +384,10 @@ impl Way<'_> {
             Err(error) => {
                 // Where the line holds, nothing was sent: the run ended while the server wanted
                 // nothing, or it cannot be said in IMAP.
-                round.owed |= error.loses_connection();
+                if error.loses_connection() {
+                    round.owed = true;
+                    round.cut = Some((uid, error.clone()));
+                }
                 Err(Stop::from_imap(&error, self.destination_object))
             }
         }
@@ -369,6 +418,7 @@ impl Way<'_> {
             internal_date,
             transforms: transforms.iter().map(|transform| transform.label()).collect(),
             adopted: false,
+            found: false,
             elsewhere: None,
         }
     }

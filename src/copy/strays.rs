@@ -5,12 +5,13 @@ use crate::catalogue::Object;
 use crate::copy::bodies::Digester;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
+use crate::copy::inventory;
 use crate::copy::lines::Line;
 use crate::copy::matching::{self, Mark};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::error::{Error, ErrorKind, Retry};
-use crate::imap::{Connection, RowQuery, SequenceSet};
+use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
@@ -72,6 +73,7 @@ impl FolderCopy<'_> {
             let more = strays.len() == MOST;
             let (here, others) = self.sorted(strays, open.to.uid_validity);
             self.read(open, &pending, here.iter().chain(&others), &mut digests).await?;
+            let here = self.still_there(open, &digests, here).await?;
             let before = pending.len();
             // A copy that is where it belongs comes before one that has to be moved there.
             let here = pairs(&mut pending, &digests, here);
@@ -102,6 +104,35 @@ impl FolderCopy<'_> {
             .partition(|stray| stray.destination.folder == *self.destination);
         let still = |stray: &Stray| place(stray).is_none_or(|(validity, _)| validity == now);
         (here.into_iter().filter(still).collect(), others)
+    }
+
+    /// Keeps those strays of equal octets whose copies are in this folder as they were sent. What its
+    /// user moved or removed stands for nothing: a message that was given it would be lost.
+    async fn still_there(
+        &self,
+        open: &Open<'_>,
+        digests: &BTreeMap<Uid, Digest>,
+        mut strays: Vec<Stray>,
+    ) -> Result<Vec<Stray>, Stop> {
+        let wanted: BTreeSet<Digest> = digests.values().copied().collect();
+        strays.retain(|stray| {
+            stray.row.copied.as_ref().is_some_and(|was| wanted.contains(&was.source_digest))
+        });
+        let uids: Vec<Uid> = strays.iter().filter_map(place).map(|(_, uid)| uid).collect();
+        if uids.is_empty() {
+            return Ok(strays);
+        }
+        let (connection, object) = (&open.destination.connection, self.destination_object());
+        let failed = |error| Stop::from_imap(&error, &object);
+        // What others removed leaves a session between commands.
+        connection.noop().await.map_err(failed)?;
+        let there = those_there(connection, uids).await.map_err(failed)?;
+        strays.retain(|stray| match place(stray) {
+            // The server never said where it is; that it took it is sure.
+            None => true,
+            Some((_, uid)) => there.get(&uid).is_some_and(|there| is_as_sent(open, stray, there)),
+        });
+        Ok(strays)
     }
 
     /// Reads the pending messages that look like a stray, once each, for their digests.
@@ -163,18 +194,20 @@ impl FolderCopy<'_> {
         let selected = opened.map_err(failed)?;
         let uids = pairs.iter().filter_map(|(_, stray)| place(stray));
         let uids = uids.filter(|(at, _)| *at == selected.uid_validity).map(|(_, uid)| uid);
-        let there = flags_of(connection, uids.collect()).await.map_err(failed)?;
+        let there = those_there(connection, uids.collect()).await.map_err(failed)?;
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         for (row, stray) in pairs {
             let Some(copied) = stray.row.copied.clone() else { continue };
             let movable = match copied.destination {
                 // The server never said where it is; that it took it is sure.
                 None => false,
-                Some((at, uid)) if at == selected.uid_validity => match there.get(&uid) {
-                    None => continue,
-                    Some(flags) => follow && !selected.read_only && ours_unchanged(&copied, flags),
-                },
-                Some(_) => continue,
+                Some((at, uid)) => {
+                    let there = there.get(&uid).filter(|_| at == selected.uid_validity);
+                    let Some(there) = there.filter(|there| is_as_sent(open, &stray, there)) else {
+                        continue;
+                    };
+                    follow && !selected.read_only && ours_unchanged(&copied, &there.flags)
+                }
             };
             let given = (stray, row.listed.uid, copied);
             if movable { go.push(given) } else { stay.push(given) }
@@ -211,7 +244,7 @@ impl FolderCopy<'_> {
             Err(_) => BTreeMap::new(),
         };
         let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied().collect();
-        let still = flags_of(connection, unsaid).await.map_err(failed)?;
+        let still = those_there(connection, unsaid).await.map_err(failed)?;
         let (mut moved, mut lost) = (Vec::new(), false);
         for (stray, uid, mut copied) in batch {
             let Some((_, was)) = place(&stray) else { continue };
@@ -243,7 +276,14 @@ impl FolderCopy<'_> {
     }
 
     /// Records which message each copy stands for now.
-    async fn give(&self, open: &Open<'_>, given: Vec<(Stray, Uid, Copied)>) -> Result<u64, Stop> {
+    async fn give(
+        &self,
+        open: &Open<'_>,
+        mut given: Vec<(Stray, Uid, Copied)>,
+    ) -> Result<u64, Stop> {
+        for (.., copied) in &mut given {
+            copied.found = !copied.adopted;
+        }
         let (key, validity, count) =
             (self.source_key(), open.from.uid_validity, given.len() as u64);
         let bytes = given.iter().map(|(.., copied)| copied.size).sum();
@@ -306,7 +346,7 @@ pub(super) async fn vacated(
         away = true;
         let at = |stray: &Stray| place(stray).filter(|(at, _)| *at == selected.uid_validity);
         let uids = strays.iter().filter_map(at).map(|(_, uid)| uid).collect();
-        let there = flags_of(connection, uids).await.map_err(failed)?;
+        let there = those_there(connection, uids).await.map_err(failed)?;
         vacated.extend(
             strays
                 .into_iter()
@@ -327,24 +367,31 @@ pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
     !copied.adopted && now.minus(&recent) == copied.stored_flags.minus(&recent)
 }
 
-/// Returns the flags of those messages of the selected folder that are there.
-pub(super) async fn flags_of(
+/// Tells whether a message has the size that was sent: a mailbox that was restored from a backup may
+/// hold another one under this UID. A server that writes messages anew tells sizes of its own.
+fn is_as_sent(open: &Open<'_>, stray: &Stray, there: &Listed) -> bool {
+    let size = stray.row.copied.as_ref().map(|copied| copied.size);
+    open.target.profile.rewrites || size == Some(there.size)
+}
+
+/// Returns those messages of the selected folder that are there.
+async fn those_there(
     connection: &Connection,
     uids: Vec<Uid>,
-) -> Result<BTreeMap<Uid, Flags>, crate::imap::ImapError> {
+) -> Result<BTreeMap<Uid, Listed>, ImapError> {
     let mut there = BTreeMap::new();
     for batch in uids.chunks(BATCH) {
         let query = RowQuery {
             flags: true,
             internal_date: false,
-            size: false,
+            size: true,
             modseq: false,
             header_fields: Vec::new(),
         };
         let set = SequenceSet::from_uids(batch.iter().copied());
         let mut rows = connection.fetch_rows(&set, query).await?;
         while let Some(row) = rows.next().await? {
-            there.insert(row.uid, row.flags.unwrap_or_default());
+            there.insert(row.uid, inventory::listed(row)?);
         }
     }
     Ok(there)

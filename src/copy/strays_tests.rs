@@ -14,6 +14,7 @@ fn row(uid: u32, content: u8, state: MessageState, vanished: bool) -> MessageRow
         internal_date: None,
         transforms: Vec::new(),
         adopted: false,
+        found: false,
         elsewhere: None,
     };
     let copied = Some(&state).filter(|state| **state != MessageState::Pending).map(copied);

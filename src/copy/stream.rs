@@ -8,6 +8,7 @@ use crate::copy::send::{Round, Way};
 use crate::copy::stop::Stop;
 use crate::copy::window::Window;
 use crate::imap::{AppendBody, Bodies, BodyEvent, ImapError};
+use crate::message::date;
 use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
 use crate::message::transform::Transformer;
@@ -15,7 +16,7 @@ use crate::model::digest::{Digest, Hasher};
 use crate::model::uid::Uid;
 use crate::ports::ledger::MessageRow;
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use tokio::sync::mpsc;
 
 impl Way<'_> {
@@ -56,9 +57,21 @@ impl Way<'_> {
         if round.halt.is_cancelled() || self.destination.is_worn() {
             return self.pass_over(bodies).await;
         }
+        // The date goes out before the first octet of the message.
+        let (date, head) = match row.listed.internal_date.clone() {
+            Some(date) => (Some(date), VecDeque::new()),
+            None => match self.head(bodies).await {
+                Ok(head) => {
+                    (date::from_headers(&head.iter().flatten().copied().collect::<Vec<u8>>()), head)
+                }
+                Err(stop) => {
+                    round.fell = vec![uid];
+                    return Err(stop);
+                }
+            },
+        };
         let (chunks, receiver) = mpsc::channel(4);
         let (flags, _) = self.flags(row);
-        let date = row.listed.internal_date.clone();
         let body = if literal8 {
             AppendBody::BinaryStream(receiver)
         } else {
@@ -66,10 +79,14 @@ impl Way<'_> {
         };
         let append = self.destination.append(self.name, &flags, date.as_ref(), sent_size, body);
         let recipe = known.map(|read| read.recipe.clone()).unwrap_or_default();
-        let feed = self.feed(bodies, Transformer::new(&transforms, &recipe), literal8, chunks);
+        let feed =
+            self.feed((head, bodies), Transformer::new(&transforms, &recipe), literal8, chunks);
         let (answer, fed) = tokio::join!(append, feed);
         // Until the literal is whole, a broken body breaks the destination's line as well.
         round.owed |= fed.as_ref().map_or(true, Option::is_none);
+        if fed.is_err() {
+            round.fell = vec![uid];
+        }
         let Some((digest, sent_digest)) = fed? else {
             if known.is_some() {
                 let why = "it needs more than the change can do";
@@ -93,10 +110,26 @@ impl Way<'_> {
         self.written(uid, answer, copied, place, flights, round)
     }
 
-    /// Feeds the chunks of a body; `None` when an octet came that may not be sent.
+    /// Takes the beginning of a large body, as much as is looked at for a date.
+    async fn head(&self, bodies: &mut Bodies) -> Result<VecDeque<Bytes>, Stop> {
+        let (mut head, mut octets) = (VecDeque::new(), 0);
+        while octets < date::LOOKED_AT {
+            match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
+                Some(BodyEvent::Chunk(chunk)) => {
+                    octets += chunk.len();
+                    head.push_back(chunk);
+                }
+                _ => return Err(self.broken_body()),
+            }
+        }
+        Ok(head)
+    }
+
+    /// Feeds the chunks of a body, those that were taken before first; `None` when an octet came
+    /// that may not be sent.
     async fn feed(
         &self,
-        bodies: &mut Bodies,
+        (mut head, bodies): (VecDeque<Bytes>, &mut Bodies),
         mut transformer: Transformer,
         literal8: bool,
         chunks: mpsc::Sender<Bytes>,
@@ -106,7 +139,11 @@ impl Way<'_> {
         // The last chunk is held back until it is known that nothing is wrong with the end.
         let mut held: Option<Bytes> = None;
         loop {
-            match bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))? {
+            let event = match head.pop_front() {
+                Some(chunk) => Some(BodyEvent::Chunk(chunk)),
+                None => bodies.next().await.map_err(|e| Stop::from_imap(&e, self.source_object))?,
+            };
+            match event {
                 Some(BodyEvent::Chunk(chunk)) => {
                     hasher.update(&chunk);
                     let chunk = transformer.feed(&chunk);

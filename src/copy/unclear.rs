@@ -9,7 +9,6 @@ use crate::copy::stop::Stop;
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The UIDNEXT of a checkpoint that was taken before adopting: no folder has a UID 0, and a fresh
@@ -57,6 +56,9 @@ impl FolderCopy<'_> {
                     self.gone(open, &bound, from).await?;
                     found += self.look_elsewhere(open, &sources).await?;
                 }
+                // What was not found was not sent.
+                let asked = key.clone();
+                self.desk.ledger(move |ledger| ledger.forget_flags_when_sent(&asked)).await?;
                 self.close_checkpoint().await?;
                 self.examine_again(open).await?;
             }
@@ -169,34 +171,13 @@ impl FolderCopy<'_> {
         self.search(open, sources, Uid(1), None, false).place().await
     }
 
-    /// Names what was pending in source folders that are gone and may be here: nothing of it can be
-    /// compared or sent any more, and it keeps nothing else back.
+    /// Names what was pending in source folders that are gone and may be here.
     async fn gone(&self, open: &Open<'_>, bound: &[FolderKey], from: Uid) -> Result<(), Stop> {
-        let mut there: Option<BTreeSet<u64>> = None;
         for key in bound.iter().filter(|key| open.source.name(&key.folder).is_none()) {
             let asked = key.clone();
             let listed = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
-            let Some(validity) = listed else { continue };
-            let mut page = Uid(1);
-            while let Some(rows) = self.desk.page(key, validity, &mut page).await? {
-                let pending: Vec<_> =
-                    rows.into_iter().filter(|row| row.state == MessageState::Pending).collect();
-                if pending.is_empty() {
-                    continue;
-                }
-                let sizes = match &there {
-                    Some(sizes) => sizes,
-                    None => there
-                        .insert(self.search(open, Vec::new(), from, None, false).sizes().await?),
-                };
-                let reason = "its source folder is gone, and a message of its size came into the destination folder while it was sent";
-                let results: Vec<_> = pending
-                    .iter()
-                    .filter(|row| sizes.contains(&row.listed.size))
-                    .map(|row| (row.listed.uid, MessageState::Unclear(reason.to_owned()), None))
-                    .collect();
-                let key = key.clone();
-                self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
+            if let Some(validity) = listed {
+                self.search(open, Vec::new(), from, None, false).gone(key, validity).await?;
             }
         }
         Ok(())
@@ -242,9 +223,8 @@ impl SearchOwner<'_> {
         self.with().place_only().await
     }
 
-    /// The sizes of what lies above and is nobody's that the ledger knows.
-    async fn sizes(self) -> Result<BTreeSet<u64>, Stop> {
-        self.with().unknown_sizes().await
+    async fn gone(self, key: &FolderKey, validity: UidValidity) -> Result<(), Stop> {
+        self.with().gone(key, validity).await
     }
 
     fn with(&self) -> Search<'_> {

@@ -71,6 +71,12 @@ impl FolderPolicy {
         }
     }
 
+    /// Tells whether the migration plan itself says where a folder goes, by its name or its special
+    /// use.
+    pub fn names(&self, path: &FolderPath, special_use: SpecialUse) -> bool {
+        self.map.contains_key(path) || self.by_use.contains_key(&special_use)
+    }
+
     /// Says where a folder goes before the destination's profile has its say.
     pub fn wanted(
         &self,

@@ -227,8 +227,13 @@ pub(super) struct Folders {
     /// Folders that stay behind: `*` stands for anything within one part of the path, `**` for
     /// any number of parts. `Old/**` is what lies below `Old`, and not `Old` itself.
     pub(super) exclude: Field<Items<String>>,
-    /// What happens at the destination to messages that vanish at the source.
+    /// What happens at the destination to messages that vanish at the source: `ignore` (when left
+    /// out) or `propagate`.
     pub(super) deletions: Field<Deletions>,
+    /// With `propagate`: the largest share of the copied messages of a folder that goes at once
+    /// without an acknowledgement, and always five; 10% when left out.
+    #[schemars(with = "String", regex(pattern = "^[0-9]+ ?%$"))]
+    pub(super) deletions_share: Field<String>,
     /// What happens to the copies of messages that moved at the source after they were copied:
     /// `follow` (when left out) moves them, too, where they are as they were left; `leave` does not.
     /// They are never copied a second time.
@@ -289,6 +294,8 @@ pub(super) struct Rule {
 pub(super) enum Deletions {
     /// Nothing.
     Ignore,
+    /// Their copies are removed: those that mailferry sent and nobody changed since.
+    Propagate,
 }
 
 /// A change to a message.

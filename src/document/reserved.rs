@@ -29,14 +29,13 @@ const KEYS: [(&str, &str); 20] = [
 ];
 
 /// Values by path.
-const VALUES: [(&str, &[&str]); 7] = [
+const VALUES: [(&str, &[&str]); 6] = [
     ("source.product", &["rackspace-hosted-exchange"]),
     ("destination.product", &["microsoft-365"]),
     ("dns.provider.kind", &["rfc2136", "cloudflare", "route53", "azure", "google", "digitalocean"]),
     ("dns.zones.*.mx", &["microsoft-365"]),
     ("dns.zones.*.spf", &["microsoft-365"]),
     ("dns.zones.*.autodiscover", &["microsoft-365"]),
-    ("folders.deletions", &["propagate"]),
 ];
 
 /// Reports reserved words and takes them out of the tree.

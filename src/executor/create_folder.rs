@@ -1,13 +1,15 @@
 //! Creates a folder at the destination.
 
 use crate::catalogue::{self, Object};
-use crate::copy::lines::{Lines, selectable};
+use crate::copy::lines::{Line, Lines, selectable};
 use crate::copy::stop::Stop;
 use crate::error::{Class, Error, ErrorKind};
-use crate::executor::event::Outcome;
+use crate::executor::event::{Event, Outcome};
 use crate::executor::mailbox::MailboxRun;
-use crate::imap::{ListEntry, mailbox_name};
-use crate::model::folder::FolderPath;
+use crate::executor::refused_name;
+use crate::imap::{Connection, ImapError, ListEntry, mailbox_name};
+use crate::model::folder::{FolderPath, RawName};
+use crate::planner::plan::CreateFolder;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl MailboxRun {
@@ -15,9 +17,10 @@ impl MailboxRun {
     /// that exists, and then LIST tells which of the two it was.
     pub(super) async fn create(
         &self,
-        folder: &FolderPath,
+        params: &CreateFolder,
         lines: &mut Lines,
     ) -> Result<Outcome, Stop> {
+        let folder = &params.folder;
         let object = Object::folder("destination", &self.mailbox.destination, folder);
         let line = lines.destination(&self.accounts, &self.mailbox).await?;
         // A name that only has folders below it is listed too, and CREATE makes it a folder.
@@ -35,39 +38,37 @@ impl MailboxRun {
                 .hint("Map the folder to another name in `folders.map` or `folders.characters`."),
             )
         })?;
-        let outcome = match line.connection.create(&name).await {
+        let outcome = match self.made(params, &name, &object, line).await {
             Ok(()) => Outcome::Done { tally: BTreeMap::from([("folders", 1)]) },
-            // About the mailbox, or about now: another name would not help.
-            Err(error)
-                if error.is_answer()
-                    && !matches!(catalogue::class(&error), Class::Folder | Class::Bug) =>
-            {
-                return Err(Stop::from_imap(&error, &object));
-            }
-            Err(error) if error.is_answer() => {
+            Err(error) if !is_refused(&error) => return Err(Stop::from_imap(&error, &object)),
+            Err(error) => {
                 let entries = line
                     .connection
                     .list()
                     .await
                     .map_err(|error| Stop::from_imap(&error, &object))?;
-                if !entries.iter().any(|entry| entry.name == name && selectable(entry)) {
+                if entries.iter().any(|entry| entry.name == name && selectable(entry)) {
+                    Outcome::AlreadyDone
+                } else if self.made_above(folder, &entries, line, &object).await?
+                    && line.connection.create(&name).await.is_ok()
+                {
+                    Outcome::Done { tally: BTreeMap::from([("folders", 1)]) }
+                } else {
                     let explained = catalogue::imap(&error, &object);
                     let mut refused = Error::new(
                         ErrorKind::Failed,
                         "E202",
                         format!("{object}: it could not be created"),
-                    )
-                    .hint("Map the folder to another name in `folders.map`, or exclude it; then plan again.");
+                    );
                     refused.words = explained.words;
                     refused.class = explained.class;
+                    refused.hints = refused_name::advice(folder, &line.namespace, &entries);
                     // An answer that nobody knows says less than what was tried.
                     let code = if explained.code == "E151" { "E202" } else { explained.code };
                     refused.hints.push(format!("`mailferry explain {code}` says more."));
                     return Err(Stop::Failed(refused));
                 }
-                Outcome::AlreadyDone
             }
-            Err(error) => return Err(Stop::from_imap(&error, &object)),
         };
         let separator = line.namespace.separator;
         line.folders.insert(
@@ -76,4 +77,68 @@ impl MailboxRun {
         );
         Ok(outcome)
     }
+
+    /// Creates with the special use that was planned; without it where the server refuses that: a
+    /// mail program can choose the folder later, and its mail need not wait for that.
+    async fn made(
+        &self,
+        params: &CreateFolder,
+        name: &RawName,
+        object: &Object,
+        line: &Line<Connection>,
+    ) -> Result<(), ImapError> {
+        let Some(special_use) = params.special_use else {
+            return line.connection.create(name).await;
+        };
+        let error = match line.connection.create_with_use(name, special_use).await {
+            Err(error) if is_refused(&error) => error,
+            Err(ImapError::Unsupported { .. }) => return line.connection.create(name).await,
+            other => return other,
+        };
+        line.connection.create(name).await?;
+        let said = catalogue::imap(&error, object).words.unwrap_or_default();
+        let message =
+            format!("{object}: it was created without the special use {special_use}: {said}");
+        self.desk.tell(&Event::Notice { message });
+        Ok(())
+    }
+
+    /// Declares the names above a folder, RFC 3501 section 6.3.3, where nobody knows that the server
+    /// makes them by itself; tells whether there were any to declare and it took all of them.
+    async fn made_above(
+        &self,
+        folder: &FolderPath,
+        entries: &[ListEntry],
+        line: &Line<Connection>,
+        object: &Object,
+    ) -> Result<bool, Stop> {
+        let Some(separator) = line.namespace.separator else { return Ok(false) };
+        if line.target(&self.accounts).profile.makes_superiors {
+            return Ok(false);
+        }
+        let mut above: Vec<FolderPath> =
+            std::iter::successors(folder.parent(), FolderPath::parent).collect();
+        above.reverse();
+        let mut declared = false;
+        for path in above {
+            let name = mailbox_name::encode(&path, Some(separator), &line.namespace.prefix);
+            let Ok(mut name) = name else { return Ok(false) };
+            if entries.iter().any(|entry| entry.name == name) {
+                continue;
+            }
+            name.0.extend(separator.to_string().into_bytes());
+            match line.connection.create(&name).await {
+                Ok(()) => declared = true,
+                Err(error) if is_refused(&error) => return Ok(false),
+                Err(error) => return Err(Stop::from_imap(&error, object)),
+            }
+        }
+        Ok(declared)
+    }
+}
+
+/// Tells whether the server spoke about this folder: about the mailbox, or about now, another name
+/// would not help.
+fn is_refused(error: &ImapError) -> bool {
+    error.is_answer() && matches!(catalogue::class(error), Class::Folder | Class::Bug)
 }

@@ -5,14 +5,16 @@ use crate::copy::desk::Desk;
 use crate::copy::lines::Lines;
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
-use crate::desired::DesiredMailbox;
-use crate::error::{Class, Error, ErrorKind, Result};
+use crate::desired::{Desired, DesiredMailbox};
+use crate::error::{Class, Error, ErrorKind};
 use crate::executor::event::{Event, Outcome};
 use crate::executor::resting::{self, Rest};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
 use crate::planner::plan::{Action, ActionId, Kind, State};
-use crate::ports::ledger::JournalEntry;
+use crate::ports::dns::DnsView;
+use crate::ports::ledger::{JournalEntry, Ledger};
+use crate::removal::{self, Hands};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -22,11 +24,15 @@ pub struct MailboxRun {
     pub(super) desk: Desk,
     pub(super) accounts: Arc<Accounts>,
     pub(super) mailbox: DesiredMailbox,
+    pub(super) desired: Arc<Desired>,
+    pub(super) dns: Arc<dyn DnsView>,
     rest: Rest,
     actions: Vec<Action>,
     pub(super) ended: MailboxEnd,
     /// An action whose failure stops the mailbox: no log-in, no room.
     stopped_by: Option<ActionId>,
+    /// No removal of an earlier run is left half done.
+    taken_up: bool,
 }
 
 /// What came of the actions of one mailbox.
@@ -48,11 +54,23 @@ impl MailboxRun {
         desk: Desk,
         rest: Rest,
         accounts: Arc<Accounts>,
-        mailbox: DesiredMailbox,
+        (mailbox, desired): (DesiredMailbox, Arc<Desired>),
+        dns: Arc<dyn DnsView>,
         actions: Vec<Action>,
     ) -> Self {
         let ended = MailboxEnd::default();
-        Self { desk, accounts, mailbox, rest, actions, ended, stopped_by: None }
+        Self {
+            desk,
+            accounts,
+            mailbox,
+            desired,
+            dns,
+            rest,
+            actions,
+            ended,
+            stopped_by: None,
+            taken_up: false,
+        }
     }
 
     /// Runs the actions.
@@ -100,24 +118,53 @@ impl MailboxRun {
         if let Err(error) = self.journal(&action.id, "intent", &action.reason).await {
             return self.failed(&action.id, error);
         }
-        let result = match &action.kind {
-            Kind::CreateFolder(params) => self.create(&params.folder, lines).await,
-            Kind::SetSubscription(params) => self.subscribe(&params.folder, lines).await,
-            Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
-        };
-        match result {
+        let mut ended = self.act(action, lines, roll).await;
+        while matches!(ended, Err(Stop::Again(_))) {
+            // What comes next starts with connections that work.
+            lines.drop_both();
+            // The end of the hours in the middle of an action is no failure of it.
+            ended = match self.desk.office_hours().await {
+                Ok(true) => self.act(action, lines, roll).await,
+                Ok(false) => break,
+                Err(stop) => Err(stop),
+            };
+        }
+        match ended {
             Ok(outcome) => {
                 self.ended.moved |= matches!(outcome, Outcome::Done { .. });
                 outcome
             }
             Err(Stop::Interrupted) => self.ended_early(),
-            Err(Stop::Again(error)) => {
-                // What comes next starts with connections that work.
-                lines.drop_both();
-                self.failed(&action.id, error)
-            }
-            Err(Stop::Failed(error)) => self.failed(&action.id, error),
+            Err(Stop::Again(error) | Stop::Failed(error)) => self.failed(&action.id, error),
         }
+    }
+
+    async fn act(
+        &mut self,
+        action: &Action,
+        lines: &mut Lines,
+        roll: &mut Roll,
+    ) -> Result<Outcome, Stop> {
+        self.take_up(lines).await?;
+        match &action.kind {
+            Kind::CreateFolder(params) => self.create(params, lines).await,
+            Kind::SetSubscription(params) => self.subscribe(params, lines).await,
+            Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
+            Kind::RemoveCopies(params) => self.remove_copies(params, &action.before, lines).await,
+        }
+    }
+
+    /// Takes up what a removal of an earlier run left, before anything is concluded from what is
+    /// at the destination.
+    async fn take_up(&mut self, lines: &mut Lines) -> Result<(), Stop> {
+        let address = self.mailbox.source.clone();
+        let begun = move |ledger: &dyn Ledger| removal::begun(ledger, &address);
+        if !self.taken_up && self.desk.ledger(begun).await?.is_some() {
+            let line = lines.destination(&self.accounts, &self.mailbox).await?;
+            removal::take_up(&self.desk, &self.mailbox, line, Hands::Free).await?;
+        }
+        self.taken_up = true;
+        Ok(())
     }
 
     /// A mailbox that was told to rest waits; nothing of it failed.
@@ -162,7 +209,7 @@ impl MailboxRun {
             .cloned()
     }
 
-    async fn journal(&self, id: &ActionId, step: &str, note: &str) -> Result<()> {
+    async fn journal(&self, id: &ActionId, step: &str, note: &str) -> crate::error::Result<()> {
         let entry = JournalEntry {
             at: self.desk.clock.now(),
             action: id.0.clone(),

@@ -9,6 +9,8 @@ pub mod event;
 pub mod mailbox;
 pub mod own_duplicates;
 pub mod owner;
+mod refused_name;
+mod remove_copies;
 pub mod report;
 pub mod resting;
 pub mod run;

@@ -1,25 +1,23 @@
 //! Removes extra copies of ours: what a server stored late, after it was sent again.
 //!
-//! Only what the ledger proves: unknown to it, above the lowest UID that we sent, equal in octets,
-//! date and flags to messages that it knows and that are all still there.
+//! Only what the ledger proves: unknown to it, above the lowest UID that we sent, equal in octets (or,
+//! where the destination rewrites, in what it says), date and flags to messages that it knows and
+//! that are all still there.
 
 use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
-use crate::desired::DesiredMailbox;
+use crate::desired::{Compare, DesiredMailbox};
 use crate::error::{Error, ErrorKind, Result};
-use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
+use crate::imap::{Connection, ImapError};
 use crate::model::digest::{Digest, Hasher};
-use crate::model::flags::Flags;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, JournalEntry};
+use crate::ports::ledger::FolderKey;
+use crate::removal::{self, BATCH, Batch, Hands, Own, Purpose};
 use crate::verify::extras::{self, Extra, Search};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Entries of the journal in which the intents of a killed run are looked for.
-const JOURNAL: usize = 100_000;
 
 /// An extra copy of ours.
 #[derive(Clone, Debug)]
@@ -54,8 +52,14 @@ pub fn digest(duplicates: &[Duplicate]) -> Digest {
     hasher.finish()
 }
 
-/// Looks through every folder of a mailbox that was copied into. Changes nothing.
-pub async fn find(accounts: &Accounts, desk: &Desk, mailbox: &DesiredMailbox) -> Result<Found> {
+/// Looks through every folder of a mailbox that was copied into. Changes nothing, but takes up
+/// a removal that was cut off.
+pub async fn find(
+    accounts: &Accounts,
+    desk: &Desk,
+    mailbox: &DesiredMailbox,
+    compare: Option<Compare>,
+) -> Result<Found> {
     let source = mailbox.source.clone();
     let tallies = desk.ledger(|ledger| ledger.tallies()).await?;
     let mut folders = BTreeSet::new();
@@ -67,8 +71,10 @@ pub async fn find(accounts: &Accounts, desk: &Desk, mailbox: &DesiredMailbox) ->
         return Ok(found);
     }
     let line = lines::destination(accounts, mailbox).await?;
+    removal::take_up(desk, mailbox, &line, Hands::Free).await.map_err(ended)?;
+    let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
     for folder in folders {
-        in_folder(desk, &line, &folder, &mut found).await.map_err(ended)?;
+        in_folder(desk, &line, compare, &folder, &mut found).await.map_err(ended)?;
     }
     Ok(found)
 }
@@ -86,6 +92,7 @@ fn ended(stop: Stop) -> Error {
 async fn in_folder(
     desk: &Desk,
     line: &Line<Connection>,
+    compare: Compare,
     to: &FolderKey,
     found: &mut Found,
 ) -> Result<(), Stop> {
@@ -96,7 +103,9 @@ async fn in_folder(
     let selected = connection.examine(name).await.map_err(failed)?;
     let validity = selected.uid_validity;
     let Some(lowest) = extras::lowest(desk, to, validity).await? else { return Ok(()) };
-    let search = Search { desk, connection, to, validity, lowest, taken: &BTreeSet::new() };
+    let canonical = compare == Compare::Canonical;
+    let taken = &BTreeSet::new();
+    let search = Search { desk, connection, to, validity, lowest, taken, canonical };
     let extras = search.run().await?;
     if extras.is_empty() {
         return Ok(());
@@ -104,7 +113,6 @@ async fn in_folder(
     let key = to.clone();
     let open = desk.ledger(move |ledger| ledger.checkpoint(&key)).await?;
     let open = open.is_some_and(|checkpoint| checkpoint.open);
-    let begun = begun(desk).await?;
     for extra in extras {
         let one = Duplicate { folder: to.clone(), validity, extra };
         let reason = if open {
@@ -114,11 +122,11 @@ async fn in_folder(
                 "the server lacks UIDPLUS, so that nothing can be removed without removing what others marked; delete it with a mail program",
             )
         } else {
-            why_not(&one, begun.contains(&action(&one)))
+            why_not(&one)
         };
         match reason {
             Some(reason) => found.left.push((one, reason.to_owned())),
-            None if !twins_are_there(connection, &one).await.map_err(failed)? => {
+            None if !extras::are_there(connection, &one.extra).await.map_err(failed)? => {
                 let reason = "not all messages that it is a copy of are there: it may be the last";
                 found.left.push((one, reason.to_owned()));
             }
@@ -129,50 +137,24 @@ async fn in_folder(
 }
 
 /// Tells why a message is not surely an extra copy of ours that nobody touched.
-fn why_not(one: &Duplicate, begun: bool) -> Option<&'static str> {
+fn why_not(one: &Duplicate) -> Option<&'static str> {
     let extra = &one.extra;
-    let deleted = Flags::from_words(["\\Deleted"]);
     let marked = extra.flags.iter().any(|flag| flag.eq_ignore_ascii_case("\\Deleted"));
-    // A run that was killed between STORE and EXPUNGE left its mark.
-    let flags = if begun { extra.flags.minus(&deleted) } else { extra.flags.clone() };
     if extra.same_date != Some(true) {
         Some("its date is another one or none: somebody else may have delivered it")
     } else if extra.may_be_wanted {
-        Some("a message of this size is still to be copied, and this may be it; apply first")
+        Some(
+            "a message of this size or date is still to be copied, and this may be it; apply first",
+        )
     } else if extra.twins.is_empty() {
         Some("nobody knows where the message is that it is a copy of")
-    } else if marked && !begun {
+    } else if marked {
         Some("its user marked it as deleted")
-    } else if !extra.twins.values().any(|stored| *stored == flags) {
+    } else if !extra.twins.values().any(|stored| *stored == extra.flags) {
         Some("its flags were changed, so that somebody uses it")
     } else {
         None
     }
-}
-
-fn action(one: &Duplicate) -> String {
-    format!(
-        "fix-own-duplicates/{}/{}/{}/{}",
-        one.folder.mailbox, one.folder.folder, one.validity, one.extra.uid
-    )
-}
-
-/// The removals that an earlier run began and did not end.
-async fn begun(desk: &Desk) -> Result<BTreeSet<String>> {
-    let entries = desk.ledger(|ledger| ledger.journal_tail(JOURNAL)).await?;
-    let intents = entries
-        .into_iter()
-        .filter(|entry| entry.step == INTENT && entry.action.starts_with("fix-own-duplicates/"));
-    Ok(intents.map(|entry| entry.action).collect())
-}
-
-const INTENT: &str = "intent";
-
-/// Reads a copy and all its twins again: they must have the octets that they had.
-async fn twins_are_there(connection: &Connection, one: &Duplicate) -> Result<bool, ImapError> {
-    let uids: Vec<Uid> = one.extra.twins.keys().copied().chain([one.extra.uid]).collect();
-    let read = extras::bodies(connection, &uids).await?;
-    Ok(uids.iter().all(|uid| read.get(uid) == Some(&one.extra.digest)))
 }
 
 /// Removes copies, a folder at a time, and returns how many are gone. Everything is looked at again
@@ -182,8 +164,10 @@ pub async fn remove(
     desk: &Desk,
     mailbox: &DesiredMailbox,
     agreed: &[Duplicate],
+    compare: Option<Compare>,
 ) -> Result<(u64, Found)> {
     let line = lines::destination(accounts, mailbox).await?;
+    let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
     let mut by_folder: BTreeMap<&FolderKey, BTreeSet<Uid>> = BTreeMap::new();
     for one in agreed {
         by_folder.entry(&one.folder).or_default().insert(one.extra.uid);
@@ -192,7 +176,7 @@ pub async fn remove(
     let mut since = Found::default();
     for (folder, uids) in by_folder {
         let mut now = Found::default();
-        in_folder(desk, &line, folder, &mut now).await.map_err(ended)?;
+        in_folder(desk, &line, compare, folder, &mut now).await.map_err(ended)?;
         now.removable.retain(|one| uids.contains(&one.extra.uid));
         now.left.retain(|(one, _)| uids.contains(&one.extra.uid));
         since.left.append(&mut now.left);
@@ -205,7 +189,7 @@ pub async fn remove(
             })
         };
         let gone: Vec<&Duplicate> = now.removable.iter().filter(same).collect();
-        removed += expunge(desk, &line, folder, &gone).await.map_err(ended)?;
+        removed += expunge(desk, &line, mailbox, folder, &gone).await.map_err(ended)?;
     }
     Ok((removed, since))
 }
@@ -213,62 +197,35 @@ pub async fn remove(
 async fn expunge(
     desk: &Desk,
     line: &Line<Connection>,
+    mailbox: &DesiredMailbox,
     folder: &FolderKey,
-    gone: &[&Duplicate],
+    extra: &[&Duplicate],
 ) -> Result<u64, Stop> {
-    let object = Object::folder("destination", &folder.mailbox, &folder.folder);
-    let failed = |error: ImapError| Stop::from_imap(&error, &object);
-    let (Some(name), Some(first)) = (line.name(&folder.folder), gone.first()) else { return Ok(0) };
-    let connection = &line.connection;
-    let selected = connection.select(name).await.map_err(failed)?;
-    if selected.uid_validity != first.validity {
-        let error = crate::catalogue::new_validity(&object, first.validity, selected.uid_validity);
-        return Err(Stop::Failed(error));
-    }
-    desk.go_on()?;
-    for one in gone {
-        journal(desk, one, INTENT).await?;
-    }
-    let set = SequenceSet::from_uids(gone.iter().map(|one| one.extra.uid));
-    let deleted = Flags::from_words(["\\Deleted"]);
-    connection.uid_store(&set, true, &deleted).await.map_err(failed)?;
-    connection.uid_expunge(&set).await.map_err(failed)?;
-    let mut rows = connection.fetch_rows(&set, RowQuery::default()).await.map_err(failed)?;
-    let mut still = BTreeSet::new();
-    while let Some(row) = rows.next().await.map_err(failed)? {
-        still.insert(row.uid);
-    }
     let mut removed = 0;
-    for one in gone.iter().filter(|one| !still.contains(&one.extra.uid)) {
-        journal(desk, one, "done").await?;
-        removed += 1;
-    }
-    if let Some(uid) = still.first() {
-        return Err(Stop::Failed(
-            Error::new(
-                ErrorKind::Failed,
-                "E188",
-                format!("{object}: UID {uid} is still there after it was removed"),
-            )
-            .hint("Run the same command again; when it stays, delete it with a mail program."),
-        ));
+    for some in extra.chunks(BATCH) {
+        let Some(first) = some.first() else { break };
+        let own = |one: &&Duplicate| Own {
+            at: one.extra.uid,
+            source: None,
+            size: one.extra.size,
+            flags: one.extra.flags.clone(),
+        };
+        let batch = Batch {
+            purpose: Purpose::Extra,
+            folder: &folder.folder,
+            uid_validity: first.validity,
+            of: None,
+            messages: some.iter().map(own).collect(),
+        };
+        removed += removal::remove(desk, mailbox, line, batch).await?.gone.len() as u64;
     }
     Ok(removed)
-}
-
-async fn journal(desk: &Desk, one: &Duplicate, step: &str) -> Result<()> {
-    let entry = JournalEntry {
-        at: desk.clock.now(),
-        action: action(one),
-        step: step.to_owned(),
-        note: format!("{} octets, sha-256 {}", one.extra.size, one.extra.digest.short()),
-    };
-    desk.ledger(move |ledger| ledger.journal(&entry)).await
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::flags::Flags;
 
     fn duplicate(change: impl FnOnce(&mut Extra)) -> Duplicate {
         let seen = Flags::from_words(["\\Seen"]);
@@ -277,6 +234,7 @@ mod tests {
             size: 10,
             date: String::new(),
             digest: Digest([1; 32]),
+            said: None,
             flags: seen.clone(),
             same_date: Some(true),
             twins: BTreeMap::from([(Uid(3), seen)]),
@@ -292,7 +250,7 @@ mod tests {
 
     #[test]
     fn only_what_is_surely_ours_and_untouched_is_removed() {
-        assert_eq!(why_not(&duplicate(|_| {}), false), None);
+        assert_eq!(why_not(&duplicate(|_| {})), None);
         let changes: [fn(&mut Extra); 5] = [
             |extra| extra.same_date = None,
             |extra| extra.may_be_wanted = true,
@@ -301,11 +259,8 @@ mod tests {
             |extra| extra.flags = Flags::from_words(["\\Seen", "\\Deleted"]),
         ];
         for change in changes {
-            assert!(why_not(&duplicate(change), false).is_some());
+            assert!(why_not(&duplicate(change)).is_some());
         }
-        // A run of ours that was killed had marked it.
-        assert_eq!(why_not(&duplicate(changes[4]), true), None);
-        assert!(why_not(&duplicate(changes[3]), true).is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Holds the lock of a migration for as long as a command runs.
 
+use crate::blocking;
 use crate::error::{Error, Result};
 use crate::ports::clock::Clock;
 use crate::ports::ledger::{Ledger, Owner};
@@ -58,7 +59,7 @@ async fn beat(
     loop {
         tokio::time::sleep(HEARTBEAT).await;
         let (ledger, now) = (Arc::clone(&ledger), clock.now());
-        let beat = tokio::task::spawn_blocking(move || ledger.heartbeat(now)).await;
+        let beat = blocking::call(move || ledger.heartbeat(now)).await;
         if let Ok(Err(error)) = beat {
             *lost.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
             cancel.cancel();

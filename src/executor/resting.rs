@@ -1,5 +1,6 @@
 //! Ends the work on mailboxes that a person tells to rest while a run goes on.
 
+use crate::blocking;
 use crate::executor::event::{Event, Listener};
 use crate::model::address::Address;
 use crate::model::words;
@@ -73,7 +74,7 @@ impl Drop for Watch {
 
 async fn look(ledger: &Arc<dyn Ledger>, listener: &dyn Listener, rests: &BTreeMap<Address, Rest>) {
     let ledger = Arc::clone(ledger);
-    match tokio::task::spawn_blocking(move || ledger.paused()).await {
+    match blocking::call(move || ledger.paused()).await {
         Ok(Ok(paused)) => {
             for (mailbox, pause) in paused {
                 if let Some(rest) = rests.get(&mailbox) {

@@ -13,6 +13,7 @@ use crate::model::address::Address;
 use crate::model::size::Size;
 use crate::planner::plan::{Action, Kind};
 use crate::ports::clock::Clock;
+use crate::ports::dns::DnsView;
 use crate::ports::ledger::Ledger;
 use futures_util::StreamExt;
 use std::collections::BTreeMap;
@@ -35,6 +36,8 @@ pub struct Run {
     pub accounts: Arc<Accounts>,
     /// What was done. The caller holds its lock.
     pub ledger: Arc<dyn Ledger>,
+    /// Zones, to see where mail arrives.
+    pub dns: Arc<dyn DnsView>,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
     /// The time.
@@ -103,7 +106,9 @@ impl Run {
                 Kind::CopyFolder(copy) => {
                     (messages + copy.estimate.messages, bytes + copy.estimate.bytes)
                 }
-                Kind::CreateFolder(_) | Kind::SetSubscription(_) => (messages, bytes),
+                Kind::CreateFolder(_) | Kind::SetSubscription(_) | Kind::RemoveCopies(_) => {
+                    (messages, bytes)
+                }
             });
         let progress =
             MailboxProgress::new(address.clone(), Arc::clone(&self.listener), messages, bytes);
@@ -119,7 +124,9 @@ impl Run {
             pace: Some(pace),
             progress: Arc::new(progress),
         };
-        Some(MailboxRun::new(desk, rest, Arc::clone(&self.accounts), mailbox, actions))
+        let (accounts, dns) = (Arc::clone(&self.accounts), Arc::clone(&self.dns));
+        let wanted = (mailbox, Arc::clone(&self.desired));
+        Some(MailboxRun::new(desk, rest, accounts, wanted, dns, actions))
     }
 }
 
@@ -129,5 +136,6 @@ fn mailbox_of(kind: &Kind) -> &Address {
         Kind::CreateFolder(params) => &params.mailbox,
         Kind::CopyFolder(params) => &params.mailbox,
         Kind::SetSubscription(params) => &params.mailbox,
+        Kind::RemoveCopies(params) => &params.mailbox,
     }
 }

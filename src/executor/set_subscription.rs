@@ -1,40 +1,61 @@
 //! Subscribes a folder at the destination.
 
 use crate::catalogue::Object;
-use crate::copy::lines::Lines;
+use crate::copy::lines::{Lines, selectable};
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind};
 use crate::executor::event::Outcome;
 use crate::executor::mailbox::MailboxRun;
-use crate::model::folder::FolderPath;
+use crate::imap::mailbox_name;
+use crate::planner::plan::SetSubscription;
 use std::collections::BTreeMap;
 
 impl MailboxRun {
     /// Subscribes; SUBSCRIBE does no harm to a folder that is subscribed already.
     pub(super) async fn subscribe(
         &self,
-        folder: &FolderPath,
+        params: &SetSubscription,
         lines: &mut Lines,
     ) -> Result<Outcome, Stop> {
+        let folder = &params.folder;
         let object = Object::folder("destination", &self.mailbox.destination, folder);
         let line = lines.destination(&self.accounts, &self.mailbox).await?;
-        let Some(entry) = line.folders.get_mut(folder) else {
-            return Err(Stop::Failed(
-                Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
-                    .hint("Plan again: the world changed since the plan was made."),
-            ));
-        };
-        if entry.subscribed {
+        let entry = line.folders.get(folder);
+        if entry.is_some_and(|entry| entry.subscribed) {
             return Ok(Outcome::AlreadyDone);
         }
-        if let Err(error) = line.connection.subscribe(&entry.name).await {
+        let gone = || {
+            Stop::Failed(
+                Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
+                    .hint("Plan again: the world changed since the plan was made."),
+            )
+        };
+        let name = match entry {
+            Some(entry) => entry.name.clone(),
+            // The server made the name with what lies below it, after the folders were listed.
+            None if params.name_only => {
+                let space = &line.namespace;
+                mailbox_name::encode(folder, space.separator, &space.prefix).map_err(|_| gone())?
+            }
+            None => return Err(gone()),
+        };
+        let may_be_refused = params.name_only && !entry.is_some_and(selectable);
+        if let Err(error) = line.connection.subscribe(&name).await {
+            if may_be_refused && error.is_answer() {
+                let reason = format!(
+                    "the destination takes no subscription for {folder}, which is only a part of other names there"
+                );
+                return Ok(Outcome::Skipped { reason });
+            }
             let stop = Stop::from_imap(&error, &object);
             if !error.is_answer() {
                 lines.drop_both();
             }
             return Err(stop);
         }
-        entry.subscribed = true;
+        if let Some(entry) = line.folders.get_mut(folder) {
+            entry.subscribed = true;
+        }
         Ok(Outcome::Done { tally: BTreeMap::from([("subscriptions", 1)]) })
     }
 }

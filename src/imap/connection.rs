@@ -4,6 +4,7 @@ pub use crate::imap::sign_in::Credential;
 pub use crate::imap::timeouts::Timeouts;
 
 use crate::imap::brake::Brake;
+use crate::imap::dial::{Dial, Tcp};
 use crate::imap::error::ImapError;
 use crate::imap::pending::{Answer, Sink};
 use crate::imap::quote::{self, Part};
@@ -103,15 +104,17 @@ impl Connection {
         credential: &Credential,
         timeouts: &Timeouts,
     ) -> Result<Self, ImapError> {
-        Self::open_with(endpoint, credential, timeouts, None).await
+        Self::open_with(endpoint, credential, timeouts, None, &Tcp).await
     }
 
-    /// Does what [`Connection::open`] does, with a brake that is asked before every command.
+    /// Does what [`Connection::open`] does, with a brake that is asked before every command, over
+    /// what `dial` gives.
     pub async fn open_with(
         endpoint: &Endpoint,
         credential: &Credential,
         timeouts: &Timeouts,
         brake: Option<Arc<dyn Brake>>,
+        dial: &dyn Dial,
     ) -> Result<Self, ImapError> {
         let hear = |error: ImapError| {
             if let Some(brake) = &brake {
@@ -122,7 +125,7 @@ impl Connection {
         if let Some(brake) = &brake {
             brake.pass().await?;
         }
-        let (lines, known) = transport::open(endpoint, timeouts).await.map_err(hear)?;
+        let (lines, known) = transport::open(endpoint, timeouts, dial).await.map_err(hear)?;
         if let Some(brake) = &brake {
             // The server may have asked another connection for patience meanwhile.
             brake.pass().await?;
@@ -176,6 +179,12 @@ impl Connection {
     /// the server closes it.
     pub fn is_worn(&self) -> bool {
         self.errors() >= WORN
+    }
+
+    /// Tells whether the connection takes commands, as far as this side knows.
+    pub fn is_open(&self) -> bool {
+        let state = self.link.shared.state();
+        state.cause.is_none() && state.bye.is_none()
     }
 
     /// Sends NOOP.

@@ -1,5 +1,7 @@
 //! UID FETCH: rows of a listing, and bodies.
 
+pub use crate::imap::pending::Lacking;
+
 use crate::imap::connection::{Connection, Link, plain};
 use crate::imap::error::ImapError;
 use crate::imap::pending::{BodySink, RowSink, Sink};
@@ -11,7 +13,7 @@ use crate::model::internal_date::InternalDate;
 use crate::model::uid::Uid;
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -161,7 +163,10 @@ impl<T: Send + 'static> Stream<T> {
 }
 
 /// The rows of a listing.
-pub struct Rows(Stream<FetchRow>);
+pub struct Rows {
+    stream: Stream<FetchRow>,
+    lacking: Arc<Mutex<Lacking>>,
+}
 
 /// The bodies that were asked for.
 pub struct Bodies(Stream<BodyEvent>);
@@ -181,8 +186,15 @@ impl std::fmt::Debug for Bodies {
 impl Rows {
     /// Returns the next row, and `None` only after the server's tagged OK, when the listing is
     /// complete.
+    ///
+    /// [`ImapError::Unreadable`] comes after all rows of its command that can be read.
     pub async fn next(&mut self) -> Result<Option<FetchRow>, ImapError> {
-        self.0.next().await
+        self.stream.next().await
+    }
+
+    /// Returns what the listing lacks because it could not be read, as far as it came.
+    pub fn lacking(&self) -> Lacking {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -226,6 +238,8 @@ impl Connection {
     pub async fn fetch_rows(&self, set: &SequenceSet, query: RowQuery) -> Result<Rows, ImapError> {
         let items = query.items()?;
         let set_asked = set.clone();
+        let lacking = Arc::new(Mutex::new(Lacking::default()));
+        let shared = Arc::clone(&lacking);
         let sink = move |to, turn| {
             Sink::Rows(RowSink {
                 _turn: turn,
@@ -234,6 +248,7 @@ impl Connection {
                 query: query.clone(),
                 complete: BTreeSet::new(),
                 partial: BTreeSet::new(),
+                lacking: Arc::clone(&shared),
             })
         };
         let mut stream = Stream {
@@ -247,7 +262,7 @@ impl Connection {
             failed: None,
         };
         stream.start();
-        Ok(Rows(stream))
+        Ok(Rows { stream, lacking })
     }
 
     /// Asks for whole messages of the selected folder without marking them as read. The server is

@@ -8,6 +8,12 @@ use crate::model::flags::Flags;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::Uid;
 
+/// No message has more octets: what says so is no size, and sums of sizes fit into 63 bits.
+const LARGEST: u64 = 1 << 40;
+
+/// RFC 7162 section 7: a mod-sequence has 63 bits.
+pub(crate) const HIGHEST_MODSEQ: u64 = i64::MAX as u64;
+
 /// A FETCH response as pairs of names and values.
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
@@ -100,6 +106,13 @@ impl Record<'_> {
         }
     }
 
+    /// Tells whether this is a row of a listing but for its UID. What a server sends unasked holds
+    /// flags and mod-sequences alone.
+    pub(crate) fn is_row(&self, query: &RowQuery) -> bool {
+        let more = query.size || query.internal_date || !query.header_fields.is_empty();
+        more && !matches!(self.row(Uid(0), query), Ok(None))
+    }
+
     /// Makes the row; `None` when something that was asked for is not here, so that this is
     /// another record or a part of one.
     pub(crate) fn row(&self, uid: Uid, query: &RowQuery) -> Result<Option<FetchRow>, String> {
@@ -125,7 +138,8 @@ impl Record<'_> {
         }
         if query.size {
             let Some(value) = self.item("RFC822.SIZE") else { return Ok(None) };
-            row.size = Some(value.number().ok_or_else(|| wrong(uid, "RFC822.SIZE"))?);
+            let size = value.number().filter(|&size: &u64| size <= LARGEST);
+            row.size = Some(size.ok_or_else(|| wrong(uid, "RFC822.SIZE"))?);
         }
         if query.modseq {
             let Some(value) = self.item("MODSEQ") else { return Ok(None) };
@@ -133,6 +147,7 @@ impl Record<'_> {
                 Some([number]) => number.number(),
                 _ => None,
             };
+            let number = number.filter(|&number| number <= HIGHEST_MODSEQ);
             row.modseq = Some(number.ok_or_else(|| wrong(uid, "MODSEQ"))?);
         }
         if !query.header_fields.is_empty() {

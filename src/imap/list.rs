@@ -3,7 +3,7 @@
 use crate::imap::connection::{Connection, plain};
 use crate::imap::error::{ImapError, Words};
 use crate::imap::response::Untagged;
-use crate::model::folder::RawName;
+use crate::model::folder::{RawName, SpecialUse};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A folder as LIST names it.
@@ -23,6 +23,11 @@ impl ListEntry {
     /// Tells whether the folder has an attribute, whatever the case.
     pub fn has(&self, attribute: &str) -> bool {
         self.attributes.iter().any(|a| a.eq_ignore_ascii_case(attribute))
+    }
+
+    /// Returns the special use of the folder, RFC 6154.
+    pub fn special_use(&self) -> Option<SpecialUse> {
+        self.attributes.iter().find_map(|attribute| SpecialUse::from_attribute(attribute))
     }
 }
 

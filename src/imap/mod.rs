@@ -4,6 +4,7 @@
 pub mod append;
 pub mod brake;
 pub mod connection;
+pub mod dial;
 pub mod error;
 pub mod fetch;
 pub mod frame;
@@ -34,8 +35,9 @@ mod turn;
 pub use append::{AppendBody, PendingAppend};
 pub use brake::Brake;
 pub use connection::{Connection, Credential, WORN};
+pub use dial::{BoxStream, Dial, Dialled, Tcp};
 pub use error::ImapError;
-pub use fetch::{Bodies, BodyEvent, FetchRow, RowQuery, Rows};
+pub use fetch::{Bodies, BodyEvent, FetchRow, Lacking, RowQuery, Rows};
 pub use list::ListEntry;
 pub use select::Selected;
 pub use sequence_set::SequenceSet;

@@ -8,6 +8,7 @@ use crate::imap::turn::Turn;
 use crate::model::uid::Uid;
 use bytes::Bytes;
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
@@ -58,6 +59,23 @@ pub(crate) struct RowSink {
     pub complete: BTreeSet<Uid>,
     /// UIDs that came with a part of what was asked for.
     pub partial: BTreeSet<Uid>,
+    /// Shared with whoever takes the rows.
+    pub lacking: Arc<Mutex<Lacking>>,
+}
+
+/// What a listing lacks because its record could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lacking {
+    /// Messages that are named, and whose row did not come or cannot be read.
+    pub uids: BTreeSet<Uid>,
+    /// There was a record of which nobody can tell whose it is.
+    pub unnamed: bool,
+}
+
+impl RowSink {
+    pub(crate) fn lacking(&self) -> MutexGuard<'_, Lacking> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug)]
@@ -69,14 +87,14 @@ pub(crate) struct BodySink {
 }
 
 impl Pending {
-    /// Makes the command end in an error when its tagged line comes; the first error stays.
+    /// Makes the command end in an error when its tagged line comes; the first error stays. Rows
+    /// that can be read are handed on all the same: one bad record costs one message.
     pub(crate) fn spoil(&mut self, error: ImapError) {
         self.failure.get_or_insert(error);
         match &mut self.sink {
-            Sink::Rows(rows) => rows.to = None,
             Sink::Bodies(bodies) => bodies.to = None,
             Sink::Collect(_, data) => data.clear(),
-            Sink::Nothing => {}
+            Sink::Rows(_) | Sink::Nothing => {}
         }
     }
 
@@ -86,6 +104,7 @@ impl Pending {
             && result.is_ok()
             && let Some(uid) = rows.partial.difference(&rows.complete).next().copied()
         {
+            rows.lacking().uids.extend(rows.partial.difference(&rows.complete));
             self.spoil(ImapError::Unreadable {
                 command: self.command,
                 what: format!("a part of what was asked about UID {uid} is missing"),

@@ -1,5 +1,6 @@
 //! The task that owns the reading half of a connection.
 
+use crate::imap::dial::BoxStream;
 use crate::imap::error::{ImapError, Words};
 use crate::imap::fetch::{BodyEvent, FetchRow};
 use crate::imap::fetch_item::{self, Record};
@@ -7,7 +8,6 @@ use crate::imap::frame::{CHUNK, Decoder, Frame};
 use crate::imap::pending::Sink;
 use crate::imap::response::{self, Response, Status, Untagged};
 use crate::imap::shared::{Cause, Shared};
-use crate::imap::transport::BoxStream;
 use crate::imap::value::{Piece, Value};
 use crate::model::uid::Uid;
 use bytes::{Bytes, BytesMut};
@@ -199,7 +199,12 @@ impl Reader {
     }
 
     fn go_on(&self) -> Result<(), Cause> {
-        let waiting = self.shared.state().pending.iter_mut().find_map(|c| c.plus.take());
+        let waiting = self.shared.state().pending.iter_mut().find_map(|command| {
+            let waiting = command.plus.take()?;
+            // From here the server is owed the literal, whether or not the writer has seen it.
+            command.literal_open = true;
+            Some(waiting)
+        });
         // A stale `+` would make the next synchronising literal go out without the server's consent.
         let Some(waiting) = waiting else {
             return Err(Cause::Protocol(
@@ -380,14 +385,23 @@ impl Reader {
     fn take_row(&self, record: &Record<'_>) -> Option<(mpsc::Sender<FetchRow>, FetchRow)> {
         let mut state = self.shared.state();
         // A record that cannot be read may be a row of any listing: none of them is complete then.
-        if !record.complete || record.uid_malformed {
-            for command in state.pending.iter_mut().filter(|c| matches!(c.sink, Sink::Rows(_))) {
-                let error = record.unreadable(command.command, "a record is malformed");
+        let malformed = !record.complete || record.uid_malformed;
+        let Some(uid) = record.uid.filter(|_| !malformed) else {
+            for command in &mut state.pending {
+                let Sink::Rows(rows) = &command.sink else { continue };
+                let what = if malformed {
+                    "a record is malformed"
+                } else if record.is_row(&rows.query) {
+                    "a record has no UID"
+                } else {
+                    continue;
+                };
+                rows.lacking().unnamed = true;
+                let error = record.unreadable(command.command, what);
                 command.spoil(error);
             }
             return None;
-        }
-        let uid = record.uid?;
+        };
         let command = state
             .pending
             .iter_mut()
@@ -397,6 +411,7 @@ impl Reader {
         match record.row(uid, &rows.query) {
             Ok(Some(row)) => {
                 rows.complete.insert(uid);
+                rows.lacking().uids.remove(&uid);
                 rows.to.clone().map(|to| (to, row))
             }
             Ok(None) => {
@@ -406,6 +421,9 @@ impl Reader {
                 None
             }
             Err(what) => {
+                if !rows.complete.contains(&uid) {
+                    rows.lacking().uids.insert(uid);
+                }
                 command.spoil(record.unreadable(name, &what));
                 None
             }

@@ -2,12 +2,12 @@
 
 use crate::imap::connection::{Connection, plain};
 use crate::imap::error::ImapError;
-use crate::imap::fetch_item;
+use crate::imap::fetch_item::{self, HIGHEST_MODSEQ};
 use crate::imap::quote;
 use crate::imap::response::{self, Untagged};
 use crate::imap::value::Value;
 use crate::model::flags::{Flags, PermanentFlags};
-use crate::model::folder::RawName;
+use crate::model::folder::{RawName, SpecialUse};
 use crate::model::uid::{Uid, UidValidity};
 
 /// What the server told when the folder was selected.
@@ -111,9 +111,25 @@ impl Connection {
         self.link.ask("CLOSE", plain("CLOSE"), &[]).await.map(drop)
     }
 
-    /// Makes a folder.
+    /// Makes a folder, and what is missing above it, RFC 3501 section 6.3.3.
     pub async fn create(&self, name: &RawName) -> Result<(), ImapError> {
         self.on_folder("CREATE", name).await
+    }
+
+    /// Makes a folder with a special use, RFC 6154 section 3.
+    pub async fn create_with_use(
+        &self,
+        name: &RawName,
+        special_use: SpecialUse,
+    ) -> Result<(), ImapError> {
+        if !self.has("CREATE-SPECIAL-USE") {
+            let capability = "CREATE-SPECIAL-USE";
+            return Err(ImapError::Unsupported { command: "CREATE", capability });
+        }
+        let mut parts = plain("CREATE ");
+        quote::mailbox(&mut parts, name)?;
+        quote::text(&mut parts, &format!(" (USE ({special_use}))"));
+        self.link.ask("CREATE", parts, &[]).await.map(drop)
     }
 
     /// Subscribes to a folder.
@@ -143,8 +159,14 @@ impl Seen {
                     "UIDVALIDITY" => {
                         self.uid_validity = Some(first?.number().filter(|&number| number > 0)?);
                     }
-                    "UIDNEXT" => self.uid_next = Some(first?.number()?),
-                    "HIGHESTMODSEQ" => self.highest_modseq = Some(first?.number()?),
+                    // RFC 3501 section 9: both are nz-numbers.
+                    "UIDNEXT" => {
+                        self.uid_next = Some(first?.number().filter(|&number| number > 0)?);
+                    }
+                    "HIGHESTMODSEQ" => {
+                        let highest = first?.number().filter(|&n| n <= HIGHEST_MODSEQ)?;
+                        self.highest_modseq = Some(highest);
+                    }
                     "NOMODSEQ" => self.highest_modseq = None,
                     "PERMANENTFLAGS" => self.permanent = Some(permanent(first?)?),
                     _ => {}

@@ -1,10 +1,10 @@
 //! Sends commands: one at a time on the wire, any number unanswered.
 
+use crate::imap::dial::BoxStream;
 use crate::imap::error::ImapError;
 use crate::imap::pending::{Answer, Pending, Sink};
 use crate::imap::quote::Part;
 use crate::imap::shared::{Cause, Shared};
-use crate::imap::transport::BoxStream;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -162,15 +162,21 @@ impl Sending<'_> {
         tokio::select! {
             biased;
             // `tagged` sends the answer before it lets go of `plus`.
-            answer = &mut *self.done => match answer {
-                Ok(Err(error)) => Err(error),
-                Ok(Ok(_)) | Err(_) => Err(self.shared.closed_error(self.command)),
+            answer = &mut *self.done => {
+                if plus.try_recv().is_ok() {
+                    // It would take what follows for the literal, and the end of a later message
+                    // for commands.
+                    let what = format!("the server refused {} behind its consent", self.command);
+                    self.shared.close(Cause::Protocol(what, None));
+                }
+                match answer {
+                    Ok(Err(error)) => Err(error),
+                    Ok(Ok(_)) | Err(_) => Err(self.shared.closed_error(self.command)),
+                }
             },
             agreed = &mut plus => match agreed {
-                Ok(()) => {
-                    self.literal_open(true);
-                    Ok(())
-                }
+                // `go_on` notes that the literal is owed.
+                Ok(()) => Ok(()),
                 Err(_) => match (&mut *self.done).await {
                     Ok(Err(error)) => Err(error),
                     Ok(Ok(_)) | Err(_) => Err(self.shared.closed_error(self.command)),

@@ -1,10 +1,10 @@
 //! What the reader and the writers of one connection share.
 
 use crate::imap::brake::Brake;
+use crate::imap::dial::BoxStream;
 use crate::imap::error::{ImapError, Words};
 use crate::imap::pending::Pending;
 use crate::imap::timeouts::Timeouts;
-use crate::imap::transport::BoxStream;
 use crate::imap::turn::Turns;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};

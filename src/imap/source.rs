@@ -2,6 +2,7 @@
 
 use crate::imap::brake::Brake;
 use crate::imap::connection::{Connection, Credential, Timeouts};
+use crate::imap::dial::Dial;
 use crate::imap::error::ImapError;
 use crate::imap::fetch::{Bodies, RowQuery, Rows};
 use crate::imap::list::ListEntry;
@@ -49,8 +50,14 @@ impl SourceConnection {
         credential: &Credential,
         timeouts: &Timeouts,
         brake: Option<Arc<dyn Brake>>,
+        dial: &dyn Dial,
     ) -> Result<Self, ImapError> {
-        Connection::open_with(endpoint, credential, timeouts, brake).await.map(Self)
+        Connection::open_with(endpoint, credential, timeouts, brake, dial).await.map(Self)
+    }
+
+    /// See [`Connection::is_open`].
+    pub fn is_open(&self) -> bool {
+        self.0.is_open()
     }
 
     /// See [`Connection::is_worn`].

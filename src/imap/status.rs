@@ -27,6 +27,11 @@ pub struct StatusData {
     pub size: Option<u64>,
 }
 
+/// UIDNEXT and UIDVALIDITY are nz-numbers, RFC 3501 section 9.
+fn positive(items: &[Value], name: &str) -> Option<u32> {
+    number(items, name).filter(|&number| number > 0)
+}
+
 fn unreadable(command: &'static str, what: String) -> ImapError {
     ImapError::Unreadable { command, what, words: None }
 }
@@ -54,8 +59,8 @@ impl Connection {
         let missing = |item: &str| unreadable("STATUS", format!("{item} of `{name}` is missing"));
         Ok(StatusData {
             messages: number(items, "MESSAGES").ok_or_else(|| missing("MESSAGES"))?,
-            uid_next: number(items, "UIDNEXT").map(Uid).ok_or_else(|| missing("UIDNEXT"))?,
-            uid_validity: number(items, "UIDVALIDITY")
+            uid_next: positive(items, "UIDNEXT").map(Uid).ok_or_else(|| missing("UIDNEXT"))?,
+            uid_validity: positive(items, "UIDVALIDITY")
                 .map(UidValidity)
                 .ok_or_else(|| missing("UIDVALIDITY"))?,
             highest_modseq: if modseq {
@@ -106,8 +111,8 @@ impl Connection {
         let position = |name: &RawName| {
             let line = of_folder(&lines, name).filter(|line| line.complete)?;
             let items = line.values.get(1).and_then(Value::list)?;
-            let validity = number(items, "UIDVALIDITY").map(UidValidity)?;
-            Some((name.clone(), (validity, number(items, "UIDNEXT").map(Uid)?)))
+            let validity = positive(items, "UIDVALIDITY").map(UidValidity)?;
+            Some((name.clone(), (validity, positive(items, "UIDNEXT").map(Uid)?)))
         };
         Ok(names.iter().filter_map(position).collect())
     }

@@ -1,7 +1,7 @@
 //! TLS with the system's trust store or with a private CA.
 
+use crate::imap::dial::BoxStream;
 use crate::imap::error::ImapError;
-use crate::imap::transport::BoxStream;
 use crate::model::server::Endpoint;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -23,7 +23,7 @@ pub(crate) async fn wrap(endpoint: &Endpoint, stream: BoxStream) -> Result<BoxSt
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|error| failed(io::Error::other(error)))?;
     let tls = TlsConnector::from(config).connect(name, stream).await.map_err(failed)?;
-    Ok(BoxStream(Box::new(tls)))
+    Ok(BoxStream::new(tls))
 }
 
 fn builder() -> io::Result<rustls::ConfigBuilder<ClientConfig, rustls::WantsVerifier>> {

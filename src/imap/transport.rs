@@ -1,5 +1,6 @@
 //! The stream before the sign-in: connects, reads the greeting line by line, switches to TLS.
 
+use crate::imap::dial::{BoxStream, Dial};
 use crate::imap::error::{ImapError, Words};
 use crate::imap::response::{self, Response, Status, Untagged};
 use crate::imap::timeouts::Timeouts;
@@ -10,64 +11,17 @@ use bytes::{Buf, BytesMut};
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Longer lines than this do not come before the sign-in.
 const LINE_LIMIT: usize = 64 << 10;
-
-/// A stream with or without TLS.
-pub(crate) trait Transport:
-    AsyncRead + AsyncWrite + Unpin + Send + Sync + std::fmt::Debug
-{
-}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync + std::fmt::Debug> Transport for T {}
-
-/// The stream that a connection is built on.
-pub(crate) struct BoxStream(pub Box<dyn Transport>);
 
 /// A stream that is read by lines, with what was read beyond the last one.
 #[derive(Debug)]
 pub(crate) struct LineStream {
     pub stream: BoxStream,
     pub begun: BytesMut,
-}
-
-impl std::fmt::Debug for BoxStream {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("BoxStream")
-    }
-}
-
-impl AsyncRead for BoxStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        to: &mut tokio::io::ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_read(cx, to)
-    }
-}
-
-impl AsyncWrite for BoxStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        octets: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.0).poll_write(cx, octets)
-    }
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_flush(cx)
-    }
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.0).poll_shutdown(cx)
-    }
 }
 
 impl LineStream {
@@ -169,12 +123,13 @@ pub(crate) fn capabilities(data: &[Untagged]) -> Result<BTreeSet<String>, ImapEr
 pub(crate) async fn open(
     endpoint: &Endpoint,
     timeouts: &Timeouts,
+    dial: &dyn Dial,
 ) -> Result<(LineStream, BTreeSet<String>), ImapError> {
     let connected = within(timeouts.connect, "the connection", async {
-        let tcp = dial(endpoint, timeouts.connect).await?;
+        let stream = dial.dial(endpoint, timeouts.connect).await?;
         match endpoint.tls {
-            TlsMode::Implicit => tls::wrap(endpoint, BoxStream(Box::new(tcp))).await,
-            TlsMode::Starttls | TlsMode::None => Ok(BoxStream(Box::new(tcp))),
+            TlsMode::Implicit => tls::wrap(endpoint, stream).await,
+            TlsMode::Starttls | TlsMode::None => Ok(stream),
         }
     });
     let mut lines = LineStream::new(connected.await?);
@@ -199,39 +154,6 @@ async fn within<T>(
     tokio::time::timeout(limit, work)
         .await
         .unwrap_or(Err(ImapError::Timeout { what, seconds: limit.as_secs() }))
-}
-
-async fn dial(endpoint: &Endpoint, limit: Duration) -> Result<TcpStream, ImapError> {
-    let unresolved = |source| ImapError::Resolve { endpoint: endpoint.clone(), source };
-    let addresses: Vec<SocketAddr> =
-        tokio::net::lookup_host((endpoint.host.as_str(), endpoint.port))
-            .await
-            .map_err(|error| unresolved(Some(Arc::new(error))))?
-            .collect();
-    if endpoint.tls == TlsMode::None && !addresses.iter().all(|address| address.ip().is_loopback())
-    {
-        return Err(ImapError::Plaintext { endpoint: endpoint.clone() });
-    }
-    // An address that swallows packets must leave time for the others.
-    let share = limit / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
-    let mut last = None;
-    for address in addresses {
-        match tokio::time::timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                // Commands are small, and each is waited for.
-                let _ = stream.set_nodelay(true);
-                return Ok(stream);
-            }
-            Ok(Err(error)) => last = Some(error),
-            Err(_) => last = Some(io::ErrorKind::TimedOut.into()),
-        }
-    }
-    match last {
-        Some(error) => {
-            Err(ImapError::Connect { endpoint: endpoint.clone(), source: Arc::new(error) })
-        }
-        None => Err(unresolved(None)),
-    }
 }
 
 async fn greeting(lines: &mut LineStream) -> Result<(), ImapError> {

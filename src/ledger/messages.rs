@@ -2,12 +2,15 @@
 
 use super::fault::Fault;
 use super::folders::{Side, binding, ensure, find};
-use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, message, signed, state_columns, words};
+use super::rows::{
+    MESSAGE_COLUMNS, MESSAGE_TABLES, flags, message, origin, signed, state_columns, words,
+};
+use crate::model::flags::Flags;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
 use rusqlite::{OptionalExtension, Transaction, params};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Starts a listing: a new generation.
 pub(super) fn begin_listing(
@@ -37,6 +40,13 @@ pub(super) fn list(
             "UPDATE source_folder SET uid_validity = ?2 WHERE id = ?1 RETURNING generation",
         )?
         .query_row(params![id, uid_validity.0], |row| row.get(0))?;
+    let unknown: bool = tx
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM source_folder s
+                 JOIN destination_folder d ON d.id = s.destination
+                 WHERE s.id = ?1 AND d.checkpoint_open = 1)",
+        )?
+        .query_row([id], |row| row.get(0))?;
     // A later listing may ask for less; what an earlier one told is kept.
     let mut statement = tx.prepare_cached(
         "INSERT INTO message (folder, uid_validity, uid, size, flags, internal_date, modseq,
@@ -44,6 +54,9 @@ pub(super) fn list(
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (folder, uid_validity, uid) DO UPDATE SET
              size = excluded.size,
+             -- With these it was sent, if it was sent.
+             source_flags = CASE WHEN ?10 AND source_digest IS NULL AND flags <> excluded.flags
+                 THEN coalesce(source_flags, flags) ELSE source_flags END,
              flags = excluded.flags,
              internal_date = coalesce(excluded.internal_date, internal_date),
              modseq = excluded.modseq,
@@ -64,8 +77,47 @@ pub(super) fn list(
             row.modseq.map(|value| signed("MODSEQ", value)).transpose()?,
             row.headers.as_ref().map(|digest| digest.0.as_slice()),
             generation,
+            unknown,
         ])?;
     }
+    Ok(())
+}
+
+/// Returns the flags with which messages were sent, if they were, where they are other ones now.
+pub(super) fn flags_when_sent(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    uids: &[Uid],
+) -> Result<BTreeMap<Uid, Flags>, Fault> {
+    let mut found = BTreeMap::new();
+    let Some(id) = find(tx, Side::Source, source)? else { return Ok(found) };
+    let mut statement = tx.prepare_cached(
+        "SELECT source_flags FROM message WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3
+             AND source_digest IS NULL AND source_flags IS NOT NULL",
+    )?;
+    for uid in uids {
+        let text: Option<String> =
+            statement.query_row(params![id, uid_validity.0, uid.0], |row| row.get(0)).optional()?;
+        if let Some(text) = text {
+            found.insert(*uid, flags(&text)?);
+        }
+    }
+    Ok(found)
+}
+
+/// Forgets what [`flags_when_sent`] returns for every message that goes into a destination folder.
+pub(super) fn forget_flags_when_sent(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+) -> Result<(), Fault> {
+    let Some(id) = find(tx, Side::Destination, destination)? else { return Ok(()) };
+    tx.prepare_cached(
+        "UPDATE message SET source_flags = NULL
+         WHERE folder IN (SELECT id FROM source_folder WHERE destination = ?1)
+             AND source_digest IS NULL AND source_flags IS NOT NULL",
+    )?
+    .execute([id])?;
     Ok(())
 }
 
@@ -119,7 +171,10 @@ pub(super) fn rows(
 const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5,
          proven_at = CASE WHEN ?4 = 2 THEN proven_at END, destination = ?6,
          destination_uid_validity = ?7, destination_uid = ?8, source_digest = ?9,
-         sent_digest = ?10, sent_size = ?11, stored_flags = ?12, source_flags = ?13,
+         sent_digest = ?10, sent_size = ?11, stored_flags = ?12,
+         -- While it is unclear, it may still turn out that it was sent with these.
+         source_flags = CASE WHEN ?4 = 4 AND ?9 IS NULL AND source_digest IS NULL
+             THEN source_flags ELSE ?13 END,
          sent_date = ?14, transforms = ?15, adopted = ?16
      WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3";
 
@@ -181,7 +236,7 @@ pub(super) fn settle(
                     words(&copied.source_flags)?,
                     copied.internal_date.as_ref().map(InternalDate::as_str),
                     words(&copied.transforms)?,
-                    copied.adopted,
+                    origin(copied),
                 ])?
             }
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 const BUSY: Duration = Duration::from_secs(10);
 
 /// The distinct statements of this module's neighbours, with room to spare.
-const STATEMENTS: usize = 64;
+const STATEMENTS: usize = 128;
 
 /// Opens a ledger for writing; makes it, and its folder, when there is none.
 pub(super) fn writable(path: &Path) -> Result<Connection, Fault> {

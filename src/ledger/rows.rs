@@ -7,7 +7,7 @@ use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, JournalEntry, Listed, MessageRow, MessageState};
 use jiff::Timestamp;
 use rusqlite::Row;
 
@@ -45,6 +45,10 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         _ => return Err(Fault::Damaged("a UID without its UIDVALIDITY".to_owned())),
     };
     let transforms: String = row.get(17)?;
+    let origin: u8 = row.get(18)?;
+    if origin > FOUND {
+        return Err(Fault::Damaged(format!("a message of origin {origin}")));
+    }
     Ok(Some(Copied {
         destination,
         source_digest: digest(source_digest)?,
@@ -53,10 +57,34 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         stored_flags: flags(&row.get::<_, String>(14)?)?,
         source_flags: flags(&row.get::<_, String>(15)?)?,
         internal_date: row.get::<_, Option<String>>(16)?.map(|text| date(&text)).transpose()?,
-        transforms: json(&transforms, "transforms")?,
-        adopted: row.get(18)?,
+        transforms: names(&transforms)?,
+        adopted: origin == ADOPTED,
+        found: origin == FOUND,
         elsewhere: row.get::<_, Option<String>>(20)?.map(|text| path(&text)).transpose()?,
     }))
+}
+
+/// How a copy became known, in the column `adopted`: 0 is acknowledged in answer to its APPEND.
+const ADOPTED: u8 = 1;
+const FOUND: u8 = 2;
+
+/// Returns how a copy became known.
+pub(super) fn origin(copied: &Copied) -> u8 {
+    match copied {
+        Copied { adopted: true, .. } => ADOPTED,
+        Copied { found: true, .. } => FOUND,
+        _ => 0,
+    }
+}
+
+/// Reads `at, action, step, note` of the journal.
+pub(super) fn entry(row: &Row<'_>) -> Result<JournalEntry, Fault> {
+    Ok(JournalEntry {
+        at: timestamp(row.get(0)?)?,
+        action: row.get(1)?,
+        step: row.get(2)?,
+        note: row.get(3)?,
+    })
 }
 
 /// Splits a state into its number and its reason.
@@ -107,6 +135,11 @@ pub(super) fn words<T: serde::Serialize>(words: &T) -> Result<String, Fault> {
 /// Reads flags.
 pub(super) fn flags(text: &str) -> Result<Flags, Fault> {
     json(text, "flags")
+}
+
+/// Reads the names of transforms.
+pub(super) fn names(text: &str) -> Result<Vec<String>, Fault> {
+    json(text, "transforms")
 }
 
 fn json<T: serde::de::DeserializeOwned>(text: &str, what: &str) -> Result<T, Fault> {

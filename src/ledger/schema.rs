@@ -4,10 +4,11 @@ use super::fault::Fault;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Brings a ledger from version `n` to `n + 1`, in order.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
+    include_str!("schema/0004.sql"),
 ];
 
 /// `mfly`: tells a ledger from any other SQLite file.

@@ -4,6 +4,7 @@ use super::fault::Fault;
 use super::{folders, lock, messages, open, pauses, rows, strays};
 use crate::error::Result;
 use crate::model::address::Address;
+use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{
@@ -94,6 +95,18 @@ impl SqliteLedger {
         let mut store = self.store();
         let outcome = (|| {
             let tx = store.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let value = f(&tx)?;
+            tx.commit()?;
+            Ok(value)
+        })();
+        outcome.map_err(|fault: Fault| fault.named(&self.name))
+    }
+
+    /// Reads the ledger and writes beside it, into SQLite's temporary database: that needs no lock.
+    fn aside<T>(&self, f: impl FnOnce(&Transaction<'_>) -> Result<T, Fault>) -> Result<T> {
+        let mut store = self.store();
+        let outcome = (|| {
+            let tx = store.connection.transaction()?;
             let value = f(&tx)?;
             tx.commit()?;
             Ok(value)
@@ -228,6 +241,19 @@ impl Ledger for SqliteLedger {
         self.write(|tx| messages::prove(tx, source, uid_validity, uids, at))
     }
 
+    fn flags_when_sent(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+    ) -> Result<BTreeMap<Uid, Flags>> {
+        self.read(|tx| messages::flags_when_sent(tx, source, uid_validity, uids))
+    }
+
+    fn forget_flags_when_sent(&self, destination: &FolderKey) -> Result<()> {
+        self.write(|tx| messages::forget_flags_when_sent(tx, destination))
+    }
+
     fn source_folders(&self, mailbox: &Address) -> Result<Vec<(FolderPath, Option<UidValidity>)>> {
         self.read(|tx| folders::source_folders(tx, mailbox))
     }
@@ -345,19 +371,26 @@ impl Ledger for SqliteLedger {
             let mut found = statement.query([limit])?;
             let mut entries = Vec::new();
             while let Some(row) = found.next()? {
-                entries.push(JournalEntry {
-                    at: rows::timestamp(row.get(0)?)?,
-                    action: row.get(1)?,
-                    step: row.get(2)?,
-                    note: row.get(3)?,
-                });
+                entries.push(rows::entry(row)?);
             }
             entries.reverse();
             Ok(entries)
         })
     }
+
+    fn journal_last(&self, action: &str) -> Result<Option<JournalEntry>> {
+        self.read(|tx| {
+            let mut statement = tx.prepare_cached(
+                "SELECT at, action, step, note FROM journal
+                 WHERE action = ?1 ORDER BY id DESC LIMIT 1",
+            )?;
+            let mut found = statement.query([action])?;
+            found.next()?.map(rows::entry).transpose()
+        })
+    }
 }
 
 mod archives;
+mod searches;
 #[cfg(test)]
 mod tests;

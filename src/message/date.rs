@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
 /// Header octets that are looked at; a Date beyond is not looked for.
-const LOOKED_AT: usize = 64 * 1024;
+pub const LOOKED_AT: usize = 64 * 1024;
 
 /// Returns the date of the `Date` field, RFC 5322 section 3.6.1, or else that of the first
 /// (newest) `Received` field.

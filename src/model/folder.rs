@@ -47,6 +47,30 @@ impl SpecialUse {
         .into_iter()
         .find_map(|(known, special_use)| name.eq_ignore_ascii_case(known).then_some(special_use))
     }
+
+    /// Returns the attribute, `\\Sent` for example.
+    pub const fn attribute(self) -> &'static str {
+        match self {
+            Self::All => "\\All",
+            Self::Archive => "\\Archive",
+            Self::Drafts => "\\Drafts",
+            Self::Flagged => "\\Flagged",
+            Self::Junk => "\\Junk",
+            Self::Sent => "\\Sent",
+            Self::Trash => "\\Trash",
+        }
+    }
+
+    /// Tells whether such a folder mostly shows messages of other folders, RFC 6154 section 2.
+    pub const fn is_view(self) -> bool {
+        matches!(self, Self::All | Self::Flagged)
+    }
+}
+
+impl fmt::Display for SpecialUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.attribute())
+    }
 }
 
 impl FolderPath {

@@ -17,9 +17,13 @@ const MONTHS: [&str; 12] =
 
 impl InternalDate {
     /// Takes a date-time that fits the grammar and names an instant; `None` otherwise, and then
-    /// the message needs another date.
+    /// the message needs another date. A day of one digit may lack its blank, and gets it.
     pub fn parse(text: &str) -> Option<Self> {
-        instant(text).map(|_| Self(text.to_owned()))
+        let text = match text.as_bytes() {
+            [day, b'-', ..] if day.is_ascii_digit() => format!(" {text}"),
+            _ => text.to_owned(),
+        };
+        instant(&text).map(|_| Self(text))
     }
 
     /// Makes the form that a client sends, in UTC.
@@ -80,7 +84,8 @@ fn instant(text: &str) -> Option<Timestamp> {
         _ => return None,
     };
     let (hours, minutes) = (i32::from(number(22, 24)?), i32::from(number(24, 26)?));
-    if minutes > 59 {
+    let second = number(18, 20)?;
+    if minutes > 59 || second > 60 {
         return None;
     }
     let date = jiff::civil::DateTime::new(
@@ -90,7 +95,7 @@ fn instant(text: &str) -> Option<Timestamp> {
         i8::try_from(number(12, 14)?).ok()?,
         i8::try_from(number(15, 17)?).ok()?,
         // A leap second is the last second of its minute, as jiff has no 60.
-        i8::try_from(number(18, 20)?.min(59)).ok()?,
+        i8::try_from(second.min(59)).ok()?,
         0,
     )
     .ok()?;
@@ -118,6 +123,13 @@ mod tests {
     }
 
     #[test]
+    fn a_day_without_its_blank_gets_it_and_a_leap_second_is_one() {
+        let date = InternalDate::parse("7-Feb-1994 21:52:25 -0800").unwrap();
+        assert_eq!(date.as_str(), " 7-Feb-1994 21:52:25 -0800");
+        assert!(InternalDate::parse("31-Dec-2016 23:59:60 +0000").is_some());
+    }
+
+    #[test]
     fn what_is_no_date_is_none() {
         for text in [
             "",
@@ -127,6 +139,9 @@ mod tests {
             "07-Xyz-1994 21:52:25 +0000",
             "07-Feb-1994 21:52:25 +00x0",
             "07-Feb-1994 21:52:2é +000",
+            "07-Feb-1994 21:52:61 +0000",
+            "7-Feb-1994 21:52:25",
+            "77-Feb-1994 21:52:25 +0000",
         ] {
             assert_eq!(InternalDate::parse(text), None, "{text}");
         }

@@ -1,6 +1,6 @@
 //! Counts a source folder against the ledger.
 
-use super::blocking;
+use crate::blocking;
 use crate::copy::reasons;
 use crate::error::Result;
 use crate::message::rules::Rules;
@@ -8,7 +8,8 @@ use crate::model::date_range::DateRange;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
 use crate::ports::ledger::{FolderKey, Ledger, Listed, Look, MessageRow, MessageState};
-use std::collections::BTreeMap;
+use crate::removal::{self, Intent, Unsettled};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What the destination takes.
@@ -17,6 +18,10 @@ pub(super) struct Limits {
     pub(super) size: Option<u64>,
     pub(super) rules: Rules,
     pub(super) range: DateRange,
+    /// A removal of ours that was cut off.
+    pub(super) begun: Option<Arc<Intent>>,
+    /// Where to keep what may be what vanished; only where copies follow deletions.
+    pub(super) unsettled: Option<Arc<tokio::sync::Mutex<Unsettled>>>,
 }
 
 /// Counts a listing against the ledger, page by page, both in order of UID.
@@ -26,6 +31,8 @@ pub(super) struct Count {
     key: FolderKey,
     validity: UidValidity,
     limits: Arc<Limits>,
+    /// Messages of the folder whose copies a removal of ours may have taken away.
+    begun: Arc<BTreeSet<Uid>>,
     state: Arc<tokio::sync::Mutex<(Census, Uid)>>,
     looks: Arc<tokio::sync::Mutex<Seen>>,
 }
@@ -37,6 +44,10 @@ pub(super) struct Seen {
     pub(super) new: Vec<Look>,
     /// Copied, and not at their place any more.
     pub(super) gone: Vec<Look>,
+    /// Source UIDs of those, only where copies follow deletions.
+    pub(super) vanished: Vec<Uid>,
+    /// Copied, and those of `gone`.
+    pub(super) copied: u64,
 }
 
 /// Messages of a folder that are kept in mind for the remark that they moved: beyond, it names too
@@ -48,6 +59,9 @@ fn keep(looks: &mut Vec<Look>, listed: &Listed) {
         looks.push(Look::of(listed));
     }
 }
+
+/// Where the count stands behind UID 4294967295; no message has it.
+const BEHIND_ALL: Uid = Uid(0);
 
 /// Ledger rows read at once.
 const PAGE: usize = 2_000;
@@ -61,7 +75,12 @@ impl Count {
     ) -> Self {
         let state = Arc::new(tokio::sync::Mutex::new((Census::default(), Uid(1))));
         let looks = Arc::default();
-        Self { ledger, key, validity, limits: Arc::new(limits), state, looks }
+        let begun = limits.begun.iter().filter(|begun| {
+            begun.source(&key.mailbox).is_some_and(|of| of == (key.clone(), validity))
+        });
+        let begun = begun.flat_map(|begun| begun.messages.iter().filter_map(|own| own.source));
+        let begun = Arc::new(begun.collect());
+        Self { ledger, key, validity, limits: Arc::new(limits), begun, state, looks }
     }
 
     /// Hands out what may have moved.
@@ -76,8 +95,10 @@ impl Count {
         loop {
             let rows = self.rows(from).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            from = Uid(last.listed.uid.0.saturating_add(1));
+            let behind = behind(last.listed.uid);
             self.gone(rows.iter()).await;
+            let Some(next) = behind else { return Ok(()) };
+            from = next;
         }
     }
 
@@ -89,13 +110,31 @@ impl Count {
             count += 1;
             if matches!(row.state, MessageState::Acknowledged | MessageState::Verified) {
                 keep(&mut looks.gone, &row.listed);
+                if self.limits.unsettled.is_some() && removal::has_copy(row) {
+                    looks.vanished.push(row.listed.uid);
+                    looks.copied += 1;
+                }
             }
         }
         count
     }
 
     async fn one(&self, census: &mut Census, listed: &Listed, row: Option<&MessageRow>) {
+        let begun = self.begun.contains(&listed.uid);
+        if let Some(unsettled) = &self.limits.unsettled {
+            if !begun && row.is_some_and(removal::has_copy) {
+                self.looks.lock().await.copied += 1;
+            } else {
+                unsettled.lock().await.add(listed);
+            }
+        }
         let before = census.to_copy;
+        if begun && row.is_some_and(removal::has_copy) {
+            census.listed += 1;
+            census.bytes += listed.size;
+            census.unclear += 1;
+            return;
+        }
         tally(census, listed, row, &self.limits);
         if census.to_copy > before {
             keep(&mut self.looks.lock().await.new, listed);
@@ -104,24 +143,27 @@ impl Count {
 
     async fn rows(&self, from: Uid) -> Result<Vec<MessageRow>> {
         let (key, validity) = (self.key.clone(), self.validity);
-        blocking(&self.ledger, move |ledger| ledger.rows(&key, validity, from, PAGE)).await
+        blocking::ledger(&self.ledger, move |ledger| ledger.rows(&key, validity, from, PAGE)).await
     }
 
     /// Reads the ledger's rows up to and including `to`.
     async fn known(&self, from: Uid, to: Uid) -> Result<BTreeMap<Uid, MessageRow>> {
         let mut known = BTreeMap::new();
+        if from == BEHIND_ALL {
+            return Ok(known);
+        }
         let mut next = from;
         loop {
             let rows = self.rows(next).await?;
             let Some(last) = rows.last().map(|row| row.listed.uid) else { return Ok(known) };
-            next = Uid(last.0.saturating_add(1));
             known.extend(
                 rows.into_iter()
                     .filter(|row| row.listed.uid <= to)
                     .map(|row| (row.listed.uid, row)),
             );
-            if last >= to {
-                return Ok(known);
+            match behind(last) {
+                Some(behind) if last < to => next = behind,
+                _ => return Ok(known),
             }
         }
     }
@@ -135,8 +177,18 @@ impl Count {
             self.one(&mut state.0, &listed, row.as_ref()).await;
         }
         state.0.vanished += self.gone(known.values()).await;
-        state.1 = Uid(to.0.saturating_add(1));
+        state.1 = behind(to).unwrap_or(BEHIND_ALL);
         Ok(())
+    }
+
+    /// Returns the numbers of a listing that is not complete, of a folder with so many messages.
+    /// What it lacks did not vanish and is still to be copied, so that the folder is never done.
+    pub(super) async fn without_end(&self, exists: u32) -> Census {
+        self.looks.lock().await.gone.clear();
+        let census = self.state.lock().await.0.clone();
+        let lacking = u64::from(exists).saturating_sub(census.listed).max(1);
+        let (listed, to_copy) = (census.listed + lacking, census.to_copy + lacking);
+        Census { listed, to_copy, vanished: 0, ..census }
     }
 
     /// Counts the rows of the ledger that lie above the whole listing.
@@ -154,8 +206,7 @@ impl Count {
         let mut from = Uid(1);
         loop {
             let rows = self.rows(from).await?;
-            let Some(last) = rows.last() else { return Ok(census) };
-            from = Uid(last.listed.uid.0.saturating_add(1));
+            let Some(last) = rows.last().map(|row| row.listed.uid) else { return Ok(census) };
             for row in &rows {
                 if row.vanished {
                     census.vanished += self.gone(std::iter::once(row)).await;
@@ -163,13 +214,20 @@ impl Count {
                     self.one(&mut census, &row.listed, Some(row)).await;
                 }
             }
+            let Some(next) = behind(last) else { return Ok(census) };
+            from = next;
         }
     }
 }
 
+/// Returns the UID behind this one; `None` behind the highest that there is.
+fn behind(uid: Uid) -> Option<Uid> {
+    uid.0.checked_add(1).map(Uid)
+}
+
 fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits: &Limits) {
     census.listed += 1;
-    census.bytes += listed.size;
+    census.bytes = census.bytes.saturating_add(listed.size);
     let over = limits.size.is_some_and(|limit| listed.size > limit);
     // The date that the ledger kept counts where a listing gave none.
     let known = row.and_then(|row| row.listed.internal_date.as_ref());
@@ -183,13 +241,13 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
         }
         None | Some((MessageState::Pending | MessageState::Removed, _)) => {
             census.to_copy += 1;
-            census.to_copy_bytes += listed.size;
+            census.to_copy_bytes = census.to_copy_bytes.saturating_add(listed.size);
         }
         Some((MessageState::Excepted(reason), _))
             if !over && reasons::may_be_lifted(reason, &limits.rules) =>
         {
             census.to_copy += 1;
-            census.to_copy_bytes += listed.size;
+            census.to_copy_bytes = census.to_copy_bytes.saturating_add(listed.size);
         }
         Some((MessageState::Excepted(reason), _)) => {
             *census.excepted.entry(reasons::class(reason).to_owned()).or_default() += 1;

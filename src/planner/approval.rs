@@ -2,8 +2,11 @@
 
 use super::object;
 use super::order;
-use super::plan::{Action, ActionId, CopyFolder, CreateFolder, Estimate, Kind, Plan, State};
+use super::plan::{
+    Action, ActionId, CopyFolder, CreateFolder, Estimate, Kind, Plan, RemoveCopies, State,
+};
 use crate::model::size::Size;
+use crate::model::uid_set::UidSet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A copy may have grown by this many octets since the review, whatever the share. One large mail
@@ -52,7 +55,7 @@ pub fn approve(saved: &Plan, fresh: &Plan) -> Approval {
             verdict.stale.push((action.id.clone(), reason));
         } else {
             runs.insert(&action.id);
-            verdict.run.push(action.clone());
+            verdict.run.push(reviewed_part(approved, action));
         }
     }
     for waiting in &fresh.waiting {
@@ -97,6 +100,10 @@ fn difference(approved: &Action, now: &Action, planned: &BTreeSet<&ActionId>) ->
             state(&now.before)
         ));
     }
+    if let (Kind::RemoveCopies(reviewed), Kind::RemoveCopies(fresh)) = (&approved.kind, &now.kind) {
+        let none = reviewed.uids.both(&fresh.uids).is_empty();
+        return none.then(|| "none of the reviewed copies is to be removed any more".to_owned());
+    }
     let (Kind::CopyFolder(reviewed), Kind::CopyFolder(grown)) = (&approved.kind, &now.kind) else {
         return None;
     };
@@ -104,6 +111,17 @@ fn difference(approved: &Action, now: &Action, planned: &BTreeSet<&ActionId>) ->
     let share = u128::from(grown) * 10 > u128::from(reviewed) * 12;
     (share && grown.saturating_sub(reviewed) > GROWTH)
         .then(|| format!("reviewed with {} to copy, now there are {}", Size(reviewed), Size(grown)))
+}
+
+/// Leaves out of an action what nobody reviewed: messages that vanished since are for the next plan.
+fn reviewed_part(approved: &Action, now: &Action) -> Action {
+    let mut action = now.clone();
+    if let (Kind::RemoveCopies(reviewed), Kind::RemoveCopies(removal)) =
+        (&approved.kind, &mut action.kind)
+    {
+        removal.uids = removal.uids.both(&reviewed.uids);
+    }
+    action
 }
 
 /// Leaves the volatile estimate out of the comparison.
@@ -118,6 +136,10 @@ fn target(kind: &Kind) -> Kind {
             ..create.clone()
         }),
         Kind::SetSubscription(_) => kind.clone(),
+        Kind::RemoveCopies(removal) => {
+            let (uids, copied) = (UidSet::default(), 0);
+            Kind::RemoveCopies(RemoveCopies { uids, copied, ..removal.clone() })
+        }
     }
 }
 
@@ -155,6 +177,15 @@ fn state(state: &State) -> String {
             let transforms: Vec<&str> = transforms.iter().map(String::as_str).collect();
             let with = if transforms.is_empty() { "no transforms" } else { &transforms.join(", ") };
             format!("source UIDVALIDITY {source} copied to {folder} with {with}")
+        }
+        State::Vanished { source, destination, mail } => {
+            let mail: Vec<String> = mail.iter().map(ToString::to_string).collect();
+            let mail =
+                if mail.is_empty() { "MX not looked at".to_owned() } else { mail.join(", ") };
+            format!("source UIDVALIDITY {source}, destination UIDVALIDITY {destination}, {mail}")
+        }
+        State::CopiesRemoved { source, folder } => {
+            format!("source UIDVALIDITY {source} without copies in {folder} of what vanished")
         }
     }
 }
@@ -194,6 +225,7 @@ mod tests {
         Action {
             id: ActionId(CREATE.to_owned()),
             kind: Kind::CreateFolder(CreateFolder {
+                special_use: None,
                 mailbox: ada.clone(),
                 destination_mailbox: ada,
                 folder: "Notes".parse().unwrap(),

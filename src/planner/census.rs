@@ -3,6 +3,7 @@
 use crate::model::address::Address;
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
+use crate::model::uid_set::UidSet;
 use crate::ports::ledger::{FolderKey, Pause};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,6 +56,25 @@ pub struct Census {
     /// in this folder of the source.
     #[serde(default)]
     pub moved: BTreeMap<FolderPath, u64>,
+    /// The copies of what vanished; only where the migration plan wants them to follow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Deleted>,
+}
+
+/// The copies of messages that vanished from one source folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deleted {
+    /// Copies that were made from the folder, those of vanished messages included.
+    pub copied: u64,
+    /// Copies of vanished messages that are as we left them.
+    pub removable: u64,
+    /// The source UIDs of those, the first of them where they are many.
+    pub uids: UidSet,
+    /// Of `uids`, those whose removal an earlier run began.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub begun: u64,
+    /// Copies of vanished messages that stay, by reason.
+    pub stay: BTreeMap<String, u64>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]

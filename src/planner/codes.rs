@@ -10,6 +10,12 @@ pub const OTHER_FOLDER: &str = "G303";
 pub const SHARED_DESTINATION: &str = "G304";
 /// Messages stay behind for reasons that no plan showed; `verify` asks for this one.
 pub const STAY_BEHIND: &str = "G311";
+/// A folder shows messages of other folders.
+pub const SHOWN_TWICE: &str = "G305";
+/// More copies are to be removed than the share that goes without a question.
+pub const MANY_DELETIONS: &str = "G321";
+/// Copies are to be removed, and nobody looks whether mail still arrives at the source.
+pub const MAIL_UNWATCHED: &str = "G322";
 /// Folders stay behind because the migration plan excludes them.
 pub const EXCLUDED: &str = "F201";
 /// Flags or keywords that the destination cannot store.
@@ -34,6 +40,18 @@ pub const PACED: &str = "F212";
 pub const MOVED: &str = "F221";
 /// A source folder has another UIDVALIDITY than when it was listed.
 pub const NEW_UIDS: &str = "F222";
+/// Copies of messages that vanished at the source stay.
+pub const COPIES_STAY: &str = "F223";
+/// Copies of messages that vanished at the source are removed.
+pub const COPIES_GO: &str = "F224";
+/// Another folder of the destination has the special use of a source folder.
+pub const OTHER_HOME: &str = "F231";
+/// Special uses that do not come along.
+pub const LOST_SPECIAL_USE: &str = "F232";
+/// Names that cannot be subscribed to at the destination.
+pub const NOT_SUBSCRIBED: &str = "F233";
+/// Names that the destination may refuse.
+pub const MAY_BE_REFUSED: &str = "F234";
 /// An acknowledgement covers nothing.
 pub const OBSOLETE: &str = "F301";
 /// A recursive resolver gave no answer.
@@ -42,11 +60,11 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 20] = [
+pub const CODES: [(&str, &str); 29] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
-        "Several source folders go to one destination folder, or to names that differ in upper and lower case only.",
+        "Several source folders go to one destination folder, or to names that differ only in case or in how accents are written.",
     ),
     (
         OTHER_FOLDER,
@@ -56,6 +74,18 @@ pub const CODES: [(&str, &str); 20] = [
     (
         STAY_BEHIND,
         "Messages of a mailbox stay behind for reasons that no plan showed before the copy; verify names them.",
+    ),
+    (
+        SHOWN_TWICE,
+        "A source folder with the special use \\All or \\Flagged shows messages of other folders: copied, they would be there twice.",
+    ),
+    (
+        MANY_DELETIONS,
+        "More copies of a folder are to be removed at once, because their messages vanished at the source, than `folders.deletions_share` lets go without a question.",
+    ),
+    (
+        MAIL_UNWATCHED,
+        "Copies of messages that vanished at the source are to be removed, and the migration plan has no MX of the domain that would tell whether mail still arrives at the source.",
     ),
     (EXCLUDED, "The migration plan leaves folders behind."),
     (LOST_FLAGS, "The destination cannot store flags or keywords that are in use at the source."),
@@ -69,6 +99,24 @@ pub const CODES: [(&str, &str); 20] = [
     (PACED, "The migration plan limits how fast or when mail is copied."),
     (MOVED, "Messages that were copied look as if they had moved at the source since."),
     (NEW_UIDS, "A source folder has another UIDVALIDITY than when it was listed last."),
+    (
+        COPIES_STAY,
+        "Copies of messages that vanished at the source stay at the destination, with the reason.",
+    ),
+    (
+        COPIES_GO,
+        "Copies of messages that vanished at the source are removed at the destination; that cannot be undone.",
+    ),
+    (
+        OTHER_HOME,
+        "A folder keeps its name, and another folder of the destination has its special use.",
+    ),
+    (LOST_SPECIAL_USE, "The special use of folders does not come along."),
+    (
+        NOT_SUBSCRIBED,
+        "Names without a folder of their own are subscribed at the source, and the destination takes no subscription for them.",
+    ),
+    (MAY_BE_REFUSED, "The destination may refuse names of folders, and does not tell before."),
     (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),
     (RESOLVER_SILENT, "A recursive resolver gave no answer."),
     (

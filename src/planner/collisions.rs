@@ -9,6 +9,7 @@ use super::{codes, guard};
 use crate::desired::Acknowledgement;
 use crate::model::folder::FolderPath;
 use crate::model::reading::Reading;
+use icu_normalizer::ComposingNormalizerBorrowed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The destination paths that collide, and what everything at or below them waits for.
@@ -24,7 +25,8 @@ impl Collisions {
 }
 
 /// Everything that is wanted under one name, upper and lower case not told apart: Exchange and
-/// others hold `Work` and `work` as one folder.
+/// others hold `Work` and `work` as one folder. Nobody published whether they tell a composed `é`
+/// from a decomposed one, so that these are asked about, too.
 #[derive(Default)]
 struct Group {
     /// Wanted, as targets or above them.
@@ -110,11 +112,18 @@ fn covers(scope: &Scope<'_>, group: &Group) -> (Vec<String>, bool) {
         let mut shown: Vec<&FolderPath> = group.spellings.iter().chain(strangers).collect();
         shown.sort_by_cached_key(|path| folder_key(path));
         let shown: Vec<String> = shown.iter().map(ToString::to_string).collect();
-        covers.push(format!("{} differ in upper and lower case only", shown.join(" and ")));
+        let lower: BTreeSet<String> = shown.iter().map(|name| name.to_lowercase()).collect();
+        let cases = lower.len() < shown.len();
+        let how = if cases { "upper and lower case" } else { "how accents are written" };
+        covers.push(format!("{} differ in {how} only", shown.join(" and ")));
+        return (covers, cases);
     }
-    (covers, by_case)
+    (covers, false)
 }
 
-fn folded(path: &FolderPath) -> String {
-    path.to_string().to_lowercase()
+/// Names that some server may take for one have one key: neither case nor the way in which accents
+/// are written (composed or decomposed, Unicode Annex 15) is told apart.
+pub(super) fn folded(path: &FolderPath) -> String {
+    let composed = ComposingNormalizerBorrowed::new_nfc();
+    composed.normalize(&path.to_string().to_lowercase()).into_owned()
 }

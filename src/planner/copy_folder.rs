@@ -1,10 +1,9 @@
 //! Plans the copies of folders.
 
 use super::census::Census;
-use super::collisions::Collisions;
 use super::create_folder::{Created, readable};
 use super::drafts::Drafts;
-use super::mailbox::{Scope, Standing};
+use super::mailbox::{Scope, Standing, Waits};
 use super::mapping::Pair;
 use super::plan::{Action, CopyFolder, Estimate, Kind, State, WaitingOn};
 use super::{codes, guard, object};
@@ -23,6 +22,11 @@ pub(super) struct Lost {
 }
 
 impl Lost {
+    /// Tells whether the destination folder of a source folder is another one.
+    pub(super) fn has(&self, source: &FolderPath) -> bool {
+        self.folders.contains_key(source)
+    }
+
     /// Returns what the creation of a destination path waits for.
     pub(super) fn wait(&self, destination: &FolderPath) -> Option<WaitingOn> {
         let mut below = self.folders.values().filter(|(path, _)| path.is_within(destination));
@@ -81,11 +85,11 @@ pub(super) fn lost_folders(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut D
 pub(super) fn plan(
     scope: &Scope<'_>,
     pairs: &[Pair<'_>],
-    collisions: &Collisions,
-    lost: &Lost,
+    waits: &Waits<'_>,
     created: &Created,
     drafts: &mut Drafts,
 ) {
+    let lost = waits.lost;
     let mut copies: Vec<(Action, Vec<WaitingOn>)> = Vec::new();
     for pair in pairs {
         let Some((_, contents)) = pair.folder else { continue };
@@ -104,7 +108,8 @@ pub(super) fn plan(
             continue;
         }
         let mut on = scope.on.clone();
-        on.extend(collisions.wait(&pair.destination));
+        on.extend(waits.collisions.wait(&pair.destination));
+        on.extend(waits.views.wait(&pair.destination));
         on.extend(lost.folders.get(pair.source).and_then(|(_, on)| on.clone()));
         if let Standing::Unreadable(failure) = standing {
             on.push(readable(&unread_destination(scope, pair, failure, drafts)));

@@ -1,14 +1,12 @@
 //! Plans the folders that the destination lacks.
 
-use super::collisions::Collisions;
-use super::copy_folder::Lost;
 use super::drafts::Drafts;
-use super::mailbox::{Scope, Standing};
+use super::mailbox::{Scope, Standing, Waits};
 use super::mapping::Pair;
-use super::object;
 use super::order::folder_key;
 use super::plan::{Action, CreateFolder, Kind, State, WaitingOn};
-use crate::model::folder::FolderPath;
+use super::{object, special_use};
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::reading::{Failure, Reading};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,12 +35,12 @@ struct Want {
     position: Option<Position>,
 }
 
-/// Plans a creation for each path that is missing, parents included.
+/// Plans a creation for each folder that is missing. What lies above it and is no folder at the
+/// source is made by the server on the way, RFC 3501 section 6.3.3.
 pub(super) fn plan(
     scope: &Scope<'_>,
     pairs: &[Pair<'_>],
-    collisions: &Collisions,
-    lost: &Lost,
+    waits: &Waits<'_>,
     drafts: &mut Drafts,
 ) -> Created {
     let mut created = Created::default();
@@ -51,15 +49,26 @@ pub(super) fn plan(
         .filter(|pair| pair.folder.is_none())
         .map(|pair| (&pair.destination, pair.source))
         .collect();
-    for (path, want) in wanted(scope, pairs) {
-        if let Some(object) = obstacle(scope, &path, &unread_sources, drafts) {
-            created.blocked.insert(path, object);
+    let wanted = wanted(scope, pairs);
+    let uses = special_use::at_creation(scope, pairs, |path| wanted.contains_key(path));
+    let mut in_order: Vec<(&FolderPath, &Want)> = wanted.iter().collect();
+    in_order.sort_by_cached_key(|(path, _)| folder_key(path));
+    for (path, want) in in_order {
+        if let Some(object) = obstacle(scope, path, &unread_sources, drafts) {
+            created.blocked.insert(path.clone(), object);
             continue;
         }
         let mut on = scope.on.clone();
-        on.extend(collisions.wait(&path));
-        on.extend(lost.wait(&path));
-        drafts.action(action(scope, &path, want), on);
+        on.extend(waits.collisions.wait(path));
+        on.extend(waits.views.wait(path));
+        on.extend(waits.lost.wait(path));
+        let mut action = action(scope, path, want, uses.get(path).copied());
+        action.needs = above(path)
+            .find(|above| wanted.contains_key(above))
+            .into_iter()
+            .map(|above| scope.create_id(&above))
+            .collect();
+        drafts.action(action, on);
     }
     for pair in pairs {
         let mut at = Some(pair.destination.clone());
@@ -73,8 +82,8 @@ pub(super) fn plan(
     created
 }
 
-/// Collects the paths to create, what is above before what is below.
-fn wanted(scope: &Scope<'_>, pairs: &[Pair<'_>]) -> Vec<(FolderPath, Want)> {
+/// Collects the folders to create.
+fn wanted(scope: &Scope<'_>, pairs: &[Pair<'_>]) -> BTreeMap<FolderPath, Want> {
     let mut wanted: BTreeMap<FolderPath, Want> = BTreeMap::new();
     for pair in pairs.iter().filter(|pair| pair.folder.is_some()) {
         let missing =
@@ -87,22 +96,12 @@ fn wanted(scope: &Scope<'_>, pairs: &[Pair<'_>]) -> Vec<(FolderPath, Want)> {
             position: pair.position.clone(),
         });
     }
-    let targets: Vec<FolderPath> = wanted.keys().cloned().collect();
-    for target in targets {
-        let mut above = target.parent();
-        while let Some(path) = above {
-            above = path.parent();
-            if matches!(scope.standing(&path), Standing::Missing) {
-                wanted.entry(path).or_insert_with(|| Want {
-                    reason: format!("{target} lies below it"),
-                    position: None,
-                });
-            }
-        }
-    }
-    let mut wanted: Vec<(FolderPath, Want)> = wanted.into_iter().collect();
-    wanted.sort_by_cached_key(|(path, _)| folder_key(path));
     wanted
+}
+
+/// What lies above a path, the nearest first.
+fn above(path: &FolderPath) -> impl Iterator<Item = FolderPath> {
+    std::iter::successors(path.parent(), FolderPath::parent)
 }
 
 /// Returns the unknown object that forbids to call this path absent.
@@ -147,26 +146,25 @@ fn obstacle(
     None
 }
 
-fn action(scope: &Scope<'_>, path: &FolderPath, want: Want) -> Action {
-    let missing = |above: &FolderPath| matches!(scope.standing(above), Standing::Missing);
-    let needs = path
-        .parent()
-        .filter(missing)
-        .map(|above| scope.create_id(&above))
-        .into_iter()
-        .collect::<BTreeSet<_>>();
+fn action(
+    scope: &Scope<'_>,
+    path: &FolderPath,
+    want: &Want,
+    special_use: Option<SpecialUse>,
+) -> Action {
     Action {
         id: scope.create_id(path),
         kind: Kind::CreateFolder(CreateFolder {
             mailbox: scope.address.clone(),
             destination_mailbox: scope.wanted.destination.clone(),
             folder: path.clone(),
+            special_use,
         }),
         before: State::Absent,
         after: State::Folder,
-        reason: want.reason,
-        position: want.position.or_else(|| Some(scope.wanted.position.clone())),
-        needs,
+        reason: want.reason.clone(),
+        position: want.position.clone().or_else(|| Some(scope.wanted.position.clone())),
+        needs: BTreeSet::new(),
         reversible: true,
         visible: false,
     }

@@ -1,9 +1,13 @@
 //! What the parts of the planner collect, and how it becomes ready and waiting.
 
 use super::codes;
+use super::collisions::folded;
 use super::order::{self, Natural};
-use super::plan::{Action, ActionId, Finding, Guard, Kind, Settled, Unknown, Waiting, WaitingOn};
+use super::plan::{
+    Action, ActionId, CreateFolder, Finding, Guard, Kind, Settled, Unknown, Waiting, WaitingOn,
+};
 use crate::model::address::Address;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::reading::Failure;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +59,27 @@ impl Drafts {
 
     pub(super) fn has(&self, id: &ActionId) -> bool {
         self.actions.contains_key(id)
+    }
+
+    /// Returns the special use that a planned creation gives its folder.
+    pub(super) fn special_use_of(&self, id: &ActionId) -> Option<SpecialUse> {
+        match &self.actions.get(id)?.action.kind {
+            Kind::CreateFolder(create) => create.special_use,
+            _ => None,
+        }
+    }
+
+    /// Returns the first creation at or below a path of a destination mailbox.
+    pub(super) fn created_within(&self, mailbox: &Address, path: &FolderPath) -> Option<ActionId> {
+        let mut creations =
+            self.actions.iter().filter_map(|(id, draft)| match &draft.action.kind {
+                Kind::CreateFolder(create) => Some((id, create)),
+                _ => None,
+            });
+        let within = |create: &CreateFolder| {
+            create.destination_mailbox == *mailbox && create.folder.is_within(path)
+        };
+        creations.find(|(_, create)| within(create)).map(|(id, _)| id.clone())
     }
 
     /// Tells whether anything is planned for a mailbox.
@@ -153,8 +178,7 @@ fn one_after_the_other(drafts: &mut [Waiting]) {
     let mut last: BTreeMap<(Address, String), ActionId> = BTreeMap::new();
     for draft in drafts {
         if let Kind::CopyFolder(copy) = &draft.action.kind {
-            let key =
-                (copy.destination_mailbox.clone(), copy.destination.to_string().to_lowercase());
+            let key = (copy.destination_mailbox.clone(), folded(&copy.destination));
             if let Some(earlier) = last.insert(key, draft.action.id.clone()) {
                 draft.action.needs.insert(earlier);
             }

@@ -1,15 +1,20 @@
 //! One mailbox: reads both sides and hands them to the kinds of action.
 
 use super::census::{Census, LedgerSummary};
-use super::collisions;
+use super::collisions::{self, Collisions};
+use super::copy_folder::Lost;
 use super::drafts::Drafts;
 use super::plan::{ActionId, WaitingOn};
-use super::{codes, copy_folder, create_folder, guard, mapping, object, remarks, set_subscription};
+use super::views::Views;
+use super::{
+    codes, copy_folder, create_folder, guard, mapping, object, remarks, remove_copies,
+    set_subscription, special_use,
+};
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle};
-use crate::model::address::Address;
-use crate::model::folder::FolderPath;
+use crate::model::address::{Address, Domain};
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::{Failure, Reading};
-use crate::observed::{FolderContents, FolderState, MailboxState, Observed};
+use crate::observed::{FolderContents, FolderState, MailboxState, Observed, ZoneState};
 use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
 use std::collections::BTreeMap;
@@ -23,10 +28,19 @@ pub(super) struct Scope<'a> {
     pub(super) source: &'a MailboxState,
     pub(super) destination: &'a MailboxState,
     pub(super) ledger: &'a LedgerSummary,
+    pub(super) zones: &'a BTreeMap<Domain, Reading<ZoneState>>,
     /// What holds for the destination.
     pub(super) target: Target,
     /// What every action of this mailbox waits for.
     pub(super) on: Vec<WaitingOn>,
+}
+
+/// What actions on folders may have to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Waits<'a> {
+    pub(super) collisions: &'a Collisions,
+    pub(super) views: &'a Views,
+    pub(super) lost: &'a Lost,
 }
 
 /// A path at the destination as it was seen.
@@ -43,12 +57,17 @@ pub(super) enum Standing<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// Returns how a path stands at the destination.
     /// The hierarchy separator at the destination, when it could be read.
     pub(super) fn separator(&self) -> Option<char> {
         self.destination.namespace.present()?.separator
     }
 
+    /// Returns the special use of a source folder.
+    pub(super) fn special_use(&self, source: &FolderPath) -> Option<SpecialUse> {
+        self.source.special_uses.get(source).copied()
+    }
+
+    /// Returns how a path stands at the destination.
     pub(super) fn standing(&self, path: &FolderPath) -> Standing<'a> {
         match self.destination.folders.get(path) {
             None | Some(Reading::Absent) => Standing::Missing,
@@ -97,6 +116,10 @@ impl<'a> Scope<'a> {
         ActionId(format!("copy_folder/{}/{source}", self.address))
     }
 
+    pub(super) fn removal_id(&self, source: &FolderPath) -> ActionId {
+        ActionId(format!("remove_copies/{}/{source}", self.address))
+    }
+
     pub(super) fn subscription_id(&self, folder: &FolderPath) -> ActionId {
         ActionId(format!("set_subscription/{}/{folder}", self.wanted.destination))
     }
@@ -143,15 +166,21 @@ pub(super) fn plan(
 fn folders(scope: &Scope<'_>, drafts: &mut Drafts) {
     let pairs = mapping::pairs(scope, drafts);
     let collisions = collisions::find(scope, &pairs, drafts);
+    let views = Views::find(scope, &pairs, drafts);
     let lost = copy_folder::lost_folders(scope, &pairs, drafts);
-    let created = create_folder::plan(scope, &pairs, &collisions, &lost, drafts);
-    copy_folder::plan(scope, &pairs, &collisions, &lost, &created, drafts);
-    set_subscription::plan(scope, &pairs, &collisions, drafts);
+    let waits = Waits { collisions: &collisions, views: &views, lost: &lost };
+    let created = create_folder::plan(scope, &pairs, &waits, drafts);
+    copy_folder::plan(scope, &pairs, &waits, &created, drafts);
+    set_subscription::plan(scope, &pairs, &waits, drafts);
+    set_subscription::names(scope, &collisions, drafts);
+    special_use::remark(scope, &pairs, drafts);
+    remove_copies::plan(scope, &pairs, &lost, drafts);
     for pair in &pairs {
         let mut ids = [
             scope.create_id(&pair.destination),
             scope.copy_id(pair.source),
             scope.subscription_id(&pair.destination),
+            scope.removal_id(pair.source),
         ]
         .into_iter();
         let known = pair.folder.is_some() && !created.is_blocked(&pair.destination);
@@ -213,7 +242,8 @@ fn scope<'a>(
         .collect();
     let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
     *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;
-    Some(Scope { desired, address, wanted, source, destination, ledger, target, on })
+    let zones = &observed.dns;
+    Some(Scope { desired, address, wanted, source, destination, ledger, zones, target, on })
 }
 
 /// Returns a side that was read; names it as unknown otherwise. A mailbox that nobody looked at

@@ -1,10 +1,10 @@
 //! Where each source folder of a mailbox goes.
 
 use super::drafts::Drafts;
-use super::mailbox::Scope;
+use super::mailbox::{Scope, Standing};
 use super::{codes, object};
 use crate::desired::Mapped;
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::folder::FolderPath;
 use crate::model::position::Position;
 use crate::model::reading::{Failure, Reading};
 use crate::observed::{FolderContents, FolderState};
@@ -37,27 +37,77 @@ fn unwritable(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) ->
     })
 }
 
-/// A path whose parts can all be stored and that cannot.
-fn too_deep(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Option<Failure> {
+/// A path that the destination's profile has no way to hold.
+fn refused(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Option<Failure> {
     let why = scope.target.profile.names.refusal(destination)?;
     Some(Failure {
         message: format!("{path} of {} has no place: {why}", scope.address),
         words: None,
-        hint: Some("Map the folder to a place further up, or exclude it.".to_owned()),
+        hint: Some(
+            "Map the folder to a shorter name or to a place further up, or exclude it.".to_owned(),
+        ),
+    })
+}
+
+/// Where the migration plan sends a folder, before the destination's profile has its say.
+fn wanted(scope: &Scope<'_>, path: &FolderPath) -> Mapped {
+    let (policy, exclude) = (&scope.desired.folders, &scope.wanted.exclude);
+    policy.wanted(path, scope.special_use(path), exclude)
+}
+
+/// Where a folder goes.
+fn mapped(scope: &Scope<'_>, path: &FolderPath) -> Mapped {
+    let (policy, exclude) = (&scope.desired.folders, &scope.wanted.exclude);
+    policy.map(path, scope.special_use(path), exclude, &scope.target.profile.names)
+}
+
+/// Returns the names at the source that are subscribed, have folders below them and are none, each
+/// with its place at the destination.
+pub(super) fn subscribed_names<'a>(scope: &Scope<'a>) -> Vec<(&'a FolderPath, FolderPath)> {
+    let is_name = |state: &FolderState| state.contents.is_none() && state.subscribed;
+    let folders = scope.source.folders.iter();
+    let names = folders.filter(|(_, reading)| reading.present().is_some_and(is_name));
+    names
+        .filter_map(|(path, _)| match mapped(scope, path) {
+            Mapped::To { path: to, .. } => {
+                unplaced(scope, path, &to).is_none().then_some((path, to))
+            }
+            Mapped::Excluded { .. } | Mapped::Invalid { .. } => None,
+        })
+        .collect()
+}
+
+/// Says why a path at the destination cannot be.
+fn unplaced(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Option<Failure> {
+    unwritable(scope, path, destination)
+        .or_else(|| refused(scope, path, destination))
+        .or_else(|| no_inferiors(scope, path, destination))
+}
+
+/// A folder that is to be made below one that can have none below it.
+fn no_inferiors(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) -> Option<Failure> {
+    if !matches!(scope.standing(destination), Standing::Missing) {
+        return None;
+    }
+    let folders = &scope.destination.folders;
+    let closed = std::iter::successors(destination.parent(), FolderPath::parent).find(|above| {
+        folders.get(above).and_then(Reading::present).is_some_and(|state| state.no_inferiors)
+    })?;
+    Some(Failure {
+        message: format!(
+            "{path} of {} has no place: the destination says that {closed} can have no folders \
+             below it (\\Noinferiors)",
+            scope.address
+        ),
+        words: None,
+        hint: Some("Map the folder to a name that lies beside it, or exclude it.".to_owned()),
     })
 }
 
 /// Tells whether a folder would meet one that the destination has for something else than mail,
 /// and names it as unknown: where its mail shall go, only a person can say.
-fn no_mail(
-    scope: &Scope<'_>,
-    path: &FolderPath,
-    folder: Option<(&FolderState, &FolderContents)>,
-    drafts: &mut Drafts,
-) -> bool {
-    let special_use = folder.and_then(|(state, _)| state.special_use);
-    let wanted = scope.desired.folders.wanted(path, special_use, &scope.wanted.exclude);
-    let Mapped::To { path: destination, position } = wanted else { return false };
+fn no_mail(scope: &Scope<'_>, path: &FolderPath, drafts: &mut Drafts) -> bool {
+    let Mapped::To { path: destination, position } = wanted(scope, path) else { return false };
     let first = destination.components().first();
     let meets = |name: &&str| first.is_some_and(|first| first.eq_ignore_ascii_case(name));
     if !scope.target.profile.no_mail.iter().any(meets) {
@@ -78,15 +128,8 @@ fn no_mail(
 }
 
 /// Says which name the destination's profile changed, and to what.
-fn renamed(
-    scope: &Scope<'_>,
-    path: &FolderPath,
-    special_use: Option<SpecialUse>,
-    destination: &FolderPath,
-    drafts: &mut Drafts,
-) {
-    let wanted = scope.desired.folders.wanted(path, special_use, &scope.wanted.exclude);
-    if let Mapped::To { path: wanted, position } = wanted
+fn renamed(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath, drafts: &mut Drafts) {
+    if let Mapped::To { path: wanted, position } = wanted(scope, path)
         && wanted != *destination
     {
         let message = format!(
@@ -112,20 +155,14 @@ pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>>
                 Some(contents) => Some((state, contents)),
             },
         };
-        let special_use = folder.and_then(|(state, _)| state.special_use);
-        let policy = &scope.desired.folders;
-        let names = &scope.target.profile.names;
-        if no_mail(scope, path, folder, drafts) {
+        if no_mail(scope, path, drafts) {
             continue;
         }
-        match policy.map(path, special_use, &scope.wanted.exclude, names) {
+        match mapped(scope, path) {
             Mapped::To { path: destination, position } => {
-                renamed(scope, path, special_use, &destination, drafts);
-                let unwritable = folder.and_then(|_| {
-                    unwritable(scope, path, &destination)
-                        .or_else(|| too_deep(scope, path, &destination))
-                });
-                if let Some(failure) = unwritable {
+                renamed(scope, path, &destination, drafts);
+                let unplaced = folder.and_then(|_| unplaced(scope, path, &destination));
+                if let Some(failure) = unplaced {
                     let place = position.as_ref().unwrap_or(&scope.wanted.position);
                     drafts.unknown(
                         object::source_folder(scope.address, path),

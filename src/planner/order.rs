@@ -44,11 +44,10 @@ pub fn folder_key(folder: &FolderPath) -> (bool, Vec<Natural>) {
     (!inbox, components.iter().map(|component| Natural::new(component)).collect())
 }
 
-/// The key of an action: what cannot be undone or is seen by users first, then by mailbox, then
-/// create before copy before subscription, then by folder.
+/// The key of an action: by mailbox, then create before copy before subscription before removal,
+/// then by folder. Removals run last, when what moved was recognised; renderers show them first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ActionKey {
-    quiet: bool,
     mailbox: Natural,
     kind: u8,
     folder: (bool, Vec<Natural>),
@@ -60,13 +59,9 @@ pub fn action_key(action: &Action) -> ActionKey {
         Kind::CreateFolder(create) => (0, &create.folder),
         Kind::CopyFolder(copy) => (1, &copy.source),
         Kind::SetSubscription(subscription) => (2, &subscription.folder),
+        Kind::RemoveCopies(removal) => (3, &removal.source),
     };
-    ActionKey {
-        quiet: action.reversible && !action.visible,
-        mailbox: Natural::new(mailbox(action).as_str()),
-        kind,
-        folder: folder_key(folder),
-    }
+    ActionKey { mailbox: Natural::new(mailbox(action).as_str()), kind, folder: folder_key(folder) }
 }
 
 /// Returns the mailbox of an action by its address in the migration plan.
@@ -75,6 +70,7 @@ pub fn mailbox(action: &Action) -> &Address {
         Kind::CreateFolder(create) => &create.mailbox,
         Kind::CopyFolder(copy) => &copy.mailbox,
         Kind::SetSubscription(subscription) => &subscription.mailbox,
+        Kind::RemoveCopies(removal) => &removal.mailbox,
     }
 }
 
@@ -84,6 +80,7 @@ pub fn destination_mailbox(action: &Action) -> &Address {
         Kind::CreateFolder(create) => &create.destination_mailbox,
         Kind::CopyFolder(copy) => &copy.destination_mailbox,
         Kind::SetSubscription(subscription) => &subscription.destination_mailbox,
+        Kind::RemoveCopies(removal) => &removal.destination_mailbox,
     }
 }
 

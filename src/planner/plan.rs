@@ -3,11 +3,12 @@
 use crate::model::address::{Address, Domain};
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
-use crate::model::folder::FolderPath;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::position::Position;
 use crate::model::reading::Failure;
 use crate::model::records::{Mx, RecordSet};
 use crate::model::uid::UidValidity;
+use crate::model::uid_set::UidSet;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -113,6 +114,25 @@ pub enum Kind {
     CopyFolder(CopyFolder),
     /// Subscribes a folder at the destination.
     SetSubscription(SetSubscription),
+    /// Removes copies whose messages vanished at the source.
+    RemoveCopies(RemoveCopies),
+}
+
+/// Parameters of [`Kind::RemoveCopies`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemoveCopies {
+    /// The mailbox by its address in the migration plan.
+    pub mailbox: Address,
+    /// The mailbox at the destination.
+    pub destination_mailbox: Address,
+    /// The folder at the source that the messages vanished from.
+    pub source: FolderPath,
+    /// The folder at the destination that the copies are in.
+    pub destination: FolderPath,
+    /// The messages by their UIDs at the source. A review approves these and no other.
+    pub uids: UidSet,
+    /// Copies that were made from the folder, to compare with.
+    pub copied: u64,
 }
 
 /// Parameters of [`Kind::CreateFolder`].
@@ -124,6 +144,10 @@ pub struct CreateFolder {
     pub destination_mailbox: Address,
     /// The folder to create.
     pub folder: FolderPath,
+    /// The special use that it gets, RFC 6154, because the source folder has it and no folder of
+    /// the destination does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub special_use: Option<SpecialUse>,
 }
 
 /// Parameters of [`Kind::CopyFolder`].
@@ -168,6 +192,10 @@ pub struct SetSubscription {
     pub destination_mailbox: Address,
     /// The folder at the destination.
     pub folder: FolderPath,
+    /// At the source it is a name with folders below it and no folder itself; a destination may
+    /// take no subscription for such a name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub name_only: bool,
 }
 
 /// A structural state of an object. Two plans agree on an action when id and `after` are equal.
@@ -196,6 +224,22 @@ pub enum State {
         folder: FolderPath,
         /// The named transforms that may be applied.
         transforms: BTreeSet<String>,
+    },
+    /// Messages vanished from a source folder while mail still arrives there.
+    Vanished {
+        /// UIDVALIDITY of the source folder.
+        source: UidValidity,
+        /// UIDVALIDITY of the destination folder.
+        destination: UidValidity,
+        /// The MX records of the domain; empty when nobody looks at them.
+        mail: BTreeSet<Mx>,
+    },
+    /// The copies of those messages are not in this destination folder.
+    CopiesRemoved {
+        /// UIDVALIDITY of the source folder.
+        source: UidValidity,
+        /// The destination folder.
+        folder: FolderPath,
     },
 }
 

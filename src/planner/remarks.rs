@@ -17,6 +17,7 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     other_dates(scope, pairs, drafts);
     moves(scope, pairs, drafts);
     quota(scope, pairs, drafts);
+    may_be_refused(scope, pairs, drafts);
     if let Reading::Unreadable(failure) = &scope.source.namespace {
         let message = format!("the namespace at the source could not be read: {}", failure.message);
         remark(scope, codes::NOT_TOLD, message, drafts);
@@ -130,6 +131,33 @@ fn moves(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
             );
             remark(scope, codes::MOVED, message, drafts);
         }
+    }
+}
+
+/// Names that some installations of the product refuse, which nobody can know before.
+fn may_be_refused(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
+    for &c in scope.target.profile.names.may_refuse {
+        if scope.separator() == Some(c) {
+            continue;
+        }
+        let to_create = pairs.iter().filter(|pair| {
+            pair.folder.is_some()
+                && matches!(scope.standing(&pair.destination), Standing::Missing)
+                && pair.destination.components().iter().any(|part| part.contains(c))
+        });
+        let names: Vec<String> = to_create.map(|pair| pair.destination.to_string()).collect();
+        let Some(first) = names.first() else { continue };
+        let more = names.len() - 1;
+        let names = match more {
+            0 => first.clone(),
+            more => format!("{first} and {more} more"),
+        };
+        let message = format!(
+            "the destination may refuse `{c}` in a name, as Dovecot does with Maildir++, and does \
+             not tell before: {names}; then only these wait, and \
+             `folders.characters: {{ \"{c}\": \"_\" }}` replaces it"
+        );
+        remark(scope, codes::MAY_BE_REFUSED, message, drafts);
     }
 }
 

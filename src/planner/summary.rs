@@ -12,7 +12,7 @@ pub struct Counts {
     pub create: usize,
     /// Subscriptions to set.
     pub change: usize,
-    /// Nothing that exists is ever removed by the actions of this version.
+    /// Copies to remove, because their messages vanished at the source.
     pub remove: usize,
     /// Mailboxes with something to copy.
     pub copy: usize,
@@ -54,6 +54,7 @@ impl Plan {
             match &action.kind {
                 Kind::CreateFolder(_) => counts.create += 1,
                 Kind::SetSubscription(_) => counts.change += 1,
+                Kind::RemoveCopies(removal) => counts.remove += removal.uids.len(),
                 Kind::CopyFolder(_) => {
                     copied.insert(order::mailbox(action));
                 }

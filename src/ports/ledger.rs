@@ -7,6 +7,7 @@
 //! [`ErrorKind::Locked`]: crate::error::ErrorKind::Locked
 
 use super::archive::Archives;
+use super::search::Searches;
 use crate::error::Result;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
@@ -166,6 +167,9 @@ pub struct Copied {
     pub transforms: Vec<String>,
     /// It was there before and was recognised by digest, not sent by us.
     pub adopted: bool,
+    /// It was found by digest, and not acknowledged in answer to its APPEND: after an interruption,
+    /// or as the copy of a message that moved at the source. Never with [`Copied::adopted`].
+    pub found: bool,
     /// The folder of the destination mailbox that it is in, when that is not the one that its
     /// source folder is bound to: its user moved it, or the mapping changed since.
     pub elsewhere: Option<FolderPath>,
@@ -238,7 +242,7 @@ pub struct JournalEntry {
 }
 
 /// Where everything that was done is kept.
-pub trait Ledger: Archives + Send + Sync + std::fmt::Debug {
+pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
     /// Takes the lock, waiting not at all. An owner on the same host and boot is replaced at once
     /// when its process is gone and never while it is there; any other one when its lease of 120 s
     /// is over, counted from its last heartbeat to that of `owner`.
@@ -301,6 +305,18 @@ pub trait Ledger: Archives + Send + Sync + std::fmt::Debug {
         uids: &[Uid],
         at: Timestamp,
     ) -> Result<()>;
+    /// Returns the flags with which messages were sent, if they were, where the source has other ones
+    /// now: a listing that changes the flags of a message that is not copied, while the checkpoint
+    /// of its destination folder is open, keeps those from before. Others are left out.
+    fn flags_when_sent(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+    ) -> Result<BTreeMap<Uid, Flags>>;
+    /// Forgets those flags for every message that goes into a destination folder: what is not
+    /// copied now was not sent. Before the checkpoint is closed, or the next APPEND.
+    fn forget_flags_when_sent(&self, destination: &FolderKey) -> Result<()>;
     /// Returns the source folders of a mailbox that the ledger knows, with the UIDVALIDITY of
     /// their newest listing.
     fn source_folders(&self, mailbox: &Address) -> Result<Vec<(FolderPath, Option<UidValidity>)>>;
@@ -375,4 +391,6 @@ pub trait Ledger: Archives + Send + Sync + std::fmt::Debug {
     fn journal(&self, entry: &JournalEntry) -> Result<()>;
     /// Returns the last `limit` journal entries, the newest last.
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>>;
+    /// Returns the newest journal entry of an action.
+    fn journal_last(&self, action: &str) -> Result<Option<JournalEntry>>;
 }

@@ -4,4 +4,5 @@ pub mod archive;
 pub mod clock;
 pub mod dns;
 pub mod ledger;
+pub mod search;
 pub mod secrets;

@@ -41,6 +41,7 @@ pub(super) const PROFILE: Profile = Profile {
         "Sync Issues",
         "Tasks",
     ],
+    makes_superiors: true,
     rewrites: true,
     window: 1,
     errors: Some(10),

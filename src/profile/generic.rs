@@ -19,6 +19,7 @@ pub(super) const PROFILE: Profile = Profile {
     store_again: &[],
     names: Names { may_ignore_case: true, ..Names::ANY },
     no_mail: &[],
+    makes_superiors: false,
     rewrites: false,
     window: 16,
     errors: None,

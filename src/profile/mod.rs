@@ -43,6 +43,9 @@ pub struct Profile {
     pub names: Names,
     /// Folders of its own that hold no mail, by the first part of their path.
     pub no_mail: &'static [&'static str],
+    /// CREATE makes what is missing above the new folder as well; where it is not known, names above
+    /// are declared when the server refuses.
+    pub makes_superiors: bool,
     /// It stores something else than the octets that were sent: proof needs a digest of the
     /// content instead of the octets.
     pub rewrites: bool,

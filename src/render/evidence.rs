@@ -59,7 +59,7 @@ pub fn text(evidence: &Evidence, plan: &str, path: &str, digest: &str) -> String
     let _ = writeln!(
         text,
         "{} {} of {}. Evidence: {} (sha-256 {digest})",
-        if totals.verified == totals.mailboxes { "Verified" } else { "NOT verified: only" },
+        if totals.all_verified() { "Verified" } else { "NOT verified: only" },
         thousands(totals.verified),
         count(totals.mailboxes, "mailbox", "mailboxes"),
         clean(path),
@@ -111,7 +111,7 @@ pub fn html(evidence: &Evidence) -> String {
             body {
                 h1 { "Verification of " (clean(&evidence.migration)) }
                 p {
-                    @if totals.verified == totals.mailboxes {
+                    @if totals.all_verified() {
                         span.good { "Verified " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
                     } @else {
                         span.bad { "NOT verified: only " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
@@ -164,7 +164,27 @@ fn section(mailbox: &MailboxEvidence, profile: Option<&str>) -> Markup {
                 }
             } } }
         } }
+        (changes(mailbox))
         (exceptions(mailbox))
+    }
+}
+
+fn changes(mailbox: &MailboxEvidence) -> Markup {
+    let changed: Vec<_> =
+        mailbox.folders.iter().filter(|folder| !folder.transforms.is_empty()).collect();
+    html! {
+        @if !changed.is_empty() {
+            h3 { "Messages changed on their way" }
+            div.wide { table {
+                thead { tr { th { "Source folder" } th { "Transform" } th.n { "Messages" } } }
+                tbody { @for folder in changed { @for (name, number) in &folder.transforms { tr {
+                    td { (clean(&folder.source.to_string())) }
+                    td { (clean(name)) }
+                    td.n { (thousands(*number)) }
+                } } } }
+            } }
+            p { "Each of them, with folder, UID, date, sizes and transforms: " code { "mailferry status PLAN --changes changes.csv" } }
+        }
     }
 }
 

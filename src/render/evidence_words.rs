@@ -72,6 +72,16 @@ pub(super) fn verdict(mailbox: &MailboxEvidence) -> String {
     }
 }
 
+/// Counts by the name of the transform; nothing in evidence of a version without these numbers.
+fn by_transform(mailbox: &MailboxEvidence) -> String {
+    let counts: Vec<String> = mailbox
+        .transforms()
+        .into_iter()
+        .map(|(name, count)| format!("{} {}", clean(name), thousands(count)))
+        .collect();
+    if counts.is_empty() { String::new() } else { format!(" ({})", counts.join(", ")) }
+}
+
 /// Says which bodies were read and what that proves, a line each.
 pub(super) fn bodies(mailbox: &MailboxEvidence, profile: Option<&str>) -> Vec<String> {
     let account = mailbox.account();
@@ -79,7 +89,9 @@ pub(super) fn bodies(mailbox: &MailboxEvidence, profile: Option<&str>) -> Vec<St
     if account.bodies_equal > 0 {
         let transformed = match account.transformed {
             0 => String::new(),
-            some => format!(", {} after a named transform", thousands(some)),
+            some => {
+                format!(", {} after a named transform{}", thousands(some), by_transform(mailbox))
+            }
         };
         lines.push(format!(
             "{} read on both sides and equal{transformed}",

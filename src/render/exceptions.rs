@@ -98,7 +98,7 @@ pub fn csv(evidence: &Evidence, known: &Known) -> Result<String, std::io::Error>
 }
 
 /// Keeps a spreadsheet from taking a subject or a folder's name for a formula.
-fn harmless(cell: &str) -> String {
+pub(super) fn harmless(cell: &str) -> String {
     let shown = super::style::clean(cell);
     if shown.starts_with(['=', '+', '-', '@', '\t']) { format!("'{shown}") } else { shown }
 }

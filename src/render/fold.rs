@@ -30,16 +30,18 @@ pub(super) struct Folded<'a> {
     excepted: BTreeMap<&'a str, u64>,
     lost: Flags,
     renamed: Vec<String>,
+    /// Folders that are created with a special use.
+    uses: Vec<String>,
     waits: BTreeMap<String, u64>,
 }
 
 /// Folds all actions by mailbox, in natural order.
 pub(super) fn mailboxes(plan: &Plan) -> Vec<Folded<'_>> {
     let mut folded: BTreeMap<Natural, Folded<'_>> = BTreeMap::new();
-    for action in &plan.ready {
+    for action in plan.ready.iter().filter(|action| in_a_mailbox(action)) {
         entry(&mut folded, action).add(action);
     }
-    for waiting in &plan.waiting {
+    for waiting in plan.waiting.iter().filter(|waiting| in_a_mailbox(&waiting.action)) {
         let mailbox = entry(&mut folded, &waiting.action);
         mailbox.add(&waiting.action);
         for on in &waiting.on {
@@ -47,6 +49,11 @@ pub(super) fn mailboxes(plan: &Plan) -> Vec<Folded<'_>> {
         }
     }
     folded.into_values().collect()
+}
+
+/// What cannot be undone has a section of its own.
+fn in_a_mailbox(action: &Action) -> bool {
+    !matches!(action.kind, Kind::RemoveCopies(_))
 }
 
 fn entry<'a, 'b>(
@@ -68,11 +75,12 @@ fn entry<'a, 'b>(
         excepted: BTreeMap::new(),
         lost: Flags::default(),
         renamed: Vec::new(),
+        uses: Vec::new(),
         waits: BTreeMap::new(),
     })
 }
 
-fn reason(on: &WaitingOn) -> String {
+pub(super) fn reason(on: &WaitingOn) -> String {
     match on {
         WaitingOn::Acknowledgement { code, object } => {
             format!("{code} {} to be acknowledged", clean(object))
@@ -91,7 +99,7 @@ impl<'a> Folded<'a> {
         let ruled = match &action.kind {
             Kind::CopyFolder(copy) => copy.source != copy.destination,
             Kind::CreateFolder(_) => true,
-            Kind::SetSubscription(_) => false,
+            Kind::SetSubscription(_) | Kind::RemoveCopies(_) => false,
         };
         let place = action.position.as_ref().map(|position| (ruled, position));
         self.position = match (self.position, place) {
@@ -99,8 +107,15 @@ impl<'a> Folded<'a> {
             (known, new) => known.or(new),
         };
         match &action.kind {
-            Kind::CreateFolder(_) => self.creates += 1,
+            Kind::CreateFolder(create) => {
+                self.creates += 1;
+                if let Some(special_use) = create.special_use {
+                    let folder = create.folder.to_string();
+                    self.uses.push(format!("{} ({special_use})", clean(&folder)));
+                }
+            }
             Kind::SetSubscription(_) => self.subscriptions += 1,
+            Kind::RemoveCopies(_) => {}
             Kind::CopyFolder(copy) => {
                 self.copies += 1;
                 self.messages += copy.estimate.messages;
@@ -171,6 +186,9 @@ impl<'a> Folded<'a> {
             let more = self.renamed.len().saturating_sub(NAMED);
             let more = if more > 0 { format!(" · and {more} more") } else { String::new() };
             lines.push(format!("{}{more}", named.join(" · ")));
+        }
+        if !self.uses.is_empty() {
+            lines.push(format!("created with a special use: {}", self.uses.join(" · ")));
         }
         for (reason, number) in &self.excepted {
             let messages = count(*number, "message", "messages");

@@ -2,6 +2,7 @@
 //!
 //! Text, Markdown and HTML show the same sections and nothing that the JSON lacks.
 
+pub mod changes;
 pub mod diff;
 pub mod evidence;
 mod evidence_words;

@@ -96,6 +96,20 @@ fn done(text: &mut String, report: &RunReport, approval: &Approval) {
             count(sum("flags"), "message", "messages")
         );
     }
+    if sum("removed") > 0 {
+        let _ = writeln!(
+            text,
+            "Removed {} whose messages vanished at the source.",
+            count(sum("removed"), "copy", "copies")
+        );
+    }
+    if sum("copies_stayed") > 0 {
+        let _ = writeln!(
+            text,
+            "{} after all: a message is back or elsewhere at the source, or its user changed the copy.",
+            count(sum("copies_stayed"), "copy stays", "copies stay")
+        );
+    }
     if sum("folders") > 0 {
         let _ = writeln!(text, "Created {}.", count(sum("folders"), "folder", "folders"));
     }
@@ -180,6 +194,15 @@ fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval
             "{} new since the plan was reviewed and did not run; plan again to review {}.",
             count(approval.not_approved.len() as u64, "action is", "actions are"),
             if approval.not_approved.len() == 1 { "it" } else { "them" }
+        );
+    }
+    let removals = fresh.ready.iter().filter(|action| !action.reversible);
+    let removals = removals.filter(|action| approval.not_approved.contains(&action.id)).count();
+    if removals > 0 {
+        let _ = writeln!(
+            text,
+            "{} only from a saved plan or when you answer `yes`: it cannot be undone.",
+            count(removals as u64, "removal of copies runs", "removals of copies run")
         );
     }
     if !fresh.for_person.is_empty() {

@@ -5,7 +5,7 @@ use super::{diff, fold};
 use crate::model::position::Position;
 use crate::model::size::Size;
 use crate::planner::codes;
-use crate::planner::plan::{Guard, PersonStep, Plan, Records};
+use crate::planner::plan::{Action, Guard, Kind, PersonStep, Plan, Records, WaitingOn};
 use crate::planner::saved::SavedPlan;
 
 /// A titled block of lines.
@@ -76,6 +76,7 @@ pub(super) fn looked_at(plan: &Plan) -> String {
 /// Returns the sections that have lines, in their order.
 pub(super) fn all(plan: &Plan) -> Vec<Section> {
     let mut sections = vec![
+        removals(plan),
         person_steps(plan),
         guards(plan),
         unknown(plan),
@@ -124,6 +125,42 @@ pub(super) fn next(saved: &SavedPlan, path: &str) -> String {
 
 fn place(position: Option<&Position>) -> String {
     position.map(|position| format!("   ({})", clean(&position.to_string()))).unwrap_or_default()
+}
+
+/// What cannot be undone and is seen by users comes first.
+fn removals(plan: &Plan) -> Section {
+    let mut lines = Vec::new();
+    for action in &plan.ready {
+        removal(action, &[], &mut lines);
+    }
+    for waiting in &plan.waiting {
+        removal(&waiting.action, &waiting.on, &mut lines);
+    }
+    let title = format!("Cannot be undone, seen by users ({} to remove)", plan.counts().remove);
+    Section { title, lines, keep: true }
+}
+
+fn removal(action: &Action, on: &[WaitingOn], lines: &mut Vec<Line>) {
+    let Kind::RemoveCopies(removal) = &action.kind else { return };
+    let copies = count(removal.uids.len() as u64, "copy", "copies");
+    let to = if removal.source == removal.destination {
+        String::new()
+    } else {
+        format!(" → {}", clean(&removal.destination.to_string()))
+    };
+    lines.push(Line::new(
+        '-',
+        format!(
+            "{} {}/{}{to}   {copies} of {}: {}{}",
+            codes::COPIES_GO,
+            removal.mailbox,
+            clean(&removal.source.to_string()),
+            thousands(removal.copied),
+            clean(&action.reason),
+            place(action.position.as_ref())
+        ),
+    ));
+    lines.extend(on.iter().map(|on| Line::detail(format!("waits for {}", fold::reason(on)))));
 }
 
 fn person_steps(plan: &Plan) -> Section {

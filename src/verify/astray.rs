@@ -13,6 +13,7 @@ use crate::verify::checks::{Findings, count, proven};
 use crate::verify::exception::Fate;
 use crate::verify::folder::{FolderProof, sent};
 use crate::verify::read::{self, PAGE};
+use crate::verify::walk::Walk;
 use std::collections::{BTreeSet, HashMap};
 
 /// A message that is not where the ledger says; it is looked for by digest.
@@ -88,16 +89,11 @@ struct Keys {
 impl FolderProof<'_> {
     /// Looks for messages that are not where the ledger says: first in the same folder, then in
     /// the others, always by digest.
-    pub(super) async fn look_for(
-        &self,
-        mut astray: Vec<Astray>,
-        there: &mut There,
-        folders: &mut [Findings],
-    ) -> Result<(), Stop> {
-        if astray.is_empty() {
+    pub(super) async fn look_for(&self, walk: &mut Walk) -> Result<(), Stop> {
+        if walk.astray.is_empty() {
             return Ok(());
         }
-        let mut places = vec![(self.to.clone(), there.name.clone())];
+        let mut places = vec![(self.to.clone(), walk.there.name.clone())];
         places.extend(
             self.destination
                 .folders
@@ -105,14 +101,14 @@ impl FolderProof<'_> {
                 .filter(|(path, entry)| *path != self.to && lines::selectable(entry))
                 .map(|(path, entry)| (path.clone(), entry.name.clone())),
         );
+        places.retain(|(path, _)| !walk.looked.contains(path));
         for (path, name) in places {
-            if astray.is_empty() {
+            if walk.astray.is_empty() {
                 break;
             }
             self.desk.go_on()?;
-            let mut free = self.candidates(&path, &name, &astray, there).await?;
-            let mut rest = Vec::new();
-            for message in astray {
+            let mut free = self.candidates(&path, &name, &walk.astray, &walk.there).await?;
+            for message in std::mem::take(&mut walk.astray) {
                 let canonical = message.canonical.filter(|_| self.canonical);
                 let by_octets = free.get_mut(&(false, message.digest)).and_then(Vec::pop);
                 let found = match (by_octets, canonical) {
@@ -123,25 +119,27 @@ impl FolderProof<'_> {
                     }
                     (None, None) => None,
                 };
-                match (found, folders.get_mut(message.folder)) {
+                match (found, walk.done.get_mut(message.folder)) {
                     (Some((uid, octets)), Some(folder)) => {
                         let here = path == *self.to;
                         if here {
-                            there.taken.insert(uid);
+                            walk.there.taken.insert(uid);
                         }
                         settle(&message, folder, here, &path, octets);
                     }
-                    _ => rest.push(message),
+                    _ => walk.astray.push(message),
                 }
             }
-            astray = rest;
+            walk.looked.insert(path);
+            walk.steps += 1;
         }
-        for message in astray {
-            let Some(folder) = folders.get_mut(message.folder) else { continue };
-            lost(&message, folder, there.validity);
+        for message in std::mem::take(&mut walk.astray) {
+            let Some(folder) = walk.done.get_mut(message.folder) else { continue };
+            lost(&message, folder, walk.there.validity);
         }
         // The folder must be the examined one again for what follows.
-        self.destination.connection.examine(&there.name).await.map(|_| ()).map_err(self.to_failed())
+        let connection = &self.destination.connection;
+        connection.examine(&walk.there.name).await.map(|_| ()).map_err(self.to_failed())
     }
 
     /// Reads the messages of a folder that may be one of those that are looked for, by digest; the
@@ -237,7 +235,7 @@ fn settle(message: &Astray, folder: &mut Findings, here: bool, path: &FolderPath
     let Some(copied) = &message.row.copied else { return };
     if here {
         count(&mut folder.account, copied);
-        folder.account.transformed += u64::from(!copied.transforms.is_empty());
+        folder.changed_on_its_way(copied);
     } else {
         folder.account.in_another_folder += 1;
         let uid = message.row.listed.uid;

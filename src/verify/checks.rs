@@ -23,6 +23,8 @@ pub(super) struct Findings {
     pub(super) drawn_equal: u64,
     /// Messages read for another reason.
     pub(super) besides: u64,
+    /// Messages at their place by the name of the transform that changed them.
+    transforms: BTreeMap<String, u64>,
 }
 
 impl Findings {
@@ -35,6 +37,7 @@ impl Findings {
             exceptions: Vec::new(),
             drawn_equal: 0,
             besides: 0,
+            transforms: BTreeMap::new(),
         }
     }
 
@@ -55,8 +58,8 @@ impl Findings {
         });
     }
 
-    /// Sorts a listed message by what the ledger says of it.
-    pub(super) fn sort(&mut self, row: &MessageRow, copied: &mut Vec<MessageRow>) {
+    /// Sorts a listed message by what the ledger says of it; one that was copied is compared.
+    pub(super) fn sort(&mut self, row: &MessageRow) {
         let uid = row.listed.uid;
         match &row.state {
             MessageState::Pending | MessageState::Removed => self.pending(uid),
@@ -81,7 +84,15 @@ impl Findings {
                 self.checks.settled.broken(format!("source UID {uid}: {reason}"));
                 self.except(row, Fate::Unclear, reason, UNCLEAR);
             }
-            MessageState::Acknowledged | MessageState::Verified => copied.push(row.clone()),
+            MessageState::Acknowledged | MessageState::Verified => {}
+        }
+    }
+
+    /// Counts a message that is at its place and equal, when it was changed on its way.
+    pub(super) fn changed_on_its_way(&mut self, copied: &Copied) {
+        self.account.transformed += u64::from(!copied.transforms.is_empty());
+        for name in &copied.transforms {
+            *self.transforms.entry(name.clone()).or_default() += 1;
         }
     }
 
@@ -99,6 +110,7 @@ impl Findings {
             destination: Some(to.clone()),
             account: self.account,
             checks,
+            transforms: self.transforms,
         }
     }
 }
@@ -145,6 +157,11 @@ impl Checks {
         list.extend(self.extra);
         list
     }
+}
+
+/// Tells whether the ledger says that a message is at the destination.
+pub(super) fn is_copied(row: &MessageRow) -> bool {
+    matches!(row.state, MessageState::Acknowledged | MessageState::Verified)
 }
 
 /// Tells whether nothing was done with a message yet: of another date than the migration plan
@@ -205,28 +222,29 @@ pub(super) fn same_flags(
     false
 }
 
-/// Compares dates. A date in the future is one that servers do not keep (Dovecot stores the
-/// present instead): it is noted, and no copy could mend it.
-pub(super) fn same_date(
+/// Compares dates; returns what is wrong. A date in the future is one that servers do not keep
+/// (Dovecot stores the present instead): it is noted, and no copy could mend it.
+pub(super) fn other_date(
     row: &MessageRow,
     copied: &Copied,
     theirs: &FetchRow,
     now: jiff::Timestamp,
     check: &mut Check,
-) -> bool {
+) -> Option<String> {
     let (Some(sent), Some(there)) = (&copied.internal_date, &theirs.internal_date) else {
-        return true;
+        return None;
     };
     if sent.same_instant(there) {
-        return true;
+        return None;
     }
     if sent.instant() > now {
         check.noted(format!(
             "source UID {}: {sent} is in the future, and the destination keeps {there}",
             row.listed.uid
         ));
-        return true;
+        return None;
     }
-    check.broken(format!("source UID {}: {sent} sent, {there} there", row.listed.uid));
-    false
+    let reason = format!("{sent} sent, {there} there");
+    check.broken(format!("source UID {}: {reason}", row.listed.uid));
+    Some(format!("other-date: {reason}, as UID {} of the destination", theirs.uid))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// The version of the evidence file; a minor one adds only.
-pub const FORMAT_VERSION: &str = "1.1";
+pub const FORMAT_VERSION: &str = "1.2";
 
 /// Examples that one check names at the most.
 const EXAMPLES: usize = 20;
@@ -39,6 +39,9 @@ pub struct Evidence {
     /// when octets alone count.
     #[serde(default)]
     pub profile: Option<String>,
+    /// Nobody tested those rules against the product: *equal* is *equal under the assumed profile*.
+    #[serde(default)]
+    pub profile_is_assumed: bool,
     /// Checks of the whole.
     #[serde(default)]
     pub checks: Vec<Check>,
@@ -81,6 +84,10 @@ pub struct FolderEvidence {
     pub account: Account,
     /// What was compared.
     pub checks: Vec<Check>,
+    /// Messages at their place by the name of the transform that changed them; one that several
+    /// changed counts for each.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub transforms: BTreeMap<String, u64>,
 }
 
 /// Where the messages of a folder are. `ever_listed` is the sum of all that [`Account::accounted`]
@@ -269,6 +276,11 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// Tells whether everything was looked at and is as it must be.
+    pub const fn all_verified(&self) -> bool {
+        self.verified == self.mailboxes && self.broken == 0 && self.unknown == 0
+    }
+
     /// Sums up; `checks` are those of the whole.
     pub fn of(mailboxes: &[MailboxEvidence], checks: &[Check]) -> Self {
         let mut totals = Self { mailboxes: mailboxes.len() as u64, ..Self::default() };
@@ -311,6 +323,15 @@ impl MailboxEvidence {
             account.add(&folder.account);
         }
         account
+    }
+
+    /// Counts the messages that were changed on their way, by the name of the transform.
+    pub fn transforms(&self) -> BTreeMap<&str, u64> {
+        let mut by_name = BTreeMap::new();
+        for (name, count) in self.folders.iter().flat_map(|folder| &folder.transforms) {
+            *by_name.entry(name.as_str()).or_default() += count;
+        }
+        by_name
     }
 
     /// Counts the messages that stay behind, by the class of their reason.

@@ -24,6 +24,8 @@ pub enum Fate {
     Changed,
     /// It could not be compared.
     Unread,
+    /// It is there with another date.
+    Redated,
 }
 
 /// One such message. Subject and Message-ID are not here: they are read when somebody asks.
@@ -122,6 +124,12 @@ pub(super) fn next(class: &str) -> &'static str {
         "unreadable" | "no-body" => {
             "Open the message at the source with a mail program; when it cannot be read there either, accept it with the entry that verify prints."
         }
+        "empty" => {
+            "Nothing is in it to keep: accept it with the entry that verify prints, or delete it at the source."
+        }
+        other if other == "invalid-header" || other.starts_with("cannot-change") => {
+            "Save the message at the source with a mail program (or `mailferry archive`) and keep the file; then accept it with the entry that verify prints."
+        }
         other if other.starts_with("needs-transform") => {
             "Allow the transform in `folders.transforms` and apply again."
         }
@@ -147,6 +155,29 @@ mod tests {
             next: next("refused").to_owned(),
             code: Some(CODE.to_owned()),
             accepted,
+        }
+    }
+
+    /// Every reason for which the copy leaves a message has advice of its own.
+    #[test]
+    fn every_reason_has_its_next_step() {
+        use crate::copy::reasons::{class, no_body, too_large, unfit, unreadable};
+        use crate::message::rules::Refusal;
+        use crate::message::transform::Transform;
+        let nothing = next("something new");
+        let not_allowed = unfit(Refusal::NotAllowed(Transform::NulOctets));
+        let reasons = [
+            too_large(2, 1),
+            not_allowed,
+            unfit(Refusal::Empty),
+            unfit(Refusal::InvalidHeader),
+            unreadable("NO"),
+            no_body(),
+            "refused: the destination said NO".to_owned(),
+            "cannot-change long-lines: why".to_owned(),
+        ];
+        for reason in reasons {
+            assert_ne!(next(class(&reason)), nothing, "{reason}");
         }
     }
 

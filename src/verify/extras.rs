@@ -1,13 +1,14 @@
 //! Copies beyond the source's own multiplicity: what a server stored late, after it was sent again.
 
 use crate::catalogue::Object;
+use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
 use crate::copy::stop::Stop;
 use crate::imap::{Connection, FetchRow, ImapError, SequenceSet};
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, MessageState};
 use crate::verify::astray::{There, second};
 use crate::verify::evidence::Check;
 use crate::verify::folder::FolderProof;
@@ -25,17 +26,22 @@ pub struct Extra {
     pub date: String,
     /// SHA-256 of its octets.
     pub digest: Digest,
+    /// The digest of what it says, when that is what it has in common with its twins: the
+    /// destination wrote each of them anew.
+    pub said: Option<Digest>,
     /// Its flags.
     pub flags: Flags,
     /// The second of its date is the one that was sent; `None` when the server tells no date.
     pub same_date: Option<bool>,
-    /// The messages with these octets that the ledger knows here.
+    /// The messages equal to it that the ledger knows here. When it is equal by what it says,
+    /// messages of its date that are not there any more are among them: each may be one.
     pub twins: BTreeMap<Uid, Flags>,
     /// A message that is still to be copied, or whose fate is unclear, may be this one.
     pub may_be_wanted: bool,
 }
 
 /// What the ledger knows of one copy of ours.
+#[derive(Clone)]
 struct Twin {
     at: Option<Uid>,
     /// We sent it; it was not there before.
@@ -45,14 +51,34 @@ struct Twin {
     sent: Option<i64>,
 }
 
-/// What the ledger says of the messages of some sizes.
+/// What is cheap to know of the messages that the ledger does not know.
+struct Looks {
+    sizes: BTreeSet<u64>,
+    /// Empty where octets alone count.
+    seconds: BTreeSet<i64>,
+}
+
+/// What the ledger says of the messages that look like those.
 #[derive(Default)]
 struct Known {
     copies: HashMap<Digest, Vec<Twin>>,
     /// Sizes of those copies.
     sizes: BTreeSet<u64>,
+    /// Copies of ours that are in their place, by the second of their date.
+    dated: HashMap<i64, Vec<Twin>>,
     /// Sizes of messages that are still to be copied, or whose fate is unclear.
     unsettled: BTreeSet<u64>,
+    /// The seconds of their dates.
+    unsettled_dates: BTreeSet<Option<i64>>,
+}
+
+/// A message whose octets are nobody's that the ledger knows.
+struct Rewritten {
+    uid: Uid,
+    size: u64,
+    digest: Digest,
+    said: Digest,
+    second: i64,
 }
 
 /// Where extra copies are looked for.
@@ -70,55 +96,52 @@ pub struct Search<'a> {
     pub lowest: Uid,
     /// UIDs that stand for a message although the ledger does not know them.
     pub taken: &'a BTreeSet<Uid>,
+    /// The destination rewrites messages: what they say counts where their octets differ.
+    pub canonical: bool,
 }
 
 impl Search<'_> {
     /// Finds the extra copies, in order of UID. In memory are the messages above the lowest of ours
-    /// that the ledger does not know, and what it knows of messages of their sizes.
+    /// that the ledger does not know, and what it knows of messages that look like them.
     pub async fn run(&self) -> Result<Vec<Extra>, Stop> {
-        let object = Object::folder("destination", &self.to.mailbox, &self.to.folder);
-        let failed = |error: ImapError| Stop::from_imap(&error, &object);
-        let (key, validity) = (self.to.clone(), self.validity);
-        let known = self
-            .desk
-            .ledger(move |ledger| ledger.known_destination_uids(&key, validity, Uid(1)))
-            .await?;
-        let mut rows = self
-            .connection
-            .fetch_rows(&SequenceSet::starting_at(self.lowest), read::query(false))
-            .await
-            .map_err(failed)?;
-        let mut unknown: BTreeMap<Uid, FetchRow> = BTreeMap::new();
-        while let Some(row) = rows.next().await.map_err(failed)? {
-            let ours = known.contains(&row.uid) || self.taken.contains(&row.uid);
-            if row.uid >= self.lowest && !ours {
-                unknown.insert(row.uid, row);
-            }
-        }
+        let unknown = self.unknown().await?;
         if unknown.is_empty() {
             return Ok(Vec::new());
         }
-        let sizes: BTreeSet<u64> = unknown.values().filter_map(|row| row.size).collect();
-        let ledger = self.known_of(&sizes).await?;
+        let seconds = unknown.values().filter(|_| self.canonical).filter_map(second);
+        let looks = Looks {
+            sizes: unknown.values().filter_map(|row| row.size).collect(),
+            seconds: seconds.collect(),
+        };
+        let ledger = self.known_of(&looks).await?;
         let uids: Vec<Uid> = unknown
             .values()
-            .filter(|row| row.size.is_none_or(|size| ledger.sizes.contains(&size)))
+            .filter(|row| {
+                row.size.is_none_or(|size| ledger.sizes.contains(&size))
+                    || second(row).is_some_and(|second| ledger.dated.contains_key(&second))
+            })
             .map(|row| row.uid)
             .collect();
         let mut extras = Vec::new();
+        let mut rewritten = Vec::new();
         for page in uids.chunks(PAGE) {
             self.desk.go_on()?;
-            let bodies =
-                read::destination_bodies(self.connection, page, false).await.map_err(failed)?;
-            for (uid, body) in bodies {
-                let Some(twins) = ledger.copies.get(&body.digest) else { continue };
+            for (uid, body) in self.read(page).await? {
                 let Some(row) = unknown.get(&uid) else { continue };
+                let (size, digest) = (body.sent_size, body.digest);
+                let Some(twins) = ledger.copies.get(&digest) else {
+                    if let (Some(said), Some(second)) = (body.canonical, second(row)) {
+                        rewritten.push(Rewritten { uid, size, digest, said, second });
+                    }
+                    continue;
+                };
                 let date = second(row);
                 extras.push(Extra {
                     uid,
-                    size: body.sent_size,
+                    size,
                     date: row.internal_date_raw.clone().unwrap_or_default(),
-                    digest: body.digest,
+                    digest,
+                    said: None,
                     flags: row.flags.clone().unwrap_or_default(),
                     same_date: date
                         .map(|date| twins.iter().any(|twin| twin.ours && twin.sent == Some(date))),
@@ -128,16 +151,94 @@ impl Search<'_> {
                         .filter(|twin| twin.ours && twin.sent.is_some() && twin.sent == date)
                         .filter_map(|twin| Some((twin.at?, twin.stored.clone())))
                         .collect(),
-                    may_be_wanted: ledger.unsettled.contains(&body.sent_size),
+                    may_be_wanted: ledger.unsettled.contains(&size),
                 });
             }
         }
+        extras.extend(self.saying_the_same(rewritten, &ledger, &unknown).await?);
         extras.sort_by_key(|extra| extra.uid);
         Ok(extras)
     }
 
+    /// Lists what lies above the lowest of ours and the ledger does not know.
+    async fn unknown(&self) -> Result<BTreeMap<Uid, FetchRow>, Stop> {
+        let (key, validity) = (self.to.clone(), self.validity);
+        let known = self
+            .desk
+            .ledger(move |ledger| ledger.known_destination_uids(&key, validity, Uid(1)))
+            .await?;
+        let set = SequenceSet::starting_at(self.lowest);
+        let rows = self.connection.fetch_rows(&set, read::query(false)).await;
+        let mut rows = rows.map_err(|error| self.failed(&error))?;
+        let mut unknown: BTreeMap<Uid, FetchRow> = BTreeMap::new();
+        while let Some(row) = rows.next().await.map_err(|error| self.failed(&error))? {
+            let ours = known.contains(&row.uid) || self.taken.contains(&row.uid);
+            if row.uid >= self.lowest && !ours {
+                unknown.insert(row.uid, row);
+            }
+        }
+        Ok(unknown)
+    }
+
+    /// Finds those that say the same as a copy of ours with their date. The copies are read as they
+    /// are there now: nobody keeps what a destination makes of a message.
+    async fn saying_the_same(
+        &self,
+        rewritten: Vec<Rewritten>,
+        ledger: &Known,
+        unknown: &BTreeMap<Uid, FetchRow>,
+    ) -> Result<Vec<Extra>, Stop> {
+        let seconds: BTreeSet<i64> = rewritten.iter().map(|one| one.second).collect();
+        let dated = seconds.iter().filter_map(|second| ledger.dated.get(second)).flatten();
+        let places: Vec<Uid> = dated.filter_map(|twin| twin.at).collect();
+        let mut says: BTreeMap<Uid, Option<Digest>> = BTreeMap::new();
+        for page in places.chunks(PAGE) {
+            self.desk.go_on()?;
+            says.extend(
+                self.read(page).await?.into_iter().map(|(uid, body)| (uid, body.canonical)),
+            );
+        }
+        let mut extras = Vec::new();
+        for Rewritten { uid, size, digest, said, second } in rewritten {
+            let (Some(row), Some(dated)) = (unknown.get(&uid), ledger.dated.get(&second)) else {
+                continue;
+            };
+            let says_it = |at: Uid| says.get(&at).is_some_and(|other| *other == Some(said));
+            if !dated.iter().filter_map(|twin| twin.at).any(says_it) {
+                continue;
+            }
+            let may_be = |at: Uid| says_it(at) || !says.contains_key(&at);
+            let wanted = &ledger.unsettled_dates;
+            extras.push(Extra {
+                uid,
+                size,
+                date: row.internal_date_raw.clone().unwrap_or_default(),
+                digest,
+                said: Some(said),
+                flags: row.flags.clone().unwrap_or_default(),
+                same_date: Some(true),
+                twins: dated
+                    .iter()
+                    .filter_map(|twin| Some((twin.at?, twin.stored.clone())))
+                    .filter(|(at, _)| may_be(*at))
+                    .collect(),
+                may_be_wanted: wanted.contains(&Some(second)) || wanted.contains(&None),
+            });
+        }
+        Ok(extras)
+    }
+
+    async fn read(&self, uids: &[Uid]) -> Result<BTreeMap<Uid, Read>, Stop> {
+        let read = read::destination_bodies(self.connection, uids, self.canonical).await;
+        read.map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &ImapError) -> Stop {
+        Stop::from_imap(error, &Object::folder("destination", &self.to.mailbox, &self.to.folder))
+    }
+
     /// Goes through all source folders that go here, a page at a time.
-    async fn known_of(&self, sizes: &BTreeSet<u64>) -> Result<Known, Stop> {
+    async fn known_of(&self, looks: &Looks) -> Result<Known, Stop> {
         let mut known = Known::default();
         let to = self.to.clone();
         let sources = self.desk.ledger(move |ledger| ledger.bound_to(&to)).await?;
@@ -149,26 +250,13 @@ impl Search<'_> {
             while let Some(rows) = self.desk.page(&source, validity, &mut from).await? {
                 for row in rows {
                     match (&row.state, row.copied) {
-                        (MessageState::Acknowledged | MessageState::Verified, Some(copied))
-                            if sizes.contains(&copied.size) =>
-                        {
-                            known.sizes.insert(copied.size);
-                            let sent = copied.internal_date.as_ref();
-                            let at = copied
-                                .destination
-                                .filter(|(at, _)| {
-                                    *at == self.validity && copied.elsewhere.is_none()
-                                })
-                                .map(|(_, uid)| uid);
-                            known.copies.entry(copied.sent_digest).or_default().push(Twin {
-                                at,
-                                ours: !copied.adopted,
-                                stored: copied.stored_flags,
-                                sent: sent.map(|date| date.instant().as_second()),
-                            });
+                        (MessageState::Acknowledged | MessageState::Verified, Some(copied)) => {
+                            self.know(copied, looks, &mut known);
                         }
                         (MessageState::Pending | MessageState::Unclear(_), _) => {
                             known.unsettled.insert(row.listed.size);
+                            let date = row.listed.internal_date.as_ref();
+                            known.unsettled_dates.insert(date.map(|d| d.instant().as_second()));
                         }
                         _ => {}
                     }
@@ -176,6 +264,28 @@ impl Search<'_> {
             }
         }
         Ok(known)
+    }
+
+    fn know(&self, copied: Copied, looks: &Looks, known: &mut Known) {
+        let here =
+            |(at, _): &(UidValidity, Uid)| *at == self.validity && copied.elsewhere.is_none();
+        let sent = copied.internal_date.as_ref().map(|date| date.instant().as_second());
+        let twin = Twin {
+            at: copied.destination.filter(here).map(|(_, uid)| uid),
+            ours: !copied.adopted,
+            stored: copied.stored_flags,
+            sent,
+        };
+        if let Some(second) = sent.filter(|second| looks.seconds.contains(second))
+            && twin.ours
+            && twin.at.is_some()
+        {
+            known.dated.entry(second).or_default().push(twin.clone());
+        }
+        if looks.sizes.contains(&copied.size) {
+            known.sizes.insert(copied.size);
+            known.copies.entry(copied.sent_digest).or_default().push(twin);
+        }
     }
 }
 
@@ -194,11 +304,17 @@ impl FolderProof<'_> {
             validity: there.validity,
             lowest,
             taken: &there.taken,
+            canonical: self.canonical,
         };
         for extra in search.run().await? {
             if there.dates_lost || extra.same_date != Some(false) {
+                let how = if extra.said.is_some() {
+                    "says the same, under the assumed profile v0, as"
+                } else {
+                    "equal to"
+                };
                 check.broken(format!(
-                    "destination UID {}: equal to a message that is there already",
+                    "destination UID {}: {how} a message that is there already",
                     extra.uid
                 ));
             }
@@ -238,11 +354,15 @@ pub async fn lowest(
     Ok(lowest)
 }
 
-/// Digests messages of the folder that is open.
-pub async fn bodies(
-    connection: &Connection,
-    uids: &[Uid],
-) -> Result<BTreeMap<Uid, Digest>, ImapError> {
-    let read = read::destination_bodies(connection, uids, false).await?;
-    Ok(read.into_iter().map(|(uid, body)| (uid, body.digest)).collect())
+/// Reads an extra copy and all its twins again, in the folder that is open, and tells whether they
+/// are all there and equal as they were.
+pub async fn are_there(connection: &Connection, extra: &Extra) -> Result<bool, ImapError> {
+    let uids: Vec<Uid> = extra.twins.keys().copied().chain([extra.uid]).collect();
+    let read = read::destination_bodies(connection, &uids, extra.said.is_some()).await?;
+    Ok(uids.iter().all(|uid| {
+        read.get(uid).is_some_and(|body| match extra.said {
+            Some(said) => body.canonical == Some(said),
+            None => body.digest == extra.digest,
+        })
+    }))
 }

@@ -3,22 +3,24 @@
 use crate::catalogue::Object;
 use crate::copy::bodies::Read;
 use crate::copy::desk::Desk;
+use crate::copy::folder::{gone, same_validity};
 use crate::copy::inventory;
 use crate::copy::lines::Line;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
-use crate::imap::{Connection, FetchRow, ImapError, SourceConnection};
+use crate::imap::{Connection, FetchRow, ImapError, Selected, SourceConnection};
 use crate::message::canonical::Canonical;
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use crate::verify::astray::{Astray, There};
-use crate::verify::checks::{Findings, count, not_begun, same_date, same_flags};
+use crate::verify::checks::{Findings, count, is_copied, not_begun, other_date, same_flags};
 use crate::verify::exception::Fate;
 use crate::verify::mailbox::Source;
 use crate::verify::read::{self, PAGE};
 use crate::verify::sample::Draw;
+use crate::verify::walk::{Pages, Walk};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The proof of one destination folder.
@@ -35,6 +37,7 @@ pub(super) struct FolderProof<'a> {
 }
 
 /// One page of copied messages, as far as it was listed and read.
+#[derive(Default)]
 struct Page {
     rows: Vec<MessageRow>,
     now: BTreeMap<Uid, FetchRow>,
@@ -46,49 +49,53 @@ struct Page {
 }
 
 impl FolderProof<'_> {
+    fn object(&self) -> Object {
+        Object::folder("destination", &self.mailbox.destination, self.to)
+    }
+
     pub(super) fn to_failed(&self) -> impl Fn(ImapError) -> Stop {
-        let object = Object::folder("destination", &self.mailbox.destination, self.to);
+        let object = self.object();
         move |error| Stop::from_imap(&error, &object)
     }
 
-    pub(super) async fn run(&self) -> Result<Vec<Findings>, Stop> {
-        let Some(name) = self.destination.name(self.to).cloned() else { return Ok(Vec::new()) };
-        let selected =
-            self.destination.connection.examine(&name).await.map_err(self.to_failed())?;
-        let mut there = There::new(name, selected.uid_validity);
-        let mut folders = Vec::new();
-        let mut astray = Vec::new();
-        for (index, (path, entry)) in self.sources.iter().enumerate() {
-            folders.push(self.one(index, path, &entry.name, &mut there, &mut astray).await?);
+    /// Goes on with a walk, or begins one, to its end. When it stops, what is done is in the walk,
+    /// and everything else is done again over the next connections.
+    pub(super) async fn run(&self, walk: &mut Option<Walk>) -> Result<(), Stop> {
+        let name = self.destination.name(self.to).ok_or_else(|| gone(&self.object()))?;
+        let selected = self.destination.connection.examine(name).await.map_err(self.to_failed())?;
+        let walk = match walk {
+            Some(walk) => {
+                same_validity(&self.object(), walk.there.validity, selected.uid_validity)?;
+                walk
+            }
+            None => walk.insert(Walk::new(name.clone(), selected.uid_validity)),
+        };
+        while let Some((path, entry)) = self.sources.get(walk.done.len()) {
+            self.one(path, &entry.name, walk).await?;
         }
-        self.look_for(astray, &mut there, &mut folders).await?;
-        if let Some(first) = folders.first_mut() {
-            let extra = self.extra_copies(&there).await?;
+        self.look_for(walk).await?;
+        let extra = self.extra_copies(&walk.there).await?;
+        if let Some(first) = walk.done.first_mut() {
             first.checks.extra = Some(extra);
         }
-        Ok(folders)
+        Ok(())
     }
 
     fn key(&self, path: &FolderPath) -> FolderKey {
         FolderKey { mailbox: self.mailbox.source.clone(), folder: path.clone() }
     }
 
-    /// Goes through one source folder, a page at a time.
-    async fn one(
+    /// Lists one source folder, completely.
+    async fn list(
         &self,
-        index: usize,
         path: &FolderPath,
         name: &RawName,
-        there: &mut There,
-        astray: &mut Vec<Astray>,
-    ) -> Result<Findings, Stop> {
-        let object = Object::folder("source", &self.mailbox.source, path);
-        let failed = |error: ImapError| Stop::from_imap(&error, &object);
-        let connection = &self.source.connection;
-        let selected = connection.examine(name).await.map_err(failed)?;
+        selected: &Selected,
+        object: &Object,
+    ) -> Result<Pages, Stop> {
         let mut uids: Vec<Uid> = Vec::new();
         let mut other_dates: BTreeSet<Uid> = BTreeSet::new();
-        inventory::walk(connection, name, &selected, &object, |page| {
+        inventory::walk(&self.source.connection, name, selected, object, |page| {
             uids.extend(page.iter().map(|listed| listed.uid));
             let range = &self.mailbox.messages.range;
             let others = page.iter().filter(|row| !range.holds(row.internal_date.as_ref()));
@@ -106,28 +113,47 @@ impl FolderProof<'_> {
         found.account.listed = uids.len() as u64;
         found.account.ever_listed = found.account.listed;
         self.gone(&uids, &mut found).await?;
-        for page in uids.chunks(PAGE) {
+        Ok(Pages { uids, other_dates, next: 0, found })
+    }
+
+    /// Goes through one source folder, a page at a time.
+    async fn one(&self, path: &FolderPath, name: &RawName, walk: &mut Walk) -> Result<(), Stop> {
+        let object = Object::folder("source", &self.mailbox.source, path);
+        let failed = |error: ImapError| Stop::from_imap(&error, &object);
+        let selected = self.source.connection.examine(name).await.map_err(failed)?;
+        let pages = match &mut walk.pages {
+            Some(pages) => pages,
+            None => walk.pages.insert(self.list(path, name, &selected, &object).await?),
+        };
+        same_validity(&object, pages.found.validity, selected.uid_validity)?;
+        let Pages { uids, other_dates, next, found } = pages;
+        while let Some(page) = uids.get(*next..).and_then(|rest| rest.chunks(PAGE).next()) {
             self.desk.go_on()?;
-            let rows = self.rows(path, selected.uid_validity, page).await?;
-            let mut copied = Vec::new();
+            let rows = self.rows(path, found.validity, page).await?;
+            let listed = page.iter().filter_map(|uid| rows.get(uid));
+            let copied: Vec<MessageRow> = listed.filter(|row| is_copied(row)).cloned().collect();
+            // Nothing is counted before all of it was read: after a lost connection it is read again.
+            let read = self.page(copied, found, &walk.there).await.map_err(|stop| match stop {
+                Side::Source(error) => failed(error),
+                Side::Destination(error) => self.to_failed()(error),
+            })?;
             for &uid in page {
                 match rows.get(&uid) {
                     row if other_dates.contains(&uid) && not_begun(row) => {
                         found.account.excluded += 1;
                     }
-                    Some(row) => found.sort(row, &mut copied),
+                    Some(row) => found.sort(row),
                     None => found.pending(uid),
                 }
             }
-            if !copied.is_empty() {
-                let page = self.page(copied, &found, there).await.map_err(|stop| match stop {
-                    Side::Source(error) => failed(error),
-                    Side::Destination(error) => self.to_failed()(error),
-                })?;
-                self.compare(index, page, there, astray, &mut found).await?;
-            }
+            let index = walk.done.len();
+            self.compare(index, read, &mut walk.there, &mut walk.astray, found).await?;
+            *next += page.len();
+            walk.steps += 1;
         }
-        Ok(found)
+        walk.steps += 1;
+        walk.done.extend(walk.pages.take().map(|pages| pages.found));
+        Ok(())
     }
 
     /// Counts what an earlier listing had and this complete one lacks.
@@ -182,6 +208,9 @@ impl FolderProof<'_> {
         found: &Findings,
         there: &There,
     ) -> Result<Page, Side> {
+        if rows.is_empty() {
+            return Ok(Page::default());
+        }
         let key_fields = !self.draw.is_all();
         let uids: Vec<Uid> = rows.iter().map(|row| row.listed.uid).collect();
         let now = read::source_rows(&self.source.connection, &uids, key_fields)
@@ -225,6 +254,7 @@ impl FolderProof<'_> {
         let Some(there) = there else { return true };
         let fields = |row: &FetchRow| row.headers.as_deref().map(Canonical::of);
         copied.adopted
+            || copied.found
             || copied.elsewhere.is_some()
             || !copied.transforms.is_empty()
             // A server that rewrites tells another size for every message.
@@ -263,9 +293,16 @@ impl FolderProof<'_> {
             };
             let equal = match (body, page.theirs_read.get(&listed.uid)) {
                 (Some(body), Some(theirs)) => Some(self.equal(copied, body, theirs)),
-                // It was listed a moment ago, and gave no body.
                 (Some(_), None) => {
-                    astray.push(Astray::new(index, row.clone(), body, drawn));
+                    // It was listed a moment ago: that it is missing would be said too soon.
+                    there.taken.insert(listed.uid);
+                    found.account.unread += 1;
+                    let uid = listed.uid;
+                    let reason = format!(
+                        "no-content: the destination lists it as UID {uid} and gives no content for it"
+                    );
+                    found.checks.bodies.broken(format!("source UID {}: {reason}", row.listed.uid));
+                    found.except(row, Fate::Unread, &reason, NO_CONTENT);
                     continue;
                 }
                 (None, _) => None,
@@ -285,16 +322,20 @@ impl FolderProof<'_> {
             there.own(copied, listed.uid);
             count(&mut found.account, copied);
             let clock = self.desk.clock.now();
-            let fine = same_flags(row, copied, listed, page.now.get(&uid), &mut found.checks)
-                & same_date(row, copied, listed, clock, &mut found.checks.dates);
+            let same_flags = same_flags(row, copied, listed, page.now.get(&uid), &mut found.checks);
+            let other_date = other_date(row, copied, listed, clock, &mut found.checks.dates);
             there.dates_lost |= found.checks.dates.count > 0;
+            let fine = same_flags && other_date.is_none();
+            if let Some(reason) = other_date {
+                found.except(row, Fate::Redated, &reason, REDATED);
+            }
             let Some(equal) = equal else {
                 found.account.listed_only += 1;
                 continue;
             };
             found.account.bodies_equal += u64::from(equal == Equal::Octets);
             found.account.equal_under_profile += u64::from(equal == Equal::Profile);
-            found.account.transformed += u64::from(!copied.transforms.is_empty());
+            found.changed_on_its_way(copied);
             found.drawn_equal += u64::from(drawn);
             if fine {
                 proven.push(uid);
@@ -346,3 +387,5 @@ enum Side {
 
 const AGAIN: &str = "Verify again; when the source still gives nothing, open the message there.";
 const CHANGED: &str = "Compare the two messages. A destination that rewrites every message needs `checks: { compare: canonical }`.";
+const REDATED: &str = "IMAP cannot change the date of a message that is there. Mail programs show the Date field, which is as it was; where the order by arrival matters, ask the destination's operator, or remove the copy and copy it again when the server keeps dates.";
+const NO_CONTENT: &str = "Verify again; when the destination still gives nothing, open the message there, and copy it by hand from the source when it cannot be read.";

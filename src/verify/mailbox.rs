@@ -1,20 +1,26 @@
 //! Verifies one mailbox on fresh connections.
 
 use crate::accounts::Accounts;
+use crate::catalogue::Object;
+use crate::copy::again::Again;
 use crate::copy::desk::Desk;
-use crate::copy::lines::{self, Line};
+use crate::copy::folder::gone;
+use crate::copy::lines::{self, Lines};
 use crate::copy::stop::Stop;
 use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
-use crate::error::{Class, Error, ErrorKind, Result};
-use crate::imap::{Connection, ListEntry, SourceConnection};
-use crate::model::folder::{FolderPath, SpecialUse};
+use crate::error::{Class, Result};
+use crate::imap::ListEntry;
+use crate::model::folder::FolderPath;
 use crate::model::sampling::Sampling;
-use crate::profile::names::Names;
+use crate::profile::target::Target;
+use crate::removal::{self, Hands};
 use crate::verify::checks::EXCEPTED;
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
 use crate::verify::exception::{Acceptance, Exception, Fate};
 use crate::verify::folder::FolderProof;
 use crate::verify::sample::Draw;
+use crate::verify::sides::{both, interrupted, patiently, unknown, unreadable};
+use crate::verify::walk::Walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -41,15 +47,39 @@ pub(super) async fn verify(
         acceptance: None,
         chance: None,
     };
-    match both(&accounts, &mailbox).await {
+    match patiently(&accounts, &desk, &mailbox).await? {
         Ok((source, destination)) => {
+            // What a removal of ours took away, and did not live to record, no user did.
+            match removal::take_up(&desk, &mailbox, &destination, Hands::Bound).await {
+                Ok(_) => {}
+                Err(Stop::Interrupted) => return Err(interrupted(Stop::Interrupted)),
+                Err(Stop::Again(error) | Stop::Failed(error)) => {
+                    if error.class == Class::Ledger {
+                        return Err(error);
+                    }
+                    evidence.checks.extend(unreadable(vec![error])?);
+                    return Ok(evidence);
+                }
+            }
             let folders = source.folders.clone();
-            let sides = Some((source, destination));
+            let target = destination.target(&accounts);
+            evidence.profile = Some(target.profile.label.to_owned());
+            let known = destination.folders.keys().cloned().collect();
+            let lines = Lines::of(source, destination);
             let progress = Arc::clone(&desk.progress);
             let draw = Draw::new(sampling, desired.document, &desk, &mailbox).await?;
-            let proof =
-                MailboxProof { desired, accounts, desk, mailbox, sides, draw, read: (0, 0) };
-            proof.run(folders, &mut evidence).await?;
+            let proof = MailboxProof {
+                desired,
+                accounts,
+                desk,
+                mailbox,
+                lines,
+                lost: false,
+                known,
+                draw,
+                read: (0, 0),
+            };
+            proof.run(folders, &target, &mut evidence).await?;
             progress.finish();
         }
         Err(failures) => evidence.checks.extend(unreadable(failures)?),
@@ -57,44 +87,16 @@ pub(super) async fn verify(
     Ok(evidence)
 }
 
-type Sides = (Line<SourceConnection>, Line<Connection>);
-
-/// Opens both sides, the destination first as everywhere; tells what is wrong with each.
-async fn both(accounts: &Accounts, mailbox: &DesiredMailbox) -> Result<Sides, Vec<Error>> {
-    let destination = lines::destination(accounts, mailbox).await;
-    let source = lines::source(accounts, mailbox).await;
-    match (source, destination) {
-        (Ok(source), Ok(destination)) => Ok((source, destination)),
-        (source, destination) => {
-            Err([source.err(), destination.err()].into_iter().flatten().collect())
-        }
-    }
-}
-
-/// What cannot be read is a check about which nothing is known; a declined consent or a lost lock
-/// ends the verification.
-fn unreadable(failures: Vec<Error>) -> Result<Vec<Check>> {
-    failures
-        .into_iter()
-        .map(|error| match error.kind {
-            ErrorKind::Declined | ErrorKind::Locked => Err(error),
-            _ => Ok(unknown("can be read", &error)),
-        })
-        .collect()
-}
-
-fn unknown(name: &str, error: &Error) -> Check {
-    let words = error.words.as_ref().map(|words| format!(" ({words})")).unwrap_or_default();
-    Check::unknown(name, format!("{error}{words}"))
-}
-
 struct MailboxProof {
     desired: Arc<Desired>,
     accounts: Arc<Accounts>,
     desk: Desk,
     mailbox: DesiredMailbox,
-    /// `None` when they were lost: what is left of the mailbox is unknown then.
-    sides: Option<Sides>,
+    lines: Lines,
+    /// They could not be opened again: what is left of the mailbox is unknown.
+    lost: bool,
+    /// Folders of the destination when the verification began.
+    known: BTreeSet<FolderPath>,
     draw: Draw,
     /// Messages that were drawn and are equal, and those that were read besides.
     read: (u64, u64),
@@ -104,31 +106,34 @@ impl MailboxProof {
     async fn run(
         mut self,
         source_folders: BTreeMap<FolderPath, ListEntry>,
+        target: &Target,
         evidence: &mut MailboxEvidence,
     ) -> Result<()> {
         let mut groups: BTreeMap<FolderPath, Vec<FolderPath>> = BTreeMap::new();
         let mut there = Check::new("folders are there");
-        let target = self.sides.as_ref().map(|(_, there)| there.target(&self.accounts));
-        evidence.profile = target.as_ref().map(|target| target.profile.label.to_owned());
+        let known = std::mem::take(&mut self.known);
         let listed: BTreeSet<FolderPath> = source_folders.keys().cloned().collect();
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
                 continue;
             }
-            let names = target.as_ref().map_or(&Names::ANY, |target| &target.profile.names);
-            let special_use = entry.attributes.iter().find_map(|a| SpecialUse::from_attribute(a));
+            let names = &target.profile.names;
+            let special_use = entry.special_use();
             match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
                 Mapped::To { path: to, .. } => {
-                    let known = self.sides.as_ref().map(|(_, destination)| &destination.folders);
-                    if known.is_some_and(|folders| folders.contains_key(&to)) {
+                    if known.contains(&to) {
                         groups.entry(to).or_default().push(path);
                     } else {
                         there.broken(format!("{path} → {to}: not at the destination"));
-                        evidence.folders.push(self.uncopied(path, Some(to), &entry).await);
+                        evidence.folders.push(
+                            self.uncopied(path, Some(to), &entry, &mut evidence.checks).await?,
+                        );
                     }
                 }
                 Mapped::Excluded { .. } => {
-                    evidence.folders.push(self.uncopied(path, None, &entry).await);
+                    evidence
+                        .folders
+                        .push(self.uncopied(path, None, &entry, &mut evidence.checks).await?);
                 }
                 Mapped::Invalid { reason, .. } => there.broken(format!("{path}: {reason}")),
             }
@@ -198,6 +203,7 @@ impl MailboxProof {
                 destination: bound.map(|bound| bound.folder),
                 account,
                 checks: vec![Check::of_account(&account)],
+                transforms: BTreeMap::new(),
             });
         }
         Ok(folders)
@@ -210,28 +216,32 @@ impl MailboxProof {
         from: &[FolderPath],
         checks: &mut Vec<Check>,
     ) -> Result<(Vec<FolderEvidence>, Vec<Exception>)> {
-        let Some((source, destination)) = &self.sides else {
+        if self.lost {
             let check = Check::unknown("can be read", LOST.to_owned());
             return Ok((nothing_known(to, from, &check), Vec::new()));
+        }
+        let (mut walk, mut again) = (None, Again::default());
+        let ended = loop {
+            let before = walk.as_ref().map_or(0, |walk: &Walk| walk.steps);
+            match self.walk(to, from, &mut walk).await {
+                Ok(()) => break Ok(()),
+                // A page that the ledger did not take is counted already.
+                Err(Stop::Again(error)) if error.class != Class::Ledger => {
+                    if walk.as_ref().is_some_and(|walk| walk.steps > before) {
+                        again.moved_on();
+                    }
+                    self.lines.drop_both();
+                    if let Err(stop) = again.hold(&self.desk, error).await {
+                        break Err(stop);
+                    }
+                }
+                Err(stop) => break Err(stop),
+            }
         };
-        let sources: Vec<Source<'_>> =
-            from.iter().filter_map(|path| source.folders.get_key_value(path)).collect();
-        let target = destination.target(&self.accounts);
-        let proof = FolderProof {
-            desk: &self.desk,
-            mailbox: &self.mailbox,
-            source,
-            destination,
-            to,
-            sources,
-            draw: &self.draw,
-            canonical: Compare::of(self.desired.compare, target.profile.rewrites)
-                == Compare::Canonical,
-        };
-        match proof.run().await {
-            Ok(found) => {
+        match ended {
+            Ok(()) => {
                 let (mut folders, mut exceptions) = (Vec::new(), Vec::new());
-                for mut one in found {
+                for mut one in walk.map(|walk| walk.done).unwrap_or_default() {
                     self.read.0 += one.drawn_equal;
                     self.read.1 += one.besides;
                     exceptions.append(&mut one.exceptions);
@@ -244,46 +254,115 @@ impl MailboxProof {
                 if error.class == Class::Ledger {
                     return Err(error);
                 }
-                // Closed before they are opened again: their places may be the only ones.
-                self.sides = None;
-                match both(&self.accounts, &self.mailbox).await {
-                    Ok(sides) => self.sides = Some(sides),
-                    Err(failures) => checks.extend(unreadable(failures)?),
-                }
+                self.open_again(checks).await?;
                 Ok((nothing_known(to, from, &unknown("can be read", &error)), Vec::new()))
             }
         }
     }
 
+    /// Goes on with the walk through one group, as far as the connections last.
+    async fn walk(
+        &mut self,
+        to: &FolderPath,
+        from: &[FolderPath],
+        walk: &mut Option<Walk>,
+    ) -> Result<(), Stop> {
+        self.desk.go_on()?;
+        self.lines.open(&self.accounts, &self.mailbox).await?;
+        let (source, destination) = self.lines.sides()?;
+        let listed = |path: &FolderPath| {
+            let object = || Object::folder("source", &self.mailbox.source, path);
+            source.folders.get_key_value(path).ok_or_else(|| gone(&object()))
+        };
+        let sources: Vec<Source<'_>> = from.iter().map(listed).collect::<Result<_, Stop>>()?;
+        let rewrites = destination.target(&self.accounts).profile.rewrites;
+        let proof = FolderProof {
+            desk: &self.desk,
+            mailbox: &self.mailbox,
+            source,
+            destination,
+            to,
+            sources,
+            draw: &self.draw,
+            canonical: Compare::of(self.desired.compare, rewrites) == Compare::Canonical,
+        };
+        proof.run(walk).await
+    }
+
+    /// Opens both sides again for what is left of the mailbox, once; tells what is wrong with them.
+    async fn open_again(&mut self, checks: &mut Vec<Check>) -> Result<()> {
+        // Closed before they are opened again: their places may be the only ones.
+        self.lines.drop_both();
+        match both(&self.accounts, &self.mailbox).await {
+            Ok((source, destination)) => self.lines = Lines::of(source, destination),
+            Err(failures) => {
+                self.lost = true;
+                checks.extend(unreadable(failures)?);
+            }
+        }
+        Ok(())
+    }
+
     /// A folder of which nothing can be at the destination: only its messages are counted.
     async fn uncopied(
-        &self,
+        &mut self,
         path: FolderPath,
         to: Option<FolderPath>,
         entry: &ListEntry,
-    ) -> FolderEvidence {
+        mailbox: &mut Vec<Check>,
+    ) -> Result<FolderEvidence> {
         let mut account = Account::default();
         let mut checks = Vec::new();
-        let object = crate::catalogue::Object::folder("source", &self.mailbox.source, &path);
-        let Some((source, _)) = &self.sides else {
-            checks.push(Check::unknown("can be read", LOST.to_owned()));
-            return FolderEvidence { source: path, destination: to, account, checks };
-        };
-        match source.connection.examine(&entry.name).await {
-            Ok(selected) => {
-                account.listed = u64::from(selected.exists);
-                account.ever_listed = account.listed;
-                if to.is_none() {
-                    account.excluded = account.listed;
-                } else {
-                    account.pending = account.listed;
+        let mut again = Again::default();
+        while !self.lost {
+            let error = match self.count(&path, entry).await {
+                Ok(messages) => {
+                    account.listed = messages;
+                    account.ever_listed = messages;
+                    let of =
+                        if to.is_none() { &mut account.excluded } else { &mut account.pending };
+                    *of = messages;
+                    break;
+                }
+                Err(Stop::Again(error)) => {
+                    self.lines.drop_both();
+                    match again.hold(&self.desk, error).await {
+                        Ok(()) => continue,
+                        Err(stop) => stop,
+                    }
+                }
+                Err(stop) => stop,
+            };
+            match error {
+                Stop::Interrupted => return Err(interrupted(Stop::Interrupted)),
+                Stop::Again(error) | Stop::Failed(error) => {
+                    checks.push(unknown("can be read", &error));
+                    self.open_again(mailbox).await?;
                 }
             }
-            Err(error) => {
-                checks.push(unknown("can be read", &crate::catalogue::imap(&error, &object)));
-            }
+            break;
         }
-        FolderEvidence { source: path, destination: to, account, checks }
+        if self.lost && checks.is_empty() {
+            checks.push(Check::unknown("can be read", LOST.to_owned()));
+        }
+        Ok(FolderEvidence {
+            source: path,
+            destination: to,
+            account,
+            checks,
+            transforms: BTreeMap::new(),
+        })
+    }
+
+    /// Counts the messages of a source folder.
+    async fn count(&mut self, path: &FolderPath, entry: &ListEntry) -> Result<u64, Stop> {
+        self.desk.go_on()?;
+        self.lines.open(&self.accounts, &self.mailbox).await?;
+        let object = Object::folder("source", &self.mailbox.source, path);
+        let (source, _) = self.lines.sides()?;
+        let selected = source.connection.examine(&entry.name).await;
+        let selected = selected.map_err(|error| Stop::from_imap(&error, &object))?;
+        Ok(u64::from(selected.exists))
     }
 }
 
@@ -294,11 +373,7 @@ fn nothing_known(to: &FolderPath, from: &[FolderPath], check: &Check) -> Vec<Fol
             destination: Some(to.clone()),
             account: Account::default(),
             checks: vec![check.clone()],
+            transforms: BTreeMap::new(),
         })
         .collect()
-}
-
-fn interrupted(_: Stop) -> Error {
-    Error::new(ErrorKind::Interrupted, "E130", "interrupted before everything was verified")
-        .hint("Nothing was changed; run `mailferry verify` again.")
 }

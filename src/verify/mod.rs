@@ -9,6 +9,8 @@ mod folder;
 mod mailbox;
 mod read;
 pub mod sample;
+mod sides;
+mod walk;
 
 use crate::accounts::Accounts;
 use crate::copy::desk::Desk;
@@ -71,6 +73,7 @@ pub async fn verify(
         began: Some(began),
         sampling,
         profile: rewrites.then(|| canonical::PROFILE.to_owned()),
+        profile_is_assumed: rewrites,
         checks,
     })
 }

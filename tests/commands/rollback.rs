@@ -4,6 +4,7 @@ use crate::lab::{Lab, LabOptions, seeds};
 use crate::migration::run::until;
 use crate::migration::{ADA, Migration};
 use crate::{APPLY, dated, json};
+use mailferry::removal::{Intent, Own, Purpose};
 
 const ROLLBACK: [&str; 4] = ["rollback", "plan.yaml", ADA, "--copies"];
 
@@ -116,4 +117,72 @@ fn a_live_owner_is_not_waited_for() {
     drop(running);
     // What it did not live to record is not ours to remove, and is said to be there.
     migration.run(&ROLLBACK).code(9).says(&["an interrupted apply"]);
+}
+
+/// Leaves what a rollback leaves that is killed after it began to remove these messages.
+pub(crate) fn killed(migration: &Migration, purpose: Purpose, uids: &[u32]) {
+    use mailferry::ledger::{SqliteLedger, current_owner};
+    use mailferry::model::uid::Uid;
+    use mailferry::ports::ledger::{FolderKey, JournalEntry, Ledger};
+    let ledger = SqliteLedger::open(&migration.path(".mailferry/acme.sqlite")).unwrap();
+    ledger.acquire(&current_owner(&mailferry::clock::SystemClock, "rollback")).unwrap();
+    let (mailbox, folder) = (ADA.parse().unwrap(), "INBOX".parse().unwrap());
+    let key = FolderKey { mailbox, folder };
+    let validity = ledger.listed_under(&key).unwrap().unwrap();
+    let rows = ledger.rows(&key, validity, Uid(1), 10_000).unwrap();
+    let (mut messages, mut there) = (Vec::new(), None);
+    for row in rows {
+        let copied = row.copied.unwrap();
+        let (uid_validity, at) = copied.destination.unwrap();
+        there = Some(uid_validity);
+        if uids.contains(&at.0) {
+            let (source, size, flags) = (Some(row.listed.uid), copied.size, copied.stored_flags);
+            messages.push(Own { at, source, size, flags });
+        }
+    }
+    let of = Some((key.folder.clone(), validity));
+    let intent = Intent { purpose, folder: key.folder, uid_validity: there.unwrap(), of, messages };
+    let entry = JournalEntry {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        action: format!("removal/{ADA}"),
+        step: "intent".to_owned(),
+        note: serde_json::to_string(&intent).unwrap(),
+    };
+    ledger.journal(&entry).unwrap();
+    ledger.release().unwrap();
+}
+
+#[test]
+fn what_a_killed_rollback_removed_is_copied_again_and_what_it_marked_is_unmarked() {
+    let migration = Migration::empty(LabOptions::default());
+    migration.lab.source.seed(ADA, &[("INBOX", (0..6).map(seeds::plain).collect())]);
+    migration.run(&APPLY).code(0);
+    migration.run(&["verify", "plan.yaml"]).code(0);
+    let mut session = migration.lab.destination.session(ADA);
+    let uids: Vec<u32> = session.dump("INBOX").unwrap().iter().map(|one| one.uid).collect();
+    // Two are gone, and two were marked only; one besides its user removed.
+    killed(&migration, Purpose::Rollback, &uids[..4]);
+    for (at, uid) in uids[..5].iter().enumerate() {
+        match at {
+            0 | 1 | 4 => session.remove("INBOX", *uid).unwrap(),
+            _ => session.store("INBOX", *uid, "+FLAGS", &["\\Deleted"]).unwrap(),
+        }
+    }
+    drop(session);
+    migration.run(&["plan", "plan.yaml"]).code(0).says(&["4 unclear messages first"]);
+    // Verify touches nothing, and calls only what its user removed so.
+    let shown = migration.run(&["verify", "plan.yaml", "--format", "json"]).code(6);
+    let evidence = json(&shown.stdout);
+    let account = &evidence["mailboxes"][0]["folders"]
+        .as_array()
+        .and_then(|folders| folders.iter().find(|one| one["source"] == "INBOX"))
+        .unwrap()["account"];
+    assert_eq!((&account["pending"], &account["removed_by_user"]), (&2.into(), &1.into()));
+    assert_eq!(there(&migration.lab), 3);
+    migration.run(&APPLY).code(0).says(&["Copied 2 messages"]);
+    let now = migration.lab.destination.dump(ADA, "INBOX");
+    assert_eq!(now.len(), 5);
+    assert!(now.iter().all(|one| !one.flags.contains("\\Deleted")), "{now:?}");
+    migration.run(&["verify", "plan.yaml"]).code(0);
+    migration.run(&["plan", "plan.yaml", "--detailed-exitcode"]).code(0);
 }

@@ -65,7 +65,7 @@ fn what_another_tool_copied_is_adopted_after_an_acknowledgement_and_only_the_res
 }
 
 /// Plans, accepts what is at the destination, and applies.
-fn accept(lab: &Lab, ferry: &Ferry, wanted: &Wanted<'_>) -> Ran {
+pub(crate) fn accept(lab: &Lab, ferry: &Ferry, wanted: &Wanted<'_>) -> Ran {
     let planned = ferry.expect(0, &["plan", "plan.yaml", "--out", "saved.json"]);
     assert!(planned.stdout.contains("G301"), "{}", planned.stdout);
     let before = lab.destination.dump_all(ADA);

@@ -84,8 +84,36 @@ fn every_message_arrives_at_cyrus_as_it_was_or_changed_by_name_or_stays_behind_w
     for (reason, _, _) in stays {
         assert!(verified.stdout.contains(reason), "{reason}: {}", verified.stdout);
     }
-    assert!(verified.stdout.contains("3 after a named transform"), "{}", verified.stdout);
+    let counted = "3 after a named transform (8bit-headers 3)";
+    assert!(verified.stdout.contains(counted), "{}", verified.stdout);
+    every_change_is_listed(&ferry, &before);
     assert!(lab.source.dump_all(ADA) == before, "the source is unchanged");
+}
+
+/// Checks the list of changed messages, and the way to it in the report.
+fn every_change_is_listed(ferry: &Ferry, source: &mailbox::Contents) {
+    let ran = ferry.expect(0, &["status", "plan.yaml", "--changes", "changes.csv"]);
+    assert!(ran.stdout.contains("8bit-headers 3. Each is in changes.csv"), "{}", ran.stdout);
+    let list = ferry.read("changes.csv");
+    let rows: Vec<Vec<&str>> = list.lines().map(|line| line.split(',').collect()).collect();
+    let column = |name: &str| rows[0].iter().position(|it| *it == name).expect(name);
+    assert_eq!(rows.len(), 4, "{list}");
+    for row in &rows[1..] {
+        let uid: u32 = row[column("uid")].parse().expect("a UID");
+        let message = source["INBOX"].iter().find(|message| message.uid == uid).expect("it");
+        assert_eq!(row[column("size")], message.bytes.len().to_string());
+        assert!(!message.bytes.is_ascii(), "what was changed");
+        assert_eq!([row[column("mailbox")], row[column("folder")]], [ADA, "INBOX"]);
+        assert_eq!(row[column("transforms")], "8bit-headers");
+        assert_eq!(row[column("destination_folder")], "INBOX");
+        assert!(!row[column("proven_at")].is_empty(), "verify proved it: {list}");
+    }
+    let mode = std::fs::metadata(ferry.path("changes.csv")).expect("the list").permissions();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777, 0o600);
+    let report = ferry.expect(6, &["verify", "plan.yaml", "--format", "html"]).stdout;
+    for said in ["<td>8bit-headers</td><td class=\"n\">3</td>", "status PLAN --changes"] {
+        assert!(report.contains(said), "{said}");
+    }
 }
 
 /// A Cyrus with the source's password for its administrator.

@@ -223,6 +223,21 @@ impl Running {
         self.child.id()
     }
 
+    /// Returns the most memory that it ever had in use, in KiB, when it is over or this is enough.
+    pub(crate) fn most_memory(&mut self, mut enough: impl FnMut() -> bool) -> u64 {
+        let mut most = 0;
+        while self.runs() && !enough() {
+            let status =
+                fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+            // It only grows; a process that ends has none.
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let now = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
+            most = most.max(now.unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        most
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Ran {
         let start = Instant::now();

@@ -2,7 +2,7 @@
 //!
 //! `tests/kills --kills 300` kills more often.
 
-use crate::books::Books;
+use crate::far::KEPT;
 use crate::ferry::{ADA, Ferry, MAP, Wanted};
 use crate::lab::client::Stored;
 use crate::lab::seeds;
@@ -22,12 +22,73 @@ const LANES: u64 = 4;
 /// The lane into which others deliver with the very date of the source.
 const SAME_DATE: u64 = 3;
 
-fn user(lane: u64) -> String {
+pub(crate) fn user(lane: u64) -> String {
     format!("lane-{lane}@acme.example")
 }
 
-fn twin(lane: u64) -> Twin {
+pub(crate) fn twin(lane: u64) -> Twin {
     if lane == SAME_DATE { Twin::SameDate } else { Twin::OtherDate }
+}
+
+/// What lanes that were killed side by side came to.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) tally: Tally,
+    messages: usize,
+    delivered: usize,
+    stood_in: usize,
+}
+
+/// Kills lanes side by side, each a share, and judges each.
+pub(crate) fn kill<'a>(
+    kills: u64,
+    lanes: u64,
+    random: &mut Random,
+    lane: impl Fn(u64, Random) -> Lane<'a> + Sync,
+) -> Outcome {
+    let start = Instant::now();
+    let mut outcome = Outcome::default();
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..lanes)
+            .map(|number| {
+                let (lane, random) = (&lane, random.split());
+                let share = kills / lanes + u64::from(number < kills % lanes);
+                scope.spawn(move || {
+                    let first = usize::try_from(number * 3).expect("few lanes");
+                    let mut lane = lane(number, random).beginning_with(first);
+                    lane.kill(share);
+                    let verdict = ends_well(&mut lane);
+                    (lane.tally, verdict, lane.truth.messages.len(), lane.truth.delivered())
+                })
+            })
+            .collect();
+        for lane in running {
+            let (met, verdict, ours, theirs) = lane.join().expect("a lane ended badly");
+            outcome.tally.add(&met);
+            outcome.messages += ours;
+            outcome.delivered += theirs;
+            outcome.stood_in += verdict.stood_in;
+        }
+    });
+    let tally = &outcome.tally;
+    eprintln!(
+        "{} kills met work ({} runs ended before) over {} messages and {} of others in {:.1} min; \
+         {} messages were there unanswered, of which users moved {}; lost 0, doubled 0, \
+         {} of others stand for ours; kills by phase: {:?}",
+        tally.kills,
+        tally.missed,
+        outcome.messages,
+        outcome.delivered,
+        start.elapsed().as_secs_f32() / 60.0,
+        tally.orphans,
+        tally.moved,
+        outcome.stood_in,
+        tally.met,
+    );
+    assert_eq!(tally.kills, kills);
+    let met = |phase| tally.met.get(phase).copied().unwrap_or(0);
+    assert!(met("sending") > 0 && met("recovery") > 0, "{:?}", tally.met);
+    outcome
 }
 
 #[test]
@@ -36,52 +97,18 @@ fn killed_in_whatever_it_does_nothing_is_lost_and_nothing_doubled() {
     let mut random = Random::new("kills");
     let lab =
         Lab::start(LabOptions { users: (0..LANES).map(user).collect(), ..LabOptions::default() });
-    let start = Instant::now();
-    let mut tally = Tally::default();
-    let (mut messages, mut delivered, mut stood_in) = (0, 0, 0);
-    std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES)
-            .map(|lane| {
-                let (lab, random) = (&lab, random.split());
-                let share = kills / LANES + u64::from(lane < kills % LANES);
-                scope.spawn(move || {
-                    let first = usize::try_from(lane * 3).expect("few lanes");
-                    let lane = Lane::new(lab, &user(lane), twin(lane), random);
-                    let mut lane = lane.beginning_with(first);
-                    lane.kill(share);
-                    let verdict = ends_well(&lane);
-                    (lane.tally, verdict, lane.truth.messages.len(), lane.truth.delivered())
-                })
-            })
-            .collect();
-        for lane in lanes {
-            let (met, verdict, ours, theirs) = lane.join().expect("a lane ended badly");
-            tally.add(&met);
-            messages += ours;
-            delivered += theirs;
-            stood_in += verdict.stood_in;
-        }
+    kill(kills, LANES, &mut random, |number, random| {
+        Lane::new(&lab, &user(number), twin(number), random)
     });
-    eprintln!(
-        "{} kills met work ({} runs ended before) over {messages} messages and {delivered} of others in {:.1} min; \
-         {} messages were there unanswered; lost 0, doubled 0, {stood_in} of others stand for ours; kills by phase: {:?}",
-        tally.kills,
-        tally.missed,
-        start.elapsed().as_secs_f32() / 60.0,
-        tally.orphans,
-        tally.met,
-    );
-    let met = |phase| tally.met.get(phase).copied().unwrap_or(0);
-    assert_eq!(tally.kills, kills);
-    assert!(met("sending") > 0 && met("recovery") > 0, "{:?}", tally.met);
 }
 
 /// Applies until nothing is left and compares both sides.
-fn ends_well(lane: &Lane<'_>) -> Verdict {
+fn ends_well(lane: &mut Lane<'_>) -> Verdict {
     let (lab, user, ferry) = (lane.lab, lane.user.as_str(), &lane.ferry);
     let before = mailbox::files(&lab.source, user);
     ferry.apply_until_done(&[]);
-    let verdict = lane.truth.judge(&lab.destination.dump_all(user), goes);
+    let there = lane.truth.far.contents();
+    let verdict = lane.truth.judge(&there, goes);
     let good = Verdict { stood_in: verdict.stood_in, ..Verdict::default() };
     assert!(verdict == good, "{user}: {verdict:#?}");
     proven(lane);
@@ -95,7 +122,7 @@ fn ends_well(lane: &Lane<'_>) -> Verdict {
 /// Verifies. A message of others with octets and date of ours may be a late copy of ours as well:
 /// it is named, and nothing else may be wrong.
 fn proven(lane: &Lane<'_>) {
-    if lane.user != user(SAME_DATE) {
+    if lane.twin != Twin::SameDate {
         lane.ferry.verify();
         return;
     }
@@ -120,7 +147,7 @@ fn broken(evidence: &serde_json::Value) -> Vec<String> {
 }
 
 #[test]
-fn flags_that_the_source_gets_before_an_unanswered_message_is_found_follow() {
+fn flags_that_change_before_an_unanswered_message_is_found_follow() {
     let user = user(0);
     let lab = Lab::start(LabOptions { users: vec![user.clone()], ..LabOptions::default() });
     let mut random = Random::new("flags");
@@ -129,9 +156,9 @@ fn flags_that_the_source_gets_before_an_unanswered_message_is_found_follow() {
         lane.truth.grow("INBOX", 150, &mut random);
         lane.kill_while_sending();
         let books = lane.after_a_kill();
-        // Nothing is known to be copied: flags are only added.
         for path in ["INBOX", "Archive"] {
-            lane.truth.change_flags(path, 100, &Books::default(), &mut random);
+            lane.truth.strip_flags(path);
+            lane.truth.change_flags(path, 100, &mut random);
         }
         !lane.unknown(&books).is_empty()
     });
@@ -165,26 +192,27 @@ fn what_a_user_moves_before_it_is_known_is_not_sent_again() {
             twins.filter(alike).count() == 1
         });
         for (path, uid) in &unknown {
-            let session = lane.truth.at_destination();
-            // It is there already after the first time.
-            let _ = session.create("Kept");
-            session.move_to(path, &[*uid].into(), "Kept").expect("a move");
+            lane.truth.far.keep(path, *uid);
         }
         moved += unknown.len();
+        // They follow there, too.
+        lane.truth.strip_flags("INBOX");
+        lane.truth.change_flags("INBOX", 100, &mut random);
         lane.ferry.apply_until_done(&[]);
     }
     assert!(moved > 0, "no kill left a message unanswered");
     let there = lab.destination.dump_all(&user);
-    assert_eq!(there["Kept"].len(), moved);
+    assert_eq!(there[KEPT].len(), moved);
     let all: usize = there.values().map(Vec::len).sum();
     assert_eq!(all, lane.truth.messages.len(), "each message is there once, wherever it is");
     let octets = |messages: Vec<&Stored>| {
-        let mut octets: Vec<_> = messages.iter().map(|message| message.bytes.clone()).collect();
+        let mut octets: Vec<_> =
+            messages.iter().map(|message| (message.bytes.clone(), message.flags.clone())).collect();
         octets.sort();
         octets
     };
     let ours = octets(lane.truth.messages.values().collect());
-    assert!(octets(there.values().flatten().collect()) == ours, "other octets are there");
+    assert!(octets(there.values().flatten().collect()) == ours, "other octets or flags are there");
     lane.ferry.verify();
 }
 

@@ -1,9 +1,11 @@
 //! One mailbox whose copy is killed again and again, in whatever it does.
 
 use crate::books::Books;
+use crate::far::{Far, Real};
 use crate::ferry::{Ferry, Running, Wanted};
 use crate::lab::Lab;
 use crate::random::Random;
+use crate::simulated::Exchange;
 use crate::truth::{Truth, Twin};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +36,7 @@ pub(crate) enum Aim {
     Closing,
     Large,
     Flags,
+    Hanging,
 }
 
 /// Sending and recovery more often than the rest: they are what can lose and double.
@@ -50,6 +53,24 @@ const AIMS: [Aim; 10] = [
     Aim::Anytime,
 ];
 
+/// Of these a server can be told to hang.
+const AIMS_AT_EXCHANGE: [Aim; 14] = [
+    Aim::Sending,
+    Aim::Recovery,
+    Aim::Hanging,
+    Aim::Sending,
+    Aim::Recovery,
+    Aim::Flags,
+    Aim::Hanging,
+    Aim::Recovery,
+    Aim::Large,
+    Aim::Sending,
+    Aim::Closing,
+    Aim::Recovery,
+    Aim::Anytime,
+    Aim::Listing,
+];
+
 /// What the kills met.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tally {
@@ -61,6 +82,8 @@ pub(crate) struct Tally {
     pub(crate) met: BTreeMap<&'static str, u64>,
     /// Messages that were at the destination and that the ledger did not know of.
     pub(crate) orphans: usize,
+    /// Those of them that their user moved to another folder.
+    pub(crate) moved: usize,
 }
 
 impl Tally {
@@ -68,6 +91,7 @@ impl Tally {
         self.kills += other.kills;
         self.missed += other.missed;
         self.orphans += other.orphans;
+        self.moved += other.moved;
         for (phase, count) in &other.met {
             *self.met.entry(phase).or_default() += count;
         }
@@ -82,21 +106,54 @@ pub(crate) struct Lane<'a> {
     pub(crate) truth: Truth<'a>,
     pub(crate) tally: Tally,
     random: Random,
-    twin: Twin,
+    pub(crate) twin: Twin,
+    aims: &'static [Aim],
     first_aim: usize,
     /// Every message that ever was at the destination without the ledger knowing of it.
     orphans: BTreeSet<(String, u32)>,
 }
 
 impl<'a> Lane<'a> {
-    pub(crate) fn new(lab: &'a Lab, user: &str, twin: Twin, mut random: Random) -> Self {
-        let wanted = Wanted {
-            mailboxes: &[user],
+    pub(crate) fn new(lab: &'a Lab, user: &str, twin: Twin, random: Random) -> Self {
+        let mailboxes = [user];
+        let ferry = Ferry::beside(lab, user, &Self::wanted(&mailboxes));
+        let far = Box::new(Real::new(&lab.destination, user));
+        Self::with(lab, user, twin, random, (ferry, far, &AIMS))
+    }
+
+    /// Copies to a simulated Exchange instead of the lab's destination.
+    pub(crate) fn to_exchange(
+        lab: &'a Lab,
+        exchange: &Exchange,
+        user: &str,
+        twin: Twin,
+        random: Random,
+    ) -> Self {
+        let destination_port = Some(exchange.port());
+        let mailboxes = [user];
+        let wanted = Wanted { destination_port, ..Self::wanted(&mailboxes) };
+        let ferry = Ferry::beside(lab, user, &wanted);
+        exchange.trusted_by(&ferry.path("ca.pem"));
+        let far = Box::new(exchange.mailbox(user));
+        Self::with(lab, user, twin, random, (ferry, far, &AIMS_AT_EXCHANGE))
+    }
+
+    fn wanted<'w>(mailboxes: &'w [&'w str]) -> Wanted<'w> {
+        Wanted {
+            mailboxes,
             folders: "map: { Spam: Junk Email, Old Spam: Junk Email }, merge: [ Junk Email ]",
             ..Wanted::default()
-        };
-        let ferry = Ferry::beside(lab, user, &wanted);
-        let mut truth = Truth::new(lab, user);
+        }
+    }
+
+    fn with(
+        lab: &'a Lab,
+        user: &str,
+        twin: Twin,
+        mut random: Random,
+        (ferry, far, aims): (Ferry, Box<dyn Far + 'a>, &'static [Aim]),
+    ) -> Self {
+        let mut truth = Truth::new(lab, user, far);
         for path in FOLDERS {
             if path != "INBOX" && path != "Spam" {
                 truth.folder(path);
@@ -111,6 +168,7 @@ impl<'a> Lane<'a> {
             tally: Tally::default(),
             random,
             twin,
+            aims,
             first_aim: 0,
             orphans: BTreeSet::new(),
         }
@@ -129,7 +187,7 @@ impl<'a> Lane<'a> {
     pub(crate) fn kill(&mut self, wanted: u64) {
         let mut tries = 0;
         // Each lane begins elsewhere, so that few kills meet everything as well.
-        let mut aims = AIMS.iter().cycle().skip(self.first_aim);
+        let mut aims = self.aims.iter().cycle().skip(self.first_aim);
         while self.tally.kills < wanted {
             assert!(
                 tries < wanted * 3 + 10,
@@ -157,14 +215,19 @@ impl<'a> Lane<'a> {
             Aim::Large => self.truth.grow_large("Large", random),
             Aim::Flags => {
                 let path = *random.pick(&FOLDERS[..6]);
-                self.truth.change_flags(path, 60, &books, random);
+                self.truth.change_flags(path, 60, random);
+            }
+            Aim::Hanging => {
+                self.truth.grow("INBOX", 5, random);
+                self.truth.far.hang(random.below(4));
             }
             _ => {}
         }
+        self.truth.far.harm(&mut self.random);
         // Before anything was copied, mail of others is a guard and not what this is about.
         if !books.known.is_empty() {
-            let count = random.below(6);
-            self.truth.deliver(count, self.twin, goes, random);
+            let count = self.random.below(6);
+            self.truth.deliver(count, self.twin, goes, &mut self.random);
         }
     }
 
@@ -182,11 +245,16 @@ impl<'a> Lane<'a> {
         }
         apply.kill();
         let books = self.books();
-        let Some(phase) = self.phase(&events, &books) else {
+        let hangs = aim == Aim::Hanging && self.truth.far.hangs();
+        let phase = if hangs { Some("hanging") } else { self.phase(&events, &books) };
+        let Some(phase) = phase else {
             self.tally.missed += 1;
             return;
         };
         let new = self.count_orphans(&books);
+        if self.truth.far.rewrites() && self.twin == Twin::OtherDate {
+            self.user_moves(&books);
+        }
         self.tally.kills += 1;
         *self.tally.met.entry(phase).or_default() += 1;
         eprintln!("{}: kill {}: {phase}, {new} unanswered", self.user, self.tally.kills);
@@ -198,10 +266,13 @@ impl<'a> Lane<'a> {
         let enough = before + 1 + self.random.below(30);
         let micros = |most: u64, random: &mut Random| Duration::from_micros(random.below(most));
         let after = match aim {
-            Aim::Anytime | Aim::Recovery => Duration::from_millis(self.random.below(7_000)),
+            Aim::Anytime => Duration::from_millis(self.random.below(7_000)),
+            // A folder has to stand still for five seconds.
+            Aim::Recovery => Duration::from_millis(self.random.below(5_500)),
             Aim::Listing => micros(60_000, &mut self.random),
             Aim::Sending | Aim::Closing | Aim::Flags => micros(15_000, &mut self.random),
             Aim::Large => micros(150_000, &mut self.random),
+            Aim::Hanging => micros(400_000, &mut self.random),
         };
         while apply.runs() && begun.elapsed() < Duration::from_secs(60) {
             let reached = match aim {
@@ -209,9 +280,10 @@ impl<'a> Lane<'a> {
                 Aim::Sending => self.arrived() >= enough,
                 Aim::Flags => Books::flags_wait(&self.ferry.path(LEDGER)),
                 Aim::Listing => seen(&apply.events(), "action_started", "copy_folder"),
-                Aim::Recovery => seen(&apply.events(), "holding", ""),
+                Aim::Recovery => seen(&apply.events(), "holding", "finding out"),
                 Aim::Closing => seen(&apply.events(), "action_ended", "copy_folder"),
                 Aim::Large => seen(&apply.events(), "action_started", "/Large"),
+                Aim::Hanging => self.truth.far.hangs(),
             };
             if reached {
                 break;
@@ -233,12 +305,8 @@ impl<'a> Lane<'a> {
 
     /// Counts what is at the destination.
     fn arrived(&mut self) -> u64 {
-        let session = self.truth.at_destination();
-        FOLDERS
-            .iter()
-            .filter(|path| **path != "Old Spam")
-            .map(|path| session.status(&goes(path)).map_or(0, |(_, _, count)| u64::from(count)))
-            .sum()
+        let paths = FOLDERS.iter().filter(|path| **path != "Old Spam");
+        paths.map(|path| self.truth.far.count(&goes(path))).sum()
     }
 
     /// Names what a run was at when it was killed; `None` when nothing was left to do.
@@ -265,11 +333,15 @@ impl<'a> Lane<'a> {
         let Some(folder) = running.strip_prefix(&format!("copy_folder/{}/", self.user)) else {
             return Some("making a folder");
         };
-        let last = events.last().map(|event| event["event"].clone()).unwrap_or_default();
+        let holds = events.last().filter(|event| event["event"] == "holding");
+        let searches =
+            holds.is_some_and(|event| event["words"].to_string().contains("finding out"));
         Some(if books.listing.contains(folder) {
             "listing"
-        } else if last == "holding" {
+        } else if searches {
             "recovery"
+        } else if holds.is_some() {
+            "waiting"
         } else if folder == "Large" && books.pending(Some("Large")) > 0 {
             "a large message"
         } else if books.pending(Some(folder)) > 0 {
@@ -285,7 +357,7 @@ impl<'a> Lane<'a> {
     pub(crate) fn unknown(&mut self, books: &Books) -> BTreeSet<(String, u32)> {
         let mut found = BTreeSet::new();
         for path in FOLDERS.iter().map(|path| goes(path)).collect::<BTreeSet<_>>() {
-            let Ok(uids) = self.truth.at_destination().uids(&path) else { continue };
+            let Some(uids) = self.truth.far.uids(&path) else { continue };
             let known = |uid: &u32| {
                 books.known.get(&path).is_some_and(|known| known.contains(uid))
                     || self.truth.theirs.get(&path).is_some_and(|theirs| theirs.contains_key(uid))
@@ -293,6 +365,15 @@ impl<'a> Lane<'a> {
             found.extend(uids.iter().filter(|uid| !known(uid)).map(|uid| (path.clone(), *uid)));
         }
         found
+    }
+
+    /// Lets the user move some of what is unanswered.
+    fn user_moves(&mut self, books: &Books) {
+        for (path, uid) in self.unknown(books) {
+            if self.random.below(3) == 0 && self.truth.keep(&path, uid) {
+                self.tally.moved += 1;
+            }
+        }
     }
 
     fn count_orphans(&mut self, books: &Books) -> usize {
@@ -317,6 +398,7 @@ impl<'a> Lane<'a> {
 
 fn seen(events: &[Value], kind: &str, id: &str) -> bool {
     events.iter().any(|event| {
-        event["event"] == kind && (id.is_empty() || event["id"].to_string().contains(id))
+        let named = || [&event["id"], &event["words"]].iter().any(|it| it.to_string().contains(id));
+        event["event"] == kind && (id.is_empty() || named())
     })
 }

@@ -1,13 +1,11 @@
 //! Messages that are streamed, and messages that are too large.
 
-use crate::ferry::{ADA, Ferry, MAP, Running, Wanted};
+use crate::ferry::{ADA, Ferry, MAP, Wanted};
 use crate::lab::dovecot::Profile;
 use crate::lab::seeds::{self, Mail};
 use crate::lab::{Lab, LabOptions};
 use crate::mailbox::{self, mapped};
 use std::fs;
-use std::thread::sleep;
-use std::time::Duration;
 
 /// Returns a message of exactly `size` octets.
 fn sized(name: &str, size: usize) -> Mail {
@@ -128,20 +126,6 @@ fn what_the_server_refuses_stays_behind_in_its_words_and_the_rest_arrives() {
 /// What four mailboxes at once may take, whatever they hold, in KiB.
 const MEMORY: u64 = 48 << 10;
 
-/// Returns the most memory that a run ever had in use, in KiB, when it is over.
-fn most_memory(run: &mut Running) -> u64 {
-    let mut most = 0;
-    while run.runs() {
-        let status = fs::read_to_string(format!("/proc/{}/status", run.id())).unwrap_or_default();
-        // It only grows; a process that ends has none.
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let now = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
-        most = most.max(now.unwrap_or(0));
-        sleep(Duration::from_millis(2));
-    }
-    most
-}
-
 #[test]
 fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside() {
     let users: Vec<String> = (0..4).map(|n| format!("large-{n}@acme.example")).collect();
@@ -164,7 +148,7 @@ fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside(
     let ferry =
         Ferry::new(&lab, &Wanted { mailboxes: &mailboxes, folders: MAP, ..Wanted::default() });
     let mut apply = ferry.start(&["apply", "plan.yaml", "--auto-approve"]);
-    let most = most_memory(&mut apply);
+    let most = apply.most_memory(|| false);
     let ran = apply.wait();
     assert_eq!(ran.code, 0, "{ran:#?}");
     eprintln!("four mailboxes, 4 × (60 MB + 12 × 1 MB): at most {most} KiB of {MEMORY} KiB");
@@ -172,5 +156,45 @@ fn four_mailboxes_of_60_mb_messages_at_once_stay_below_48_mib_seen_from_outside(
     assert!(most < MEMORY, "{most} KiB");
     for user in &users {
         assert_eq!(lab.destination.session(user).status("INBOX").unwrap().2, 13, "{user}");
+    }
+}
+
+/// How many octets more a verification may take for each message more, up to some thousands: UIDs
+/// are kept, and the ledger's own cache fills, which ends at 2 MB. Rows or bodies would be more.
+const FOR_EACH: u64 = 350;
+
+#[test]
+fn a_verification_of_many_messages_takes_hardly_more_memory_than_one_of_few() {
+    let (few, many) = ("few@acme.example", "many@acme.example");
+    let users = vec![few.to_owned(), many.to_owned()];
+    let lab = Lab::start(LabOptions { users, ..LabOptions::default() });
+    let sizes = [(few, 3_000), (many, 11_000)];
+    let octets = sized("one of many", 3_000).bytes;
+    for (user, count) in sizes {
+        lab.source.seed(user, &[("INBOX", vec![seeds::plain(1)])]);
+        let first = lab.source.plant(user, "", "1700000001.lab", &octets);
+        for number in 2..count {
+            let name = format!("{}.lab", 1_700_000_000 + number);
+            fs::hard_link(&first, first.with_file_name(name)).unwrap();
+        }
+    }
+    let ferry =
+        Ferry::new(&lab, &Wanted { mailboxes: &[few, many], folders: MAP, ..Wanted::default() });
+    let ran = ferry.expect(0, &["apply", "plan.yaml", "--auto-approve"]);
+    assert!(ran.stdout.contains("Copied 14,000 messages"), "{}", ran.stdout);
+    for how in ["full", "100"] {
+        let taken = sizes.map(|(user, count)| {
+            let args = ["verify", "plan.yaml", "--only", user, "--sample", how];
+            let mut verify = ferry.start(&args);
+            let most = verify.most_memory(|| false);
+            let ran = verify.wait();
+            assert_eq!(ran.code, 0, "{ran:#?}");
+            eprintln!("{count} messages, --sample {how}: at most {most} KiB");
+            most
+        });
+        let more = taken[1].saturating_sub(taken[0]) << 10;
+        assert!(taken[0] > 1_000, "nothing was measured");
+        assert!(taken[1] < MEMORY, "{} KiB", taken[1]);
+        assert!(more < FOR_EACH * 8_000, "--sample {how}: {more} octets more");
     }
 }

@@ -174,6 +174,31 @@ fn new_uids_at_the_source_copy_nothing_again() {
 }
 
 #[test]
+fn a_copy_in_the_same_folder_that_is_not_there_any_more_stands_for_nothing() {
+    let (lab, ferry) = start(MAP, &[("INBOX", some(0..4))]);
+    let mail = seeds::plain(2);
+    let again = || lab.source.deliver(ADA, "INBOX", &[], &mail.date, &mail.bytes);
+    let gone = |server: &ImapServer| {
+        server.session(ADA).remove("INBOX", uid_of(server, "INBOX", 2)).unwrap();
+    };
+    gone(&lab.destination);
+    gone(&lab.source);
+    again();
+    sent(&ferry.plan_and_apply(0), 1);
+    same(&lab);
+    // One that is there still stands for its twin, whichever of them it was.
+    again();
+    sent(&ferry.plan_and_apply(0), 1);
+    gone(&lab.destination);
+    gone(&lab.source);
+    gone(&lab.source);
+    again();
+    sent(&ferry.plan_and_apply(0), 0);
+    same(&lab);
+    ferry.settled();
+}
+
+#[test]
 fn what_the_source_purges_between_passes_is_no_error_and_nothing_is_missing() {
     let (lab, ferry) =
         start(MAP, &[("INBOX", some(0..5)), ("Trash", some(10..15)), ("Spam", some(20..25))]);

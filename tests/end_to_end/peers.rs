@@ -42,6 +42,26 @@ pub(crate) fn doveadm_backup(lab: &Lab, user: &str) {
     succeeded(&output);
 }
 
+/// Runs imapsync, which is in no Debian package: `MAILFERRY_TEST_IMAPSYNC` names it, or it is on the
+/// `PATH`.
+pub(crate) fn imapsync(lab: &Lab, user: &str, more: &[&str]) -> Output {
+    let program = std::env::var_os("MAILFERRY_TEST_IMAPSYNC").unwrap_or_else(|| "imapsync".into());
+    let mut command = Command::new(program);
+    for (side, port, password) in [
+        ("1", lab.source.plain_port, Lab::SOURCE_PASSWORD),
+        ("2", lab.destination.plain_port, Lab::DESTINATION_PASSWORD),
+    ] {
+        command
+            .args([format!("--host{side}"), "localhost".to_owned()])
+            .args([format!("--port{side}"), port.to_string()])
+            .args([format!("--user{side}"), user.to_owned()])
+            .args([format!("--password{side}"), password.to_owned()])
+            .args([format!("--nossl{side}"), format!("--notls{side}")]);
+    }
+    command.args(["--nolog", "--noreleasecheck", "--tmpdir"]).arg(&lab.work).args(more);
+    run(command.env("HOME", &lab.work))
+}
+
 /// Shows what a tool said when it failed.
 pub(crate) fn succeeded(output: &Output) {
     let said = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();

@@ -1,10 +1,10 @@
 //! What was put into one mailbox at both sides, and the judge of what came of it.
 
-use crate::books::Books;
+use crate::far::Far;
 use crate::lab::Lab;
 use crate::lab::client::{Session, Stored};
 use crate::lab::seeds::Mail;
-use crate::lab::wire::seconds;
+use crate::lab::wire::{dated, seconds};
 use crate::mailbox::{Contents, to_arrive};
 use crate::random::Random;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,11 +14,16 @@ pub(crate) struct Truth<'a> {
     lab: &'a Lab,
     user: String,
     source: Session,
-    destination: Session,
+    /// The destination.
+    pub(crate) far: Box<dyn Far + 'a>,
+    /// Flags that the destination can store.
+    words: Vec<String>,
     /// Messages of the source by folder and UID.
     pub(crate) messages: BTreeMap<(String, u32), Stored>,
     /// What others delivered, by destination folder and UID.
     pub(crate) theirs: BTreeMap<String, BTreeMap<u32, Stored>>,
+    /// Dates of messages that users moved: no other message gets one of them.
+    kept: BTreeSet<i64>,
     number: usize,
 }
 
@@ -32,14 +37,16 @@ pub(crate) enum Twin {
 }
 
 impl<'a> Truth<'a> {
-    pub(crate) fn new(lab: &'a Lab, user: &str) -> Self {
+    pub(crate) fn new(lab: &'a Lab, user: &str, far: Box<dyn Far + 'a>) -> Self {
         Self {
             lab,
             user: user.to_owned(),
             source: lab.source.session(user),
-            destination: lab.destination.session(user),
+            words: far.words(),
+            far,
             messages: BTreeMap::new(),
             theirs: BTreeMap::new(),
+            kept: BTreeSet::new(),
             number: 0,
         }
     }
@@ -51,15 +58,20 @@ impl<'a> Truth<'a> {
     }
 
     /// Puts messages into a source folder, of which some are equal to others here or elsewhere, to
-    /// the last octet, date and flags included, or in octets alone.
+    /// the last octet, date and flags included, or in octets alone. Where the destination makes
+    /// messages anew, some are equal but for [`TRACE`].
     pub(crate) fn grow(&mut self, path: &str, count: u64, random: &mut Random) {
         for _ in 0..count {
             let mut mail = self.fresh(random, 50);
             if random.below(6) == 0 && !self.messages.is_empty() {
                 let all: Vec<_> = self.messages.keys().cloned().collect();
                 let twin = &self.messages[random.pick(&all)];
-                if twin.bytes.len() < 1 << 20 {
+                if twin.bytes.len() < 1 << 20 && !self.kept.contains(&twin.date) {
                     mail.bytes.clone_from(&twin.bytes);
+                    if self.far.rewrites() && random.below(3) == 0 {
+                        let trace = format!("{TRACE}{}\r\n", self.number).into_bytes();
+                        mail.bytes = [&trace, said(&twin.bytes)].concat();
+                    }
                     if random.below(2) == 0 {
                         mail.flags = twin.flags.iter().cloned().collect();
                         mail.date = dated(twin.date);
@@ -78,18 +90,27 @@ impl<'a> Truth<'a> {
     }
 
     fn fresh(&mut self, random: &mut Random, lines: u64) -> Mail {
-        const FLAGS: [&[&str]; 5] =
-            [&[], &["\\Seen"], &["\\Flagged", "\\Seen"], &["$label1"], &["\\Answered"]];
+        const FLAGS: [&[&str]; 4] = [&[], &["\\Seen"], &["\\Flagged", "\\Seen"], &["\\Answered"]];
         self.number += 1;
+        // What a server that makes messages anew changes: a zone, blanks at the end, octets beyond
+        // ASCII, and a Message-ID that is there already.
         let text = format!(
-            "From: {}\r\nSubject: Note {}\r\n\r\n{}",
-            self.user,
-            self.number,
+            "From: {user}\r\nSubject: Note {number}\r\nMessage-ID: <{number}.{user}>\r\n\
+             Date: Mon, 1 Jan 2024 10:00:00 +0100\r\n\r\nGrüße \t\r\n{}",
             "Some text that is a line of a body, more or less.\r\n"
-                .repeat(usize::try_from(random.below(lines)).expect("lines"))
+                .repeat(usize::try_from(random.below(lines)).expect("lines")),
+            user = self.user,
+            number = self.number,
         );
-        let date = dated(1_300_000_000 + i64::try_from(random.below(9_000)).expect("seconds"));
-        Mail::new("fresh", &date, text).flags(random.pick::<&[&str]>(&FLAGS))
+        let mut date = 1_300_000_000 + i64::try_from(random.below(9_000)).expect("seconds");
+        while self.kept.contains(&date) {
+            date += 1;
+        }
+        let mut mail = Mail::new("fresh", &dated(date), text).flags(random.pick::<&[&str]>(&FLAGS));
+        if mail.flags.is_empty() && random.below(2) == 0 {
+            mail.flags.extend(self.words.first().cloned());
+        }
+        mail
     }
 
     fn put(&mut self, path: &str, mail: &Mail) {
@@ -107,26 +128,16 @@ impl<'a> Truth<'a> {
         self.messages.insert((path.to_owned(), uid), stored);
     }
 
-    /// Changes flags of some messages of a source folder. Flags are only taken away from what the
-    /// ledger knows to be copied: of an unanswered message nobody knows with which it was sent.
-    pub(crate) fn change_flags(
-        &mut self,
-        path: &str,
-        share: u64,
-        books: &Books,
-        random: &mut Random,
-    ) {
-        // Maildir has letters for 26 keywords.
-        let words: Vec<String> = (0..18).map(|n| format!("word{n}")).collect();
+    /// Adds flags to some messages of a source folder, or takes them away.
+    pub(crate) fn change_flags(&mut self, path: &str, share: u64, random: &mut Random) {
         // A connection of its own: Dovecot 2.3.19 sometimes crashes (signal 11) when one that has
         // appended for long selects the folder.
         let mut session = self.lab.source.session(&self.user);
         session.command(&format!("SELECT {}", session.name(path))).expect("a folder");
         for (key, message) in self.messages.iter_mut().filter(|((at, _), _)| at == path) {
-            let word = random.pick(&words).clone();
+            let word = random.pick(&self.words).clone();
             let adds = !message.flags.contains(&word);
-            let copied = books.entries.get(key).is_some_and(|entry| entry.settled);
-            if random.below(100) >= share || !(adds || copied) {
+            if random.below(100) >= share {
                 continue;
             }
             let uid = key.1;
@@ -139,6 +150,16 @@ impl<'a> Truth<'a> {
             };
         }
         session.command("UNSELECT").expect("a folder");
+    }
+
+    /// Takes all flags away from the messages of a source folder.
+    pub(crate) fn strip_flags(&mut self, path: &str) {
+        let mut session = self.lab.source.session(&self.user);
+        session.command(&format!("SELECT {}", session.name(path))).expect("a folder");
+        session.command("STORE 1:* FLAGS ()").expect("flags");
+        for (_, message) in self.messages.iter_mut().filter(|((at, _), _)| at == path) {
+            message.flags.clear();
+        }
     }
 
     /// Delivers somebody else's messages, equal in octets to some of the source, into the folders
@@ -163,24 +184,31 @@ impl<'a> Truth<'a> {
                     1_716_000_000 + i64::try_from(random.below(90_000)).expect("seconds")
                 }
             };
-            let stored =
-                Stored { uid: 0, flags: BTreeSet::new(), date, bytes: message.bytes.clone() };
+            let bytes = message.bytes.clone();
             // The folder may not be there yet.
-            let sent = self.destination.append_uid(&path, &[], Some(&dated(date)), &stored.bytes);
-            if let Ok(uid) = sent {
-                self.theirs.entry(path).or_default().insert(uid, Stored { uid, ..stored });
+            if let Some(uid) = self.far.deliver(&path, date, &bytes) {
+                let stored = Stored { uid, flags: BTreeSet::new(), date, bytes };
+                self.theirs.entry(path).or_default().insert(uid, stored);
             }
         }
+    }
+
+    /// Moves a message to where its user keeps some, unless it has a look-alike at the source: that
+    /// one is sent again rather than taken for the other, and none comes later.
+    pub(crate) fn keep(&mut self, path: &str, uid: u32) -> bool {
+        let there = self.far.contents();
+        let message = there[path].iter().find(|message| message.uid == uid);
+        let date = message.expect("what was listed").date;
+        if self.messages.values().filter(|other| other.date == date).count() > 1 {
+            return false;
+        }
+        self.far.keep(path, uid);
+        self.kept.insert(date)
     }
 
     /// Counts what others delivered.
     pub(crate) fn delivered(&self) -> usize {
         self.theirs.values().map(BTreeMap::len).sum()
-    }
-
-    /// Returns the session at the destination, with no folder selected.
-    pub(crate) fn at_destination(&mut self) -> &mut Session {
-        &mut self.destination
     }
 
     /// Checks that the source holds what was put there and nothing else: octets, flags, dates and
@@ -198,6 +226,9 @@ impl<'a> Truth<'a> {
 
     /// Compares the destination with what was put into both sides, message by message, and counts
     /// what is lost and what we doubled.
+    ///
+    /// Where the destination makes messages anew, one may stand for another that is equal but for
+    /// [`TRACE`]: nothing that is left of them tells them apart.
     ///
     /// What others delivered is told from ours by its UID. A message of theirs may stand for one
     /// of ours with the same octets that was not sent for that reason, and for no second one.
@@ -250,20 +281,20 @@ impl<'a> Truth<'a> {
             verdict.lost += wanted.len().saturating_sub(there);
             verdict.stood_in += wanted.len().saturating_sub(ours.len());
             if others.is_empty() {
-                let mut wanted: Vec<_> = wanted.iter().map(|m| to_arrive(m)).collect();
-                let mut ours: Vec<_> = ours.iter().map(|m| to_arrive(m)).collect();
-                wanted.sort();
-                ours.sort();
-                if wanted != ours {
+                let looks = |messages: &[&Stored]| {
+                    let look = |message: &&Stored| {
+                        let (_, flags, date) = to_arrive(message);
+                        (flags, date)
+                    };
+                    let mut looks: Vec<_> = messages.iter().map(look).collect();
+                    looks.sort();
+                    looks
+                };
+                if looks(wanted) != looks(ours) {
                     verdict.unlike += 1;
                     verdict.example.get_or_insert_with(|| {
-                        let flags = [wanted, ours].map(|copies| {
-                            copies
-                                .into_iter()
-                                .map(|(_, flags, date)| (flags, date))
-                                .collect::<Vec<_>>()
-                        });
-                        format!("{}: {path}: wanted and there: {flags:#?}", self.user)
+                        let [wanted, ours] = [wanted, ours].map(|messages| shown(messages));
+                        format!("{}: {path}: wanted {wanted:#?}, there {ours:#?}", self.user)
                     });
                 }
                 continue;
@@ -316,13 +347,19 @@ fn shown(messages: &[&Stored]) -> Vec<String> {
 fn by_octets(messages: &[Stored]) -> BTreeMap<&[u8], Vec<&Stored>> {
     let mut groups: BTreeMap<&[u8], Vec<&Stored>> = BTreeMap::new();
     for message in messages {
-        groups.entry(&message.bytes).or_default().push(message);
+        groups.entry(said(&message.bytes)).or_default().push(message);
     }
     groups
 }
 
-/// Writes seconds since 1970 as INTERNALDATE, RFC 3501 `date-time`.
-fn dated(second: i64) -> String {
-    let time = jiff::Timestamp::from_second(second).expect("a time");
-    time.strftime("%d-%b-%Y %H:%M:%S +0000").to_string()
+/// A header field at the beginning in which messages differ that say the same.
+const TRACE: &str = "X-Trace: ";
+
+/// Returns a message without [`TRACE`].
+fn said(octets: &[u8]) -> &[u8] {
+    let end = octets.windows(2).position(|pair| pair == b"\r\n");
+    match end.filter(|_| octets.starts_with(TRACE.as_bytes())) {
+        Some(end) => &octets[end + 2..],
+        None => octets,
+    }
 }

@@ -13,6 +13,7 @@ use mailferry::imap::Timeouts;
 use mailferry::ledger::{SqliteLedger, current_owner};
 use mailferry::observe::{Eyes, observe};
 use mailferry::ports::clock::Clock;
+use mailferry::ports::dns::DnsView;
 use mailferry::ports::ledger::Ledger;
 use rustix::process::Signal;
 use std::sync::Arc;
@@ -108,6 +109,24 @@ fn a_double_that_nobody_can_prevent_is_named() {
     assert_eq!(answers.copies().iter().sum::<usize>(), 4);
 }
 
+/// Exchange does so with items that are broken.
+#[test]
+fn a_message_that_the_destination_lists_and_does_not_give_is_not_called_missing_or_verified() {
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    answers.run("apply").code(0);
+    let nothing = Answer::Say("OK FETCH completed.");
+    answers.script.meddle(move |text| {
+        (text.starts_with("UID FETCH") && text.contains("BODY.PEEK[]")).then(|| nothing.clone())
+    });
+    answers
+        .run("verify")
+        .code(6)
+        .says(&["source UID 2: no-content: the destination lists it as UID 2", "3 unread"])
+        .does_not_say(&["missing", "all there ·"]);
+    answers.script.meddle(|_| None);
+    answers.each_once();
+}
+
 #[test]
 fn an_answer_with_an_unknown_tag_counts_as_none() {
     let answers = Answers::new(5, true, first(Answer::OtherTag));
@@ -173,11 +192,12 @@ async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
     let ledger = SqliteLedger::in_memory().unwrap();
     ledger.acquire(&current_owner(clock.as_ref(), "apply")).unwrap();
     let ledger: Arc<dyn Ledger> = Arc::new(ledger);
+    let dns: Arc<dyn DnsView> = Arc::new(HickoryView::default());
     let eyes = Eyes {
         desired: Arc::clone(&desired),
         accounts: Arc::clone(&accounts),
         ledger: Arc::clone(&ledger),
-        dns: Arc::new(HickoryView::default()),
+        dns: Arc::clone(&dns),
         listener: Arc::new(Nobody),
     };
     let (observed, summary) = observe(&eyes).await.unwrap();
@@ -186,6 +206,7 @@ async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
         desired,
         accounts,
         ledger,
+        dns,
         listener: Arc::new(Nobody),
         clock,
         cancel: CancellationToken::new(),
@@ -374,6 +395,32 @@ fn what_stays_behind_is_accepted_by_name_and_only_that() {
     answers.script.refuse(late.bytes.len(), "NO [CANNOT] Message is malformed");
     answers.run("apply");
     answers.run("verify").code(6).says(&["Next: to accept that 2 of"]);
+}
+
+/// Whatever is behind it in the folder is copied.
+#[test]
+fn a_message_at_which_the_destination_hangs_up_stays_behind_alone() {
+    for answer in [Answer::Bye("BYE Message too large"), Answer::Die] {
+        let answers = Answers::new(6, true, |_| Answer::Store);
+        let bad = seeds::plain(2).bytes;
+        answers.script.reject(move |octets| octets == bad, answer.clone());
+        answers.run("apply").code(5).says(&["1 message stays behind"]);
+        assert_eq!(answers.copies(), [1, 1, 0, 1, 1, 1], "{answer:?}");
+        answers.run("verify").code(6).says(&["ended the connection at it"]);
+    }
+}
+
+#[test]
+fn an_answer_from_another_folder_of_the_same_name_stops_the_folder_and_is_looked_for() {
+    let answers = Answers::new(3, true, |number| match number {
+        1 => Answer::StoreUnder(999),
+        _ => Answer::Store,
+    });
+    let ended = answers.run("apply").says(&["UIDVALIDITY was 7 and is 999 now"]);
+    assert!(ended.code != Some(0), "{ended}");
+    // Here it was a lie: the message is found in the folder, and nothing is sent twice.
+    answers.run("apply").code(0);
+    answers.each_once();
 }
 
 /// As Exchange is said to do: another field, another case, refolded, blanks at the end.

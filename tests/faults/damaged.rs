@@ -1,8 +1,11 @@
 //! A source that will not give one message.
 
 use super::relay::{Harm, Relay};
+use super::script::{Answer, Message, Script};
 use crate::lab::{LabOptions, seeds};
 use crate::migration::{ADA, Migration};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 
 #[test]
 fn one_message_that_the_source_will_not_give_stays_behind_alone() {
@@ -11,7 +14,9 @@ fn one_message_that_the_source_will_not_give_stays_behind_alone() {
     let inbox: Vec<_> = (1..=9).map(seeds::plain).collect();
     migration.lab.source.seed(ADA, &[("INBOX", inbox)]);
     let damaged = migration.lab.source.dump(ADA, "INBOX")[4].uid;
-    let relay = Relay::start(migration.lab.source.plain_port, move |_| Harm::RefuseBody(damaged));
+    let relay = Relay::start(migration.lab.source.plain_port, move |_| {
+        Harm::RefuseBodies(damaged, damaged, usize::MAX)
+    });
     migration.wanted.source = format!("{{ host: localhost, port: {}, tls: none }}", relay.port);
     migration.write();
     let ended = migration.run(&["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"]);
@@ -40,6 +45,124 @@ fn one_message_that_the_source_will_not_give_stays_behind_alone() {
         .run(&["verify", "plan.yaml", "--trust", "localhost"])
         .code(6)
         .says(&[&named, "Message is damaged"]);
+}
+
+const APPLY: [&str; 5] = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
+
+fn empty() -> Migration {
+    Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() })
+}
+
+/// A migration from a source that does as told.
+fn from_script(messages: &[(u32, &str, Vec<u8>)]) -> (Migration, Script) {
+    let mut migration = empty();
+    let script = Script::start(true, |_| Answer::Store);
+    for (uid, date, bytes) in messages {
+        let (flags, date, bytes) = (Vec::new(), (*date).to_owned(), bytes.clone());
+        script.hold("INBOX", Message { uid: *uid, flags, date, bytes });
+    }
+    migration.wanted.source = format!("{{ host: localhost, port: {}, tls: none }}", script.port);
+    migration.write();
+    (migration, script)
+}
+
+/// By default Dovecot closes the connection at a message that it cannot read.
+#[test]
+fn a_message_at_which_dovecot_hangs_up_stays_behind_alone() {
+    let migration = empty();
+    let source = &migration.lab.source;
+    source.seed(ADA, &[("INBOX", (1..=4).map(seeds::plain).collect())]);
+    let planted = source.plant(ADA, "", "1700000000.M1P1.damaged", &seeds::plain(50).bytes);
+    // Its size is known from here on, and listings need not open it.
+    assert_eq!(source.dump(ADA, "INBOX").len(), 5);
+    for number in 5..=8 {
+        let mail = seeds::plain(number);
+        source.deliver(ADA, "INBOX", &[], &mail.date, &mail.bytes);
+    }
+    let before = source.dump(ADA, "INBOX");
+    let damaged = before.iter().find(|m| m.bytes == seeds::plain(50).bytes).unwrap().uid;
+    let folder = planted.parent().unwrap().parent().unwrap();
+    let file = ["new", "cur"]
+        .iter()
+        .flat_map(|part| fs::read_dir(folder.join(part)).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.to_string_lossy().contains("M1P1.damaged"))
+        .unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o000)).unwrap();
+
+    let named = format!("source UID {damaged}");
+    let ended = migration.run(&APPLY);
+    ended.code(5).says(&["Copied 8 messages", "1 message stays behind"]);
+    assert!(source.log_text().contains("Permission denied"), "Dovecot could not read it");
+    let mut arrived: Vec<_> =
+        migration.lab.destination.dump(ADA, "INBOX").into_iter().map(|m| m.bytes).collect();
+    let mut wanted: Vec<_> =
+        before.into_iter().filter(|m| m.uid != damaged).map(|m| m.bytes).collect();
+    arrived.sort();
+    wanted.sort();
+    assert!(arrived == wanted, "{} of {} arrived", arrived.len(), wanted.len());
+    migration.run(&["verify", "plan.yaml"]).code(6).says(&[&named, "unreadable"]);
+}
+
+/// Ten refusals close the connection, as Exchange does.
+#[test]
+fn nine_messages_that_a_source_will_not_give_stay_behind_although_it_closes_at_ten_errors() {
+    let mut migration = empty();
+    migration.lab.source.seed(ADA, &[("INBOX", (1..=12).map(seeds::plain).collect())]);
+    let uids: Vec<u32> = migration.lab.source.dump(ADA, "INBOX").iter().map(|m| m.uid).collect();
+    let (first, last) = (uids[1], uids[9]);
+    let relay =
+        Relay::start(migration.lab.source.plain_port, move |_| Harm::RefuseBodies(first, last, 10));
+    migration.wanted.source = format!("{{ host: localhost, port: {}, tls: none }}", relay.port);
+    migration.write();
+    migration.run(&APPLY).code(5).says(&["Copied 3 messages", "9 messages stay behind"]);
+    assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 3);
+}
+
+#[test]
+fn a_folder_that_the_source_will_not_open_any_more_keeps_no_other_back() {
+    let mut migration = empty();
+    let notes = (20..22).map(seeds::plain).collect();
+    let inbox = (1..4).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", inbox), ("Alpha", notes)]);
+    let relay = Relay::start(migration.lab.source.plain_port, |_| Harm::None);
+    migration.wanted.source = format!("{{ host: localhost, port: {}, tls: none }}", relay.port);
+    migration.write();
+    migration.run(&APPLY).code(0);
+    let late = seeds::plain(51);
+    migration.lab.source.deliver(ADA, "INBOX", &[], &late.date, &late.bytes);
+    relay.harm(|_| Harm::RefuseFolder("Alpha"));
+    migration.run(&APPLY).says(&["Copied 1 message"]);
+    assert!(relay.harmed(), "the folder was asked for");
+    assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 4);
+}
+
+#[test]
+fn a_large_message_without_a_date_gets_that_of_its_header() {
+    let mut large = b"Date: Mon, 1 Jan 2024 10:00:00 +0100\r\nSubject: large\r\n\r\n".to_vec();
+    large.extend(b"0123456789\r\n".repeat(200_000));
+    let (migration, _script) = from_script(&[(1, "no date", large.clone())]);
+    migration.run(&APPLY).code(0).says(&["Copied 1 message"]);
+    let arrived = migration.lab.destination.dump(ADA, "INBOX");
+    assert!(arrived[0].bytes == large);
+    assert_eq!(arrived[0].date, 1_704_099_600);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_costs_its_message_and_not_the_folder() {
+    let date = "01-Jan-2024 10:00:00 +0000";
+    let mails = [1, 2, 3].map(|number| (number, date, seeds::plain(number as usize).bytes));
+    let (migration, script) = from_script(&mails);
+    script.without_size(2);
+    for _ in 0..2 {
+        let ended = migration.run(&APPLY);
+        assert!(ended.code != Some(0), "{ended}");
+        ended.says(&["RFC822.SIZE of UID 2"]);
+        assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 2);
+    }
+    script.without_size(0);
+    migration.run(&APPLY).code(0);
+    assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 3);
 }
 
 /// Dovecot drops a CR at the very end of a message when it stores: sent as it is, nobody would

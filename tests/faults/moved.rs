@@ -25,6 +25,33 @@ fn an_unanswered_message_that_its_user_moved_is_found_and_not_sent_again() {
 }
 
 #[test]
+fn a_folder_that_refuses_keeps_flags_in_no_other_folder_back() {
+    let answers = Answers::new(5, true, |number| match number {
+        0 => Answer::StoreElsewhereAndDie("Drafts"),
+        // The first four of the second connection are the other four.
+        4 => Answer::StoreElsewhereAndDie("Junk Email"),
+        _ => Answer::Store,
+    });
+    answers.run("apply").code(0);
+    let there = |folder| answers.script.messages(folder).len();
+    assert_eq!((there("Drafts"), there("Junk Email")), (1, 1));
+    let mut session = answers.migration.lab.source.session(ADA);
+    session.command("SELECT INBOX").unwrap();
+    session.command("UID STORE 1:* +FLAGS (\\Flagged)").unwrap();
+    answers.script.shut(&["Drafts"]);
+    let stores = || {
+        let log = answers.script.log();
+        let open = log.iter().rposition(|(_, line)| line.contains("SELECT \"Junk Email\""));
+        let after = &log[open.unwrap_or(log.len())..];
+        after.iter().any(|(_, line)| line.contains("UID STORE"))
+    };
+    assert!(!stores());
+    let ended = answers.run("apply").says(&["Drafts", "not now"]);
+    assert!(ended.code != Some(0), "{ended}");
+    assert!(stores(), "{:#?}", answers.script.log());
+}
+
+#[test]
 fn without_a_look_into_every_folder_nothing_is_sent_and_a_later_run_looks_again() {
     let answers = Answers::new(5, true, first(Answer::StoreElsewhereAndDie("Drafts")));
     // It can be read when the run begins, and not afterwards.

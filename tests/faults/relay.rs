@@ -17,8 +17,11 @@ pub(super) enum Harm {
     CutCommands(usize),
     /// The tagged OK with this number, from 0, becomes `NO [UNAVAILABLE]`.
     Refuse(usize),
-    /// Every FETCH of bodies that asks for this UID is answered NO and never reaches the server.
-    RefuseBody(u32),
+    /// Every FETCH of bodies that asks for one of these UIDs is answered NO and never reaches the
+    /// server; with so many refusals the connection ends.
+    RefuseBodies(u32, u32, usize),
+    /// EXAMINE of this folder is answered `NO [SERVERBUG]` and never reaches the server.
+    RefuseFolder(&'static str),
     /// Nothing is passed on in either direction.
     Silence,
 }
@@ -70,9 +73,14 @@ impl Relay {
         Self { port, end, heard, harm, listener: Some(thread) }
     }
 
+    /// Does this from now on.
+    pub(super) fn harm(&self, harm: impl Fn(usize) -> Harm + Send + 'static) {
+        *self.harm.lock().unwrap() = Box::new(harm);
+    }
+
     /// Does no harm from now on.
     pub(super) fn pass_everything(&self) {
-        *self.harm.lock().unwrap() = Box::new(|_| Harm::None);
+        self.harm(|_| Harm::None);
     }
 
     /// Everything that was heard, by connection.
@@ -148,11 +156,17 @@ fn one_way(
                 note(&[], done);
                 to.write_all(&changed)
             }
-            Harm::RefuseBody(uid) if !from_server => {
+            Harm::RefuseBodies(..) | Harm::RefuseFolder(_) if !from_server => {
                 lines.extend_from_slice(octets);
-                let (allowed, answers) = refuse_bodies(&mut lines, uid);
+                let (allowed, answers) = refuse_commands(&mut lines, harm);
                 note(&[], !answers.is_empty());
-                (&mut (&*client)).write_all(&answers).and_then(|()| to.write_all(&allowed))
+                seen += String::from_utf8_lossy(&answers).lines().count();
+                let sent =
+                    (&mut (&*client)).write_all(&answers).and_then(|()| to.write_all(&allowed));
+                match harm {
+                    Harm::RefuseBodies(_, _, most) if seen >= most => break,
+                    _ => sent,
+                }
             }
             _ => to.write_all(octets),
         };
@@ -165,7 +179,7 @@ fn one_way(
 }
 
 /// Takes the whole command lines; returns those that go on, and the answers to the others.
-fn refuse_bodies(lines: &mut Vec<u8>, uid: u32) -> (Vec<u8>, Vec<u8>) {
+fn refuse_commands(lines: &mut Vec<u8>, harm: Harm) -> (Vec<u8>, Vec<u8>) {
     let end = lines.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
     let rest = lines.split_off(end);
     let whole = std::mem::replace(lines, rest);
@@ -173,9 +187,17 @@ fn refuse_bodies(lines: &mut Vec<u8>, uid: u32) -> (Vec<u8>, Vec<u8>) {
     for line in whole.split_inclusive(|octet| *octet == b'\n') {
         let text = String::from_utf8_lossy(line);
         let words: Vec<&str> = text.split(' ').collect();
-        match words.as_slice() {
-            [tag, "UID", "FETCH", set, ..] if text.contains("BODY.PEEK[]") && holds(set, uid) => {
+        match (words.as_slice(), harm) {
+            ([tag, "UID", "FETCH", set, ..], Harm::RefuseBodies(first, last, _))
+                if text.contains("BODY.PEEK[]") && (first..=last).any(|uid| holds(set, uid)) =>
+            {
                 answers.extend_from_slice(format!("{tag} NO Message is damaged\r\n").as_bytes());
+            }
+            ([tag, "EXAMINE", name, ..], Harm::RefuseFolder(folder))
+                if name.trim().trim_matches('"') == folder =>
+            {
+                let words = "NO [SERVERBUG] Internal error occurred.";
+                answers.extend_from_slice(format!("{tag} {words}\r\n").as_bytes());
             }
             _ => allowed.extend_from_slice(line),
         }

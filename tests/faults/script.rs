@@ -22,6 +22,10 @@ pub(super) enum Answer {
     Say(&'static str),
     /// Not stored, this answer, BYE.
     SayAndClose(&'static str),
+    /// Not stored; the connection ends without an answer.
+    Die,
+    /// Stored, and answered with another UIDVALIDITY.
+    StoreUnder(u32),
     /// Not stored; a BYE in these words is all that comes.
     Bye(&'static str),
     /// Stored, and answered with a tag that nobody sent.
@@ -75,6 +79,8 @@ struct State {
     moves: (usize, usize),
     /// Literals go out without being asked for.
     literal_plus: bool,
+    /// Of this message it does not tell the size.
+    unsized_uid: u32,
 }
 
 /// The server; it lives as long as the process.
@@ -107,6 +113,7 @@ impl Script {
             shut: Vec::new(),
             moves: (0, 0),
             literal_plus: true,
+            unsized_uid: 0,
         }));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -159,6 +166,16 @@ impl Script {
     /// Closes a connection at its so many-th refusal, as Exchange does at the tenth.
     pub(super) fn close_after(&self, errors: usize) {
         self.state().errors = Some(errors);
+    }
+
+    /// Holds a message that nobody sent.
+    pub(super) fn hold(&self, folder: &str, message: Message) {
+        self.state().folders.get_mut(folder).expect("the folder").push(message);
+    }
+
+    /// Does not tell the size of this message; 0 is none.
+    pub(super) fn without_size(&self, uid: u32) {
+        self.state().unsized_uid = uid;
     }
 
     /// Keeps other octets than it is given.
@@ -502,6 +519,14 @@ impl Client {
                 self.close()?;
                 dies
             }
+            Answer::Die => {
+                self.note("refused");
+                dies
+            }
+            Answer::StoreUnder(validity) => {
+                let uid = store(&self.state, &name, message);
+                Ok(format!("OK [APPENDUID {validity} {uid}] stored"))
+            }
             Answer::Bye(words) => {
                 self.note("refused");
                 self.say(&format!("* {words}"))?;
@@ -539,11 +564,14 @@ impl Client {
                 self.stream.get_mut().write_all(&message.bytes)?;
                 self.say(")")?;
             } else {
+                let size = match self.state.lock().unwrap().unsized_uid {
+                    unsized_uid if unsized_uid == uid => "NIL".to_owned(),
+                    _ => message.bytes.len().to_string(),
+                };
                 self.say(&format!(
-                    "* {number} FETCH (UID {uid} FLAGS ({}) INTERNALDATE \"{}\" RFC822.SIZE {})",
+                    "* {number} FETCH (UID {uid} FLAGS ({}) INTERNALDATE \"{}\" RFC822.SIZE {size})",
                     message.flags.join(" "),
                     message.date,
-                    message.bytes.len()
                 ))?;
             }
         }

@@ -61,6 +61,63 @@ fn a_throttled_fetch_of_the_destination_is_asked_again() {
 }
 
 #[test]
+fn a_throttled_verification_waits_and_goes_on() {
+    for (place, answer) in [
+        (0, Answer::Say(NO)),
+        (1, Answer::SayAndClose(BAD)),
+        (2, Answer::SayAndClose(NO)),
+        (2, Answer::Say(BAD)),
+    ] {
+        let what = format!("{place}: {answer:?}");
+        let answers = Answers::new(3, true, |_| Answer::Store);
+        answers.run("apply").code(0);
+        answers.script.meddle(at("UID FETCH", place, answer));
+        let ended = answers.run("verify").code(0).says(&["Verified 1 of 1", "3 bodies read"]);
+        let refused = answers.script.log().iter().filter(|(_, said)| said == "refused").count();
+        assert_eq!(refused, 1, "{what}\n{ended}");
+        quiet_for(&answers.script, WAIT, 0);
+    }
+}
+
+#[test]
+fn a_verification_that_is_put_off_for_ever_is_unknown_in_the_servers_words() {
+    let short = "BAD Request is throttled. Suggested Backoff Time: 5 milliseconds";
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    answers.run("apply").code(0);
+    answers
+        .script
+        .meddle(move |text| text.starts_with("UID FETCH").then_some(Answer::SayAndClose(short)));
+    let ended = answers.run("verify").code(8).says(&[
+        "NOT VERIFIED: something could not be read",
+        "Request is throttled",
+        "NOT verified: only 0 of 1 mailbox",
+        "Next: mend what could not be read",
+    ]);
+    let tries = answers.script.log().iter().filter(|(_, said)| said == "refused").count();
+    assert!((10..=60).contains(&tries), "{tries} tries\n{ended}");
+    // Nothing is known, and nothing is concluded.
+    answers.script.meddle(|_| None);
+    answers.each_once();
+}
+
+#[test]
+fn a_wait_within_a_verification_ends_with_one_signal() {
+    let hours = "NO Request is throttled. Suggested Backoff Time: 10800000 milliseconds";
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    answers.run("apply").code(0);
+    answers.script.meddle(at("UID FETCH", 0, Answer::Say(hours)));
+    let running = answers.migration.begin(&["verify", "plan.yaml", "--trust", "localhost"]);
+    until("the server asked for patience", || {
+        answers.script.log().iter().any(|(_, said)| said == "refused")
+    });
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let ended = running.end().code(130).does_not_say(&["Verified"]);
+    assert!(begun.elapsed() < Duration::from_secs(3), "{ended}");
+    answers.each_once();
+}
+
+#[test]
 fn an_absurd_wait_is_shown_and_ended_by_one_signal() {
     let hours = "NO Request is throttled. Suggested Backoff Time: 10800000 milliseconds";
     let answers = Answers::new(3, true, first(Answer::Say(hours)));

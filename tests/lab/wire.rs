@@ -201,6 +201,12 @@ pub fn seconds(date: &str) -> i64 {
         - offset
 }
 
+/// Writes seconds since 1970 as INTERNALDATE, RFC 3501 `date-time`.
+pub fn dated(second: i64) -> String {
+    let time = jiff::Timestamp::from_second(second).expect("a time");
+    time.strftime("%d-%b-%Y %H:%M:%S +0000").to_string()
+}
+
 /// Days from 1970-01-01 in the Gregorian calendar: years counted from March, so that the leap day
 /// is the last of its year.
 fn days(year: i64, month: i64, day: i64) -> i64 {

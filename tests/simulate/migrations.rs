@@ -4,28 +4,31 @@ use crate::raw::{ADA, PASSWORD, mail};
 use mailferry::clock::SystemClock;
 use mailferry::model::flags::Flags;
 use mailferry::simulate::{
-    Authority, Delivery, Habit, Listener, MailboxTruth, Product, Service, Throttle,
+    Authority, Delivery, Habit, Language, Listener, MailboxTruth, Product, Service, Throttle,
 };
 use std::collections::BTreeMap;
-use std::process::Output;
+use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
 
-struct Migration {
-    source: Service,
-    destination: Service,
-    dir: TempDir,
+/// No run takes longer; an APPEND is given up after two minutes.
+const PATIENCE: Duration = Duration::from_secs(200);
+
+pub(crate) struct Migration {
+    pub(crate) source: Service,
+    pub(crate) destination: Service,
+    pub(crate) dir: TempDir,
     doors: [Listener; 2],
 }
 
 impl Migration {
-    async fn start(product: Product) -> Self {
+    pub(crate) async fn start(product: Product) -> Self {
         Self::start_with(product, "").await
     }
 
     /// Starts both sides; `more` are further lines below `destination:` in the plan.
-    async fn start_with(product: Product, more: &str) -> Self {
+    pub(crate) async fn start_with(product: Product, more: &str) -> Self {
         let source = Service::new(Product::rackspace(), Arc::new(SystemClock));
         source.set_master("migrator", "mpw");
         let product = product.without(Habit::BasicAuthRefused);
@@ -72,16 +75,17 @@ mailboxes:
         migration
     }
 
-    fn at_source(&self, folder: &str, number: usize, flags: &[&str]) {
+    pub(crate) fn at_source(&self, folder: &str, number: usize, flags: &[&str]) {
         let flags = Flags::from_words(flags);
         let delivery = Delivery { flags, ..Delivery::new(mail(number)) };
         self.source.hands().deliver(ADA, folder, delivery).unwrap();
     }
 
-    async fn run(&self, args: &[&str]) -> (Option<i32>, String) {
+    /// Starts the program.
+    pub(crate) fn begin(&self, args: &[&str]) -> tokio::process::Child {
         let trust: Vec<String> =
             self.doors.iter().map(|door| format!("localhost:{}", door.port())).collect();
-        let run = tokio::process::Command::new(env!("CARGO_BIN_EXE_mailferry"))
+        tokio::process::Command::new(env!("CARGO_BIN_EXE_mailferry"))
             .args(args)
             .current_dir(self.dir.path())
             .env_clear()
@@ -90,27 +94,34 @@ mailboxes:
             .env("MAILFERRY_TRUST", trust.join(","))
             .env("OLD", "mpw")
             .env("NEW", PASSWORD)
-            .stdin(std::process::Stdio::null())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
-            .output();
+            .spawn()
+            .unwrap()
+    }
+
+    pub(crate) async fn run(&self, args: &[&str]) -> (Option<i32>, String) {
+        let run = self.begin(args).wait_with_output();
         let Output { status, stdout, stderr } =
-            tokio::time::timeout(Duration::from_secs(120), run).await.expect("it ends").unwrap();
+            tokio::time::timeout(PATIENCE, run).await.expect("it ends").unwrap();
         let said = [stdout, stderr].concat();
         (status.code(), String::from_utf8_lossy(&said).into_owned())
     }
 
-    async fn copy(&self) -> (Option<i32>, String) {
+    pub(crate) async fn copy(&self) -> (Option<i32>, String) {
         let (code, said) = self.run(&["plan", "plan.yaml", "--out", "saved.json"]).await;
         assert_eq!(code, Some(0), "{said}");
         self.run(&["apply", "saved.json"]).await
     }
 
-    fn truth(service: &Service) -> MailboxTruth {
+    pub(crate) fn truth(service: &Service) -> MailboxTruth {
         service.oracle().mailbox(ADA).unwrap()
     }
 
     /// Every message by what was given: folder, octets and flags, with how often it is there.
-    fn given(service: &Service) -> BTreeMap<(String, Vec<u8>, String), usize> {
+    pub(crate) fn given(service: &Service) -> BTreeMap<(String, Vec<u8>, String), usize> {
         let mut all = BTreeMap::new();
         for (name, folder) in Self::truth(service) {
             let name = match name.as_str() {
@@ -126,7 +137,7 @@ mailboxes:
     }
 }
 
-fn unaltering() -> Product {
+pub(crate) fn unaltering() -> Product {
     let rewrites = [
         Habit::RewriteDate,
         Habit::RewriteMessageId,
@@ -228,4 +239,27 @@ async fn under_the_profile_of_exchange_rewritten_mail_is_proven_equal_and_copied
         "a second pass copies nothing twice: {said}"
     );
     assert_eq!(format!("{:?}", Migration::truth(&migration.source)), before, "the source");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_an_exchange_of_another_language_mail_goes_to_the_folder_of_its_special_use() {
+    let product = Product::exchange_online_in(Language::German);
+    let migration = Migration::start(product).await;
+    let plan = migration.dir.path().join("plan.yaml");
+    let text = std::fs::read_to_string(&plan).unwrap();
+    let map = "folders:\n  map: { Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email }\n";
+    std::fs::write(&plan, text.replace(map, "")).unwrap();
+    let (_, said) = migration.run(&["plan", "plan.yaml"]).await;
+    assert!(said.contains("at the destination Gesendete Elemente is \\Sent"), "{said}");
+    let uses = "folders:\n  by_use: { sent: Gesendete Elemente, trash: Gelöschte Elemente, drafts: Entwürfe, junk: Junk-E-Mail }\n";
+    std::fs::write(&plan, text.replace(map, uses)).unwrap();
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    let there = Migration::truth(&migration.destination);
+    assert_eq!(there["Gesendete Elemente"].messages.len(), 1, "{said}");
+    assert!(!there.contains_key("Sent") && !there.contains_key("Trash"), "{:?}", there.keys());
+    let (code, said) = migration.run(&["verify", "plan.yaml"]).await;
+    assert_eq!(code, Some(0), "{said}");
+    let (code, said) = migration.run(&["plan", "plan.yaml", "--detailed-exitcode"]).await;
+    assert_eq!(code, Some(0), "{said}");
 }

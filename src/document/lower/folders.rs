@@ -1,12 +1,15 @@
 //! The section `folders`.
 
 use super::super::finding::Finding;
-use super::super::migration_plan::{ByUse, Folders, MigrationPlan, Moves, Rule, Transform};
+use super::super::migration_plan::{
+    ByUse, Deletions, Folders, MigrationPlan, Moves, Rule, Transform,
+};
 use super::super::node::Place;
 use super::super::spanned::{Field, Items, Parsed, Spanned};
 use super::Lowering;
 use crate::desired::{self, FolderPolicy, FolderRule, Pattern};
 use crate::model::folder::{FolderPath, SpecialUse};
+use crate::model::share::Share;
 use crate::model::words::shown;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,6 +33,21 @@ pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
             Some(Moves::Leave) => desired::Moves::Leave,
             Some(Moves::Follow) | None => desired::Moves::Follow,
         },
+        deletions: deletions(cx, folders),
+    }
+}
+
+fn deletions(cx: &Lowering<'_>, folders: &Folders) -> desired::Deletions {
+    let share = folders.deletions_share.given().map_or(Share::default(), |given| {
+        given.value.parse().unwrap_or_else(|reason: String| {
+            let finding = Finding::error("P004", given.place, reason);
+            cx.findings.add(finding.hint("the largest share that goes without a question"));
+            Share::default()
+        })
+    });
+    match folders.deletions.value() {
+        Some(Deletions::Propagate) => desired::Deletions::Propagate(share),
+        Some(Deletions::Ignore) | None => desired::Deletions::Ignore,
     }
 }
 

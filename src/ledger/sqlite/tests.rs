@@ -16,7 +16,7 @@ fn listed(uid: u32) -> Listed {
     Listed {
         uid: Uid(uid),
         size: 4_000,
-        flags: crate::model::flags::Flags::from_words(["\\Seen"]),
+        flags: Flags::from_words(["\\Seen"]),
         internal_date: None,
         modseq: None,
         headers: Some(crate::model::digest::Digest::of(&uid.to_be_bytes())),

@@ -20,6 +20,8 @@ mod address;
 mod header;
 mod leaf;
 mod lines;
+#[cfg(test)]
+mod mutations;
 mod parameters;
 mod record;
 #[cfg(test)]

@@ -1,0 +1,109 @@
+//! `status --changes`: every message that a transform changed.
+
+use crate::cli::wiring::World;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::folder::FolderPath;
+use crate::model::uid::{Uid, UidValidity};
+use crate::ports::ledger::{FolderKey, MessageState};
+use crate::render::changes::{Change, Changes};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufWriter};
+use std::path::Path;
+
+/// Rows of the ledger that are in memory at once.
+const PAGE: usize = 2_000;
+
+/// Writes the list, for the owner's eyes only, and counts its messages by transform.
+pub(crate) fn keep(world: &World, path: &Path) -> Result<BTreeMap<String, u64>> {
+    let failed = |error: io::Error| {
+        Error::new(
+            ErrorKind::Failed,
+            "E305",
+            format!("{} could not be written: {error}", path.display()),
+        )
+        .hint("Name a file in a folder that you may write to.")
+        .source(error)
+    };
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let fresh = path.with_file_name(name);
+    let file = create(&fresh).map_err(failed)?;
+    let written = write(world, file, failed).and_then(|counts| {
+        std::fs::rename(&fresh, path).map_err(failed)?;
+        Ok(counts)
+    });
+    if written.is_err() {
+        // Half a list must not be taken for a whole one.
+        let _ = std::fs::remove_file(&fresh);
+    }
+    written
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(path)
+}
+
+fn write(
+    world: &World,
+    file: File,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<BTreeMap<String, u64>> {
+    let mut list = Changes::new(BufWriter::new(file)).map_err(&failed)?;
+    let mut counts = BTreeMap::new();
+    for (source, _) in world.ledger.tallies()? {
+        let Some(validity) = world.ledger.listed_under(&source)? else { continue };
+        let bound = world.ledger.binding(&source)?.map(|bound| bound.folder);
+        folder(world, &source, validity, bound.as_ref(), &mut list, &mut counts, &failed)?;
+    }
+    list.end().map_err(&failed)?;
+    Ok(counts)
+}
+
+fn folder(
+    world: &World,
+    source: &FolderKey,
+    validity: UidValidity,
+    bound: Option<&FolderPath>,
+    list: &mut Changes<BufWriter<File>>,
+    counts: &mut BTreeMap<String, u64>,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<()> {
+    let mut from = Uid(1);
+    loop {
+        let rows = world.ledger.rows(source, validity, from, PAGE)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        from = Uid(last.listed.uid.0.saturating_add(1));
+        for row in &rows {
+            let is_there = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
+            let Some(copied) = row.copied.as_ref().filter(|_| is_there) else { continue };
+            if copied.transforms.is_empty() {
+                continue;
+            }
+            let change = Change {
+                mailbox: &source.mailbox,
+                folder: &source.folder,
+                uid_validity: validity,
+                uid: row.listed.uid,
+                date: row.listed.internal_date.as_ref(),
+                size: row.listed.size,
+                transforms: &copied.transforms,
+                size_sent: copied.size,
+                destination_folder: copied.elsewhere.as_ref().or(bound),
+                destination_uid: copied.destination.map(|(_, uid)| uid),
+                proven_at: row.proven_at.filter(|_| row.state == MessageState::Verified),
+            };
+            list.add(&change).map_err(&failed)?;
+            for transform in &copied.transforms {
+                *counts.entry(transform.clone()).or_default() += 1;
+            }
+        }
+    }
+}

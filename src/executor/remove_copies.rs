@@ -1,0 +1,219 @@
+//! Removes copies whose messages vanished at the source; everything is looked at again right before.
+
+use crate::catalogue::Object;
+use crate::copy::inventory;
+use crate::copy::lines::{self, Line, Lines};
+use crate::copy::stop::Stop;
+use crate::desired::Deletions;
+use crate::error::{Error, ErrorKind};
+use crate::executor::event::Outcome;
+use crate::executor::mailbox::MailboxRun;
+use crate::imap::{Connection, SourceConnection};
+use crate::model::records::Mx;
+use crate::model::uid::UidValidity;
+use crate::observe;
+use crate::planner::mail_flow::{self, MailFlow};
+use crate::planner::plan::{RemoveCopies, State};
+use crate::ports::ledger::FolderKey;
+use crate::removal::{self, BATCH, Batch, Own, Purpose, Unsettled, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+
+impl MailboxRun {
+    /// Removes those of the reviewed copies whose messages a listing made now lacks, that are in no
+    /// other folder of the source, and that are at the destination as we left them.
+    pub(super) async fn remove_copies(
+        &self,
+        params: &RemoveCopies,
+        before: &State,
+        lines: &mut Lines,
+    ) -> Result<Outcome, Stop> {
+        let State::Vanished { source, destination, mail } = before else {
+            return Err(Stop::Failed(Error::new(
+                ErrorKind::Stale,
+                "E133",
+                format!("{}: the saved plan does not say which folders it means", params.source),
+            )));
+        };
+        self.mail_still_arrives(mail).await?;
+        // Fresh connections name the folders that are there now.
+        lines.drop_both();
+        lines.open(&self.accounts, &self.mailbox).await?;
+        let (from, to) = lines.sides()?;
+        removal::require_uidplus(&to.connection, &self.mailbox)?;
+        let key = FolderKey { mailbox: self.mailbox.source.clone(), folder: params.source.clone() };
+        let left = self.list_first(from, &key, *source).await?;
+        self.not_emptied(params, left)?;
+        // What left the folder before it was listed is in the others by now.
+        let unsettled = self.list_others(from, &key, *source).await?;
+        let (removed, stayed) =
+            self.remove_from(to, params, (&key, *source), *destination, &unsettled).await?;
+        Ok(Outcome::Done {
+            tally: BTreeMap::from([("removed", removed), ("copies_stayed", stayed)]),
+        })
+    }
+
+    async fn mail_still_arrives(&self, reviewed: &BTreeSet<Mx>) -> Result<(), Stop> {
+        let domain = self.mailbox.source.domain();
+        let seen = match observe::question(&self.desired, &domain) {
+            Some(question) => Some(self.dns.zone(&question).await),
+            None => None,
+        };
+        let (kind, code, why) = match mail_flow::of(&domain, &self.desired, seen.as_ref()) {
+            MailFlow::AtSource(now) if now == *reviewed => return Ok(()),
+            // The guard was accepted, or the action would wait.
+            MailFlow::Unwatched if reviewed.is_empty() => return Ok(()),
+            MailFlow::AtSource(_) | MailFlow::Unwatched => (
+                ErrorKind::Stale,
+                "E527",
+                format!("the MX of {domain} is another one than reviewed"),
+            ),
+            MailFlow::Moved(reason) => (ErrorKind::Stale, "E527", reason),
+            MailFlow::Unreadable(object) => {
+                (ErrorKind::Unobservable, "E528", format!("{object} could not be read"))
+            }
+        };
+        let message = format!("no copy was removed: {why}");
+        Err(Stop::Failed(Error::new(kind, code, message).hint(
+            "Copies follow deletions only while mail is known to arrive at the source; plan again.",
+        )))
+    }
+
+    /// Lists the folder that messages vanished from and returns how many are left in it.
+    async fn list_first(
+        &self,
+        from: &Line<SourceConnection>,
+        key: &FolderKey,
+        validity: UidValidity,
+    ) -> Result<u32, Stop> {
+        if from.name(&key.folder).is_none() {
+            let object = Object::folder("source", &key.mailbox, &key.folder);
+            return Err(Stop::Failed(
+                Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
+                    .hint("A folder that vanished as a whole takes no copy along; plan again."),
+            ));
+        }
+        Ok(inventory::anew(&self.desk, from, key, validity).await?.map_or(0, |pass| pass.messages))
+    }
+
+    fn not_emptied(&self, params: &RemoveCopies, left: u32) -> Result<(), Stop> {
+        let Deletions::Propagate(share) = self.desired.folders.deletions else {
+            return Err(Stop::Failed(Error::new(
+                ErrorKind::Stale,
+                "E529",
+                format!("{}: the migration plan leaves the copies alone", params.source),
+            )));
+        };
+        if left > 0 || params.uids.len() as u64 <= share.of(params.copied) {
+            return Ok(());
+        }
+        Err(Stop::Failed(
+            Error::new(
+                ErrorKind::Stale,
+                "E529",
+                format!("{}: the whole folder is empty at the source now", params.source),
+            )
+            .hint("That looks like an accident. Look at the source, then plan again."),
+        ))
+    }
+
+    /// Lists every other folder of the source, and returns what may be what vanished. One that
+    /// cannot be listed ends it: what vanished may be there.
+    async fn list_others(
+        &self,
+        from: &Line<SourceConnection>,
+        first: &FolderKey,
+        validity: UidValidity,
+    ) -> Result<Unsettled, Stop> {
+        let mut unsettled = Unsettled::default();
+        self.add_unsettled(first, validity, &mut unsettled).await?;
+        for (path, entry) in &from.folders {
+            self.desk.go_on()?;
+            if *path == first.folder || !lines::selectable(entry) {
+                continue;
+            }
+            let key = FolderKey { mailbox: first.mailbox.clone(), folder: path.clone() };
+            let asked = key.clone();
+            let known = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
+            if let Some(known) = known {
+                inventory::anew(&self.desk, from, &key, known).await?;
+                self.add_unsettled(&key, known, &mut unsettled).await?;
+                continue;
+            }
+            let object = Object::folder("source", &key.mailbox, path);
+            let failed = |error| Stop::from_imap(&error, &object);
+            let selected = from.connection.examine(&entry.name).await.map_err(failed)?;
+            inventory::walk(&from.connection, &entry.name, &selected, &object, |page| {
+                for listed in &page {
+                    unsettled.add_outside(listed);
+                }
+                std::future::ready(Ok(()))
+            })
+            .await?;
+        }
+        Ok(unsettled)
+    }
+
+    async fn add_unsettled(
+        &self,
+        key: &FolderKey,
+        validity: UidValidity,
+        unsettled: &mut Unsettled,
+    ) -> Result<(), Stop> {
+        let mut from = crate::model::uid::Uid(1);
+        while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
+            self.desk.go_on()?;
+            for row in rows.iter().filter(|row| !row.vanished && !removal::has_copy(row)) {
+                unsettled.add(&row.listed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many copies were removed and how many stayed.
+    async fn remove_from(
+        &self,
+        to: &Line<Connection>,
+        params: &RemoveCopies,
+        (key, source): (&FolderKey, UidValidity),
+        destination: UidValidity,
+        unsettled: &Unsettled,
+    ) -> Result<(u64, u64), Stop> {
+        let asked = key.clone();
+        let bound = self.desk.ledger(move |ledger| ledger.binding(&asked)).await?;
+        if bound.is_none_or(|bound| bound.folder != params.destination) {
+            return Err(Stop::Failed(
+                Error::new(
+                    ErrorKind::Stale,
+                    "E529",
+                    format!("{}: it was not copied to {}", params.source, params.destination),
+                )
+                .hint("Plan again."),
+            ));
+        }
+        let (mut removed, mut stayed) = (0, 0);
+        let Some(mut from) = params.uids.first() else { return Ok((0, 0)) };
+        while let Some(rows) = self.desk.page(key, source, &mut from).await? {
+            let mut going: Vec<Own> = Vec::new();
+            for row in rows.iter().filter(|row| params.uids.contains(row.listed.uid)) {
+                match removal::judge(row, destination, unsettled) {
+                    Verdict::MayGo(own) if row.vanished => going.push(own),
+                    Verdict::MayGo(_) | Verdict::Stays(_) => stayed += 1,
+                    Verdict::NoCopy => {}
+                }
+            }
+            for messages in going.chunks(BATCH) {
+                let batch = Batch {
+                    purpose: Purpose::Deletion,
+                    folder: &params.destination,
+                    uid_validity: destination,
+                    of: Some((&key.folder, source)),
+                    messages: messages.to_vec(),
+                };
+                let done = removal::remove(&self.desk, &self.mailbox, to, batch).await?;
+                removed += done.gone.len() as u64;
+                stayed += done.stayed.len() as u64;
+            }
+        }
+        Ok((removed, stayed))
+    }
+}

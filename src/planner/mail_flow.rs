@@ -1,0 +1,70 @@
+//! Whether the mail of a domain still arrives at the source.
+
+use super::object;
+use crate::desired::Desired;
+use crate::model::address::Domain;
+use crate::model::reading::Reading;
+use crate::model::records::Mx;
+use crate::observed::ZoneState;
+use std::collections::BTreeSet;
+
+/// Where the mail of a domain arrives, as far as its name servers tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MailFlow {
+    /// No MX is one of those that the migration plan wants, at any server.
+    AtSource(BTreeSet<Mx>),
+    /// It arrives at the destination, or on its way there, with the reason.
+    Moved(String),
+    /// Something could not be read; names an entry of the plan's unknown.
+    Unreadable(String),
+    /// The migration plan has no MX of the domain.
+    Unwatched,
+}
+
+/// Tells where the mail of a domain arrives; every authoritative server has to say the same.
+pub fn of(domain: &Domain, desired: &Desired, seen: Option<&Reading<ZoneState>>) -> MailFlow {
+    let zone = desired.zones.get(domain);
+    let Some((wanted, _)) = zone.and_then(|zone| zone.mx.as_ref()) else {
+        return MailFlow::Unwatched;
+    };
+    let state = match seen {
+        Some(Reading::Present(state)) if !state.authoritative.is_empty() => state,
+        _ => return MailFlow::Unreadable(object::zone(domain)),
+    };
+    let mut now: Option<BTreeSet<Mx>> = None;
+    let mut unreadable = None;
+    for (server, reading) in &state.authoritative {
+        let Reading::Present(view) = reading else {
+            unreadable.get_or_insert_with(|| object::name_server(server, domain));
+            continue;
+        };
+        let records = match &view.mx {
+            Reading::Present(set) => &set.records,
+            Reading::Absent => return MailFlow::Moved(format!("{server} has no MX of {domain}")),
+            Reading::Unreadable(_) => {
+                unreadable.get_or_insert_with(|| object::records("mx", domain, server));
+                continue;
+            }
+        };
+        // RFC 7505: a null MX says that the domain takes no mail.
+        if records.iter().any(|mx| mx.host == ".") {
+            return MailFlow::Moved(format!("{server} says that {domain} takes no mail"));
+        }
+        if let Some(mx) = records.iter().find(|mx| wanted.iter().any(|one| one.host == mx.host)) {
+            return MailFlow::Moved(format!("the MX of {domain} is {mx} at {server}"));
+        }
+        match &now {
+            Some(others) if others != records => {
+                return MailFlow::Moved(format!(
+                    "the MX of {domain} is changing: its servers differ"
+                ));
+            }
+            _ => now = Some(records.clone()),
+        }
+    }
+    match (unreadable, now) {
+        (None, Some(now)) => MailFlow::AtSource(now),
+        (Some(object), _) => MailFlow::Unreadable(object),
+        (None, None) => MailFlow::Unreadable(object::zone(domain)),
+    }
+}
