@@ -170,7 +170,10 @@ pub(super) fn next(evidence: &Evidence, plan: &str) -> Vec<String> {
         steps.push(format!("mend what could not be read, then `mailferry verify {plan}`"));
     }
     if broken("nothing left to copy") || broken("folders are there") || broken("flags") {
-        steps.push(format!("`mailferry apply {plan}` copies what is left, then verify again"));
+        steps.push(format!(
+            "`mailferry apply {plan}` copies what is left, then verify again; what has to be \
+             acknowledged before, `mailferry plan {plan}` says"
+        ));
     }
     if broken("no extra copies") {
         steps.push(format!(
