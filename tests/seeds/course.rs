@@ -73,8 +73,8 @@ impl Course {
             world.trouble();
             let steps = match world.rng.u8(0..6) {
                 0 => None,
-                1 => Some(world.rng.u64(1..200)),
-                _ => Some(world.rng.u64(100..2_500)),
+                1 => Some(world.rng.u64(1..100)),
+                _ => Some(world.rng.u64(50..900)),
             };
             self.life(&mut world, &mut met, steps).await?;
             met.faults += (world.source.script().struck().len()
