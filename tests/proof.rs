@@ -112,6 +112,151 @@ fn what_users_do_after_the_proof_is_no_failure_and_has_its_date() {
     ]);
 }
 
+/// Returns the entry that a run prints to be pasted.
+fn entry(said: &str) -> String {
+    let entry = said.lines().find_map(|line| line.split_once("acknowledge: ")).expect("an entry").1;
+    format!("acknowledge: {entry}\n")
+}
+
+fn exceptions(migration: &Migration, code: i32) -> Vec<String> {
+    migration.run(&["verify", "plan.yaml", "--exceptions", "list.csv"]).code(code);
+    let list = std::fs::read_to_string(migration.path("list.csv")).unwrap();
+    list.lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_was_there_before_us_is_compared_with_the_source_and_named() {
+    let mut migration = Migration::empty(lab::LabOptions::default());
+    let mails: Vec<Mail> = (1..=4).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", mails.clone())]);
+    // As it is, with another date, with a flag more, with a flag less.
+    let server = &migration.lab.destination;
+    let flags = |mail: &Mail| mail.flags.clone();
+    for (index, mail) in mails.iter().take(3).enumerate() {
+        let mut flags = flags(mail);
+        if index == 2 {
+            flags.push("\\Flagged".to_owned());
+        }
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let date = if index == 1 { "02-Jan-2025 09:00:00 +0000" } else { &mail.date };
+        server.deliver(ADA, "INBOX", &flags, date, &mail.bytes);
+    }
+    migration.wanted = migration::Wanted::between(
+        migration.lab.source.port,
+        migration.lab.destination.port,
+        &[ADA],
+    );
+    migration.write();
+    migration.wanted.more = entry(&migration.run(&["plan", "plan.yaml"]).code(0).stdout);
+    migration.write();
+    migration.copy();
+    migration.run(&["verify", "plan.yaml"]).code(0).says(&[
+        "all there · flags and dates equal, but for 2 that were there before us",
+        "2 messages were there before us, with another date or other flags",
+    ]);
+    let listed = exceptions(&migration, 0);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    let uid = |index: usize| migration.lab.source.dump(ADA, "INBOX")[index].uid;
+    for (index, said) in [(1, "date 02-Jan-2025 09:00:00 +0000"), (2, "flags `\\Flagged`")] {
+        let line = listed.iter().find(|line| line.contains(said)).expect(said);
+        assert_eq!(line.split(',').nth(3), Some(uid(index).to_string().as_str()), "{line}");
+        assert!(line.contains(",before,there-before,"), "{line}");
+    }
+    let found = evidence(&migration, &[], 0);
+    assert_eq!(account(&found, "already_there"), 3);
+    let checks = found["mailboxes"][0]["folders"][0]["checks"].as_array().unwrap();
+    let check = checks.iter().find(|check| check["name"] == "as they were before us").unwrap();
+    assert_eq!((check["count"].as_u64(), check["verdict"].as_str()), (Some(2), Some("holds")));
+    // What its user does there since is another matter.
+    let there = server_uid(&migration, &mails[0].bytes);
+    migration.lab.destination.session(ADA).store("INBOX", there, "+", &["\\Answered"]).unwrap();
+    migration
+        .run(&["verify", "plan.yaml"])
+        .code(0)
+        .says(&["dates equal, flags as their user left them, but for 2 that were there before us"]);
+}
+
+fn server_uid(migration: &Migration, bytes: &[u8]) -> u32 {
+    let there = migration.lab.destination.dump(ADA, "INBOX");
+    there.iter().find(|message| message.bytes == bytes).expect("it is there").uid
+}
+
+/// The file of a message at the destination.
+fn file_of(migration: &Migration, bytes: &[u8]) -> std::path::PathBuf {
+    let text = String::from_utf8(bytes.to_vec()).unwrap().replace("\r\n", "\n").into_bytes();
+    let below = migration.lab.destination.dir.join("mail");
+    let crlf = |octets: &[u8]| String::from_utf8_lossy(octets).replace("\r\n", "\n").into_bytes();
+    let files = migration::files_below(&below);
+    files.into_iter().find(|(_, octets)| crlf(octets) == text).expect("its file").0
+}
+
+#[test]
+fn what_was_found_changed_is_read_by_every_later_sample_until_it_is_well() {
+    let migration = migration(40, "");
+    migration.run(&["verify", "plan.yaml", "--full"]).code(0);
+    let victim = seeds::plain(7).bytes;
+    let file = file_of(&migration, &victim);
+    let was = std::fs::read(&file).unwrap();
+    let mut now = was.clone();
+    let last = now.iter().rposition(u8::is_ascii_lowercase).unwrap();
+    now[last] = now[last].to_ascii_uppercase();
+    std::fs::write(&file, &now).unwrap();
+    let sample = ["verify", "plan.yaml", "--sample", "1"];
+    // The one message that is drawn is another one: a sample says nothing of the rest.
+    migration.run(&sample).code(0);
+    migration.run(&["verify", "plan.yaml", "--full"]).code(6).says(&["is not what was sent"]);
+    for _ in 0..2 {
+        migration.run(&sample).code(6).says(&["1 message is not what was sent"]);
+    }
+    std::fs::write(&file, &was).unwrap();
+    let found = evidence(&migration, &["--sample", "1"], 0);
+    assert_eq!(account(&found, "bodies_equal"), 2, "it is read once more, and well");
+    let found = evidence(&migration, &["--sample", "1"], 0);
+    assert_eq!(account(&found, "bodies_equal"), 1);
+}
+
+#[test]
+fn flags_that_a_user_sets_before_the_first_proof_are_noted_and_flags_that_are_lost_are_accepted() {
+    let mut migration = migration(6, "");
+    let plain = migration.lab.destination.dump(ADA, "INBOX");
+    let unseen = plain.iter().find(|message| !message.flags.contains("\\Seen")).unwrap().uid;
+    migration.lab.destination.session(ADA).store("INBOX", unseen, "+", &["\\Seen"]).unwrap();
+    let read = migration.run(&["verify", "plan.yaml", "--sample", "1"]).code(0);
+    read.says(&["flags as their user left them", "1 message has flags that its user changed"]);
+    // A flag that is not there any more before anybody proved that it was.
+    let flagged = plain.iter().find(|message| !message.flags.is_empty()).unwrap();
+    let flag = flagged.flags.iter().next().unwrap().clone();
+    migration.lab.destination.session(ADA).store("INBOX", flagged.uid, "-", &[&flag]).unwrap();
+    let said = migration
+        .run(&["verify", "plan.yaml"])
+        .code(6)
+        .says(&["1 message lost flags at the destination", "Next: to accept that 1 of"])
+        .does_not_say(&["mailferry apply"]);
+    let listed = exceptions(&migration, 6);
+    assert!(listed.len() == 1 && listed[0].contains(",unflagged,flags-lost,"), "{listed:?}");
+    migration.wanted.more = entry(&said.stdout);
+    migration.write();
+    migration.run(&["verify", "plan.yaml"]).code(0).says(&["flags equal but for 1"]);
+    migration.run(&["plan", "plan.yaml"]).does_not_say(&["covers nothing any more"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_at_the_destination_is_in_the_equation() {
+    let mut migration = migration(3, "");
+    migration.wanted.folders.push_str("\n  characters: { \"~\": \"\" }");
+    migration.write();
+    let mails: Vec<Mail> = (60..62).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("~~", mails)]);
+    let found = evidence(&migration, &[], 6);
+    assert_eq!((account(&found, "listed"), account(&found, "pending")), (10, 2));
+    migration
+        .run(&["verify", "plan.yaml"])
+        .code(6)
+        .says(&["1 folder cannot be at the destination", "10 at the source = 8 copied + 2 to copy"])
+        .says(&["`folders.map`"])
+        .does_not_say(&["mailferry apply"]);
+}
+
 #[test]
 fn what_vanished_at_the_source_and_a_folder_that_is_gone_are_in_the_equation() {
     let migration = migration(6, "");

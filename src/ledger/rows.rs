@@ -34,7 +34,14 @@ pub(super) fn message(row: &Row<'_>) -> Result<MessageRow, Fault> {
     };
     let state = state_of(row.get(7)?, row.get(8)?)?;
     let proven_at = row.get::<_, Option<String>>(19)?.map(timestamp).transpose()?;
-    Ok(MessageRow { listed, state, copied: copied(row)?, vanished: row.get(6)?, proven_at, doubted: row.get(21)? })
+    Ok(MessageRow {
+        listed,
+        state,
+        copied: copied(row)?,
+        vanished: row.get(6)?,
+        proven_at,
+        doubted: row.get(21)?,
+    })
 }
 
 fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {

@@ -55,10 +55,10 @@ fn flags(seen: &Seen<'_>, found: &mut Findings) -> bool {
     let stored = &copied.stored_flags;
     let (lost, gained) = (stored.minus(there), there.minus(stored));
     if row.state == MessageState::Verified && !(lost.is_empty() && gained.is_empty()) {
-        found.checks.user_flags.noted(format!(
-            "source UID {uid}: {} with `{stored}`, `{there}` now",
-            proven(row)
-        ));
+        found
+            .checks
+            .user_flags
+            .noted(format!("source UID {uid}: {} with `{stored}`, `{there}` now", proven(row)));
         return true;
     }
     if !lost.is_empty() {
