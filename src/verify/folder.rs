@@ -138,9 +138,9 @@ impl FolderProof<'_> {
             let listed = page.iter().filter_map(|uid| rows.get(uid));
             let copied: Vec<MessageRow> = listed.filter(|row| is_copied(row)).cloned().collect();
             // Nothing is counted before all of it was read: after a lost connection it is read again.
-            let known = refused.0.len() + refused.1.len();
+            let known = refused.0.known() + refused.1.known();
             let read = self.page(copied, found, &walk.there, refused).await;
-            if refused.0.len() + refused.1.len() > known {
+            if read.is_err() && refused.0.known() + refused.1.known() > known {
                 walk.steps += 1;
             }
             let read = read.map_err(|stop| match stop {

@@ -81,25 +81,28 @@ impl Giver<'_> {
         canonical: bool,
         refusals: &mut Refusals,
     ) -> Result<BTreeMap<Uid, Read>, ImapError> {
-        let mut read = BTreeMap::new();
+        let is_owed = |refusals: &Refusals, uid: &Uid| {
+            refusals.of(*uid).is_none() && !refusals.read.contains_key(uid)
+        };
         let mut left: Vec<Uid> =
-            uids.iter().copied().filter(|uid| refusals.of(*uid).is_none()).collect();
-        let mut alone = false;
+            uids.iter().copied().filter(|uid| is_owed(refusals, uid)).collect();
+        let mut alone = refusals.fell();
         while !left.is_empty() {
-            let count = if alone || refusals.fell() { 1 } else { left.len() };
+            let count = if alone { 1 } else { left.len() };
             let asked: Vec<Uid> = left.drain(..count).collect();
             alone = false;
-            if let Err(error) = self.digest(&asked, transforms, canonical, &mut read).await {
+            let read = &mut refusals.read;
+            if let Err(error) = self.digest(&asked, transforms, canonical, read).await {
                 let owed: Vec<Uid> =
-                    asked.iter().copied().filter(|uid| !read.contains_key(uid)).collect();
+                    asked.iter().copied().filter(|uid| is_owed(refusals, uid)).collect();
                 refusals.take(error, &asked, &owed)?;
-                alone = asked.len() > 1;
-                if alone {
+                if asked.len() > 1 {
+                    alone = true;
                     left.splice(..0, owed);
                 }
             }
         }
-        Ok(read)
+        Ok(uids.iter().filter_map(|uid| refusals.read.remove_entry(uid)).collect())
     }
 }
 

@@ -2,6 +2,7 @@
 //! up, keeps no other one from being compared.
 
 use crate::catalogue;
+use crate::copy::bodies::Read;
 use crate::error::Class;
 use crate::imap::ImapError;
 use crate::model::uid::Uid;
@@ -16,8 +17,10 @@ pub(super) struct Refusals {
     refused: BTreeMap<Uid, String>,
     /// Lines that fell at messages that were asked for alone.
     falls: BTreeMap<Uid, u32>,
-    /// A line fell while bodies of this page came: each is asked for alone.
+    /// A line fell while bodies of this page came: the first that is owed is asked for alone.
     fell: bool,
+    /// What was read of the page that is under way, so that a lost line costs no second reading.
+    pub(super) read: BTreeMap<Uid, Read>,
 }
 
 impl Refusals {
@@ -26,19 +29,21 @@ impl Refusals {
         self.refused.get(&uid).map(String::as_str)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.refused.len()
+    /// Grows with everything that need not be asked for again.
+    pub(super) fn known(&self) -> usize {
+        self.refused.len() + self.read.len()
     }
 
-    /// Tells whether messages are asked for one by one.
-    pub(super) fn fell(&self) -> bool {
-        self.fell
+    /// Tells, once, whether the next message is asked for alone.
+    pub(super) fn fell(&mut self) -> bool {
+        std::mem::take(&mut self.fell)
     }
 
     /// A page is done.
     pub(super) fn next_page(&mut self) {
         self.fell = false;
         self.falls.clear();
+        self.read.clear();
     }
 
     /// Takes a failure of a FETCH, with what it asked for and did not get. It is given back when it
