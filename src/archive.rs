@@ -10,7 +10,7 @@ mod names;
 mod proof;
 mod run;
 
-pub use manifest::{NAME as MANIFEST, write as write_manifest};
+pub use manifest::{NAME as MANIFEST, recorded_as, write as write_manifest};
 pub use proof::{FolderProof, prove};
 pub use run::{FolderRun, archive};
 
@@ -46,6 +46,8 @@ pub struct Order {
     pub range: DateRange,
     /// The absolute path of the archive, which is there.
     pub to: PathBuf,
+    /// The path under which the ledger knows it, when it was moved since.
+    pub recorded: Option<String>,
     /// How messages are kept.
     pub format: Format,
 }
@@ -53,6 +55,6 @@ pub struct Order {
 impl Order {
     /// Returns the name of the archive in the ledger.
     pub fn name(&self) -> String {
-        self.to.to_string_lossy().into_owned()
+        self.recorded.clone().unwrap_or_else(|| self.to.to_string_lossy().into_owned())
     }
 }

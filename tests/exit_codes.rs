@@ -138,11 +138,12 @@ fn code_7_locked_and_8_unknown_and_9_declined() {
 fn code_64_usage_and_65_an_invalid_plan() {
     let migration = Migration::start();
     fs::write(migration.path("bad.yaml"), "version: 1\nnme: x\n").unwrap();
-    let usage: [&[&str]; 6] = [
+    let usage: [&[&str]; 7] = [
         &["nonsense"],
         &["plan"],
         &["plan", "plan.yaml", "--format", "xml"],
         &["apply", "plan.yaml", "--expect", "0123456789ab"],
+        &["apply", "saved.json", "--expect", "01234567"],
         &["apply", "plan.yaml", "--trust", "a b"],
         &["verify", "plan.yaml", "--only", "no address"],
     ];

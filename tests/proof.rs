@@ -285,6 +285,27 @@ fn what_vanished_at_the_source_and_a_folder_that_is_gone_are_in_the_equation() {
 }
 
 #[test]
+fn a_folder_that_is_made_anew_at_the_destination_is_a_matter_for_an_acknowledgement() {
+    let migration = migration(6, "");
+    let mut session = migration.lab.destination.session(ADA);
+    session.delete("Projects/2019").unwrap();
+    migration.run(&["plan", "plan.yaml"]).code(0).says(&["G303", "name it back first"]);
+    migration
+        .run(&["verify", "plan.yaml"])
+        .code(6)
+        .says(&["has to be acknowledged before, `mailferry plan plan.yaml` says"]);
+    session.create("Projects/2019").unwrap();
+    migration.run(&["verify", "plan.yaml", "--exceptions", "list.csv"]).code(6);
+    let list = std::fs::read_to_string(migration.path("list.csv")).unwrap();
+    assert!(list.contains("When `mailferry plan` shows G303"), "{list}");
+    migration
+        .run(&["plan", "plan.yaml"])
+        .code(0)
+        .says(&["G303"])
+        .does_not_say(&["name it back first"]);
+}
+
+#[test]
 fn an_extra_copy_of_ours_is_removed_when_a_person_agrees_and_nothing_else_is() {
     let migration = migration(6, "");
     let mail = seeds::plain(3);
@@ -325,6 +346,15 @@ fn an_extra_copy_of_ours_is_removed_when_a_person_agrees_and_nothing_else_is() {
         .code(6)
         .says(&["No extra copy of ours can be removed"]);
     assert_eq!(server.dump(ADA, "INBOX").len(), after.len());
+    // Without the flagged one, what is left came at another time and is nobody's double.
+    let flagged = after.iter().find(|m| m.flags.contains("\\Flagged")).unwrap();
+    server.session(ADA).remove("INBOX", flagged.uid).unwrap();
+    migration
+        .run(&fix)
+        .code(0)
+        .says(&["stays: its date is another one", "No extra copy of ours can be removed"])
+        .does_not_say(&["a copy of UID :"]);
+    migration.run(&["verify", "plan.yaml"]).code(0);
 }
 
 #[test]

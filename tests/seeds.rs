@@ -7,7 +7,8 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
-    reason = "a test says so by panicking"
+    clippy::print_stderr,
+    reason = "a test says so by panicking, and names its seeds"
 )]
 
 #[path = "seeds/course.rs"]

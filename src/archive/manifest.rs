@@ -6,11 +6,31 @@ use crate::copy::desk::Desk;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::uid::Uid;
 use serde_json::{Value, json};
-use std::io::{BufWriter, Write};
-use std::path::PathBuf;
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
 
 /// Its name in the archive.
 pub const NAME: &str = "mailferry-manifest.json";
+
+/// Ends the head of a manifest.
+const FOLDERS: &[u8] = b",\"folders\":[";
+
+/// A head is shorter than this.
+const HEAD: u64 = 1 << 16;
+
+/// Reads from a manifest under which path the ledger knows its archive; `None` when it does not
+/// say so or is none.
+pub fn recorded_as(path: &Path) -> Result<Option<String>> {
+    let mut head = Vec::new();
+    files::open(path, false)?
+        .take(HEAD)
+        .read_to_end(&mut head)
+        .map_err(|error| files::failed(path, error))?;
+    let end = head.windows(FOLDERS.len()).position(|octets| octets == FOLDERS);
+    let Some(head) = end.and_then(|end| head.get(..end)) else { return Ok(None) };
+    let head: Option<Value> = serde_json::from_slice(&[head, b"}"].concat()).ok();
+    Ok(head.and_then(|head| head.get("archive")?.as_str().map(str::to_owned)))
+}
 
 /// Writes the manifest anew, whole or not at all, and returns its path. The caller made sure that
 /// one that is there belongs to this archive.
@@ -23,13 +43,13 @@ pub async fn write(desk: &Desk, order: &Order, proofs: &[FolderProof]) -> Result
     }
     let mut file = BufWriter::new(files::create(&fresh)?);
     let head = json!({
-        "format_version": "1.0", "mailbox": order.mailbox.source, "format": order.format.word(),
+        "archive": order.name(), "format_version": "1.0", "mailbox": order.mailbox.source, "format": order.format.word(),
         "since": order.range.since, "until": order.range.until,
     });
     // A list of messages may be long: it is written as it is read.
     let head = text(&head)?;
     file.write_all(head.trim_end_matches('}').as_bytes()).map_err(failed)?;
-    file.write_all(b",\"folders\":[").map_err(failed)?;
+    file.write_all(FOLDERS).map_err(failed)?;
     for (index, proof) in proofs.iter().enumerate() {
         let comma = if index > 0 { ",\n" } else { "\n" };
         let proven = serde_json::to_value(proof).map_err(unwritten)?;

@@ -12,6 +12,7 @@ use crate::executor::event::{Event, Listener, Outcome};
 use crate::executor::owner::Held;
 use crate::executor::report::RunReport;
 use crate::executor::run::Run;
+use crate::model::words::time;
 use crate::planner::approval::{Approval, approve};
 use crate::planner::order;
 use crate::planner::plan::{Action, ActionId, Plan};
@@ -115,7 +116,10 @@ fn check_age(saved: &SavedPlan, world: &World, max_age: jiff::SignedDuration) ->
         return Err(Error::new(
             ErrorKind::Stale,
             "E311",
-            format!("the saved plan was made at {}, which is in the future here", saved.made_at),
+            format!(
+                "the saved plan was made at {}, which is in the future here",
+                time(saved.made_at)
+            ),
         )
         .hint("Set the clock of this machine, then plan again."));
     }
@@ -123,7 +127,7 @@ fn check_age(saved: &SavedPlan, world: &World, max_age: jiff::SignedDuration) ->
         return Err(Error::new(
             ErrorKind::Stale,
             "E308",
-            format!("the saved plan was made at {} and is too old", saved.made_at),
+            format!("the saved plan was made at {} and is too old", time(saved.made_at)),
         )
         .hint("Plan again, or allow more with --max-age, for example --max-age 3d."));
     }

@@ -34,8 +34,8 @@ pub(crate) async fn run(args: &ArchiveArgs, global: &Global, output: &Output) ->
     };
     files::make_dir(&args.to)?;
     let to = args.to.canonicalize().map_err(|error| files::failed(&args.to, error))?;
-    let order = Order { mailbox, range, to, format };
-    unclaimed(&world, &order.to.join(MANIFEST), &order)?;
+    let mut order = Order { mailbox, range, to, recorded: None, format };
+    order.recorded = recorded(&world, &order, args.verify)?;
     let source = lines::source(&world.accounts, &order.mailbox).await?;
     let folders = folders(args, &source)?;
     let telling = world.doing(output, false);
@@ -87,13 +87,29 @@ fn range(args: &ArchiveArgs) -> Result<DateRange> {
     Ok(range)
 }
 
-/// A manifest of somebody else is not overwritten.
-fn unclaimed(world: &World, manifest: &Path, order: &Order) -> Result<()> {
-    let there = manifest.try_exists().map_err(|error| files::failed(manifest, error))?;
-    if there && !world.ledger.knows_archive(&order.name())? {
-        return Err(files::in_the_way(manifest));
+/// Returns the path under which the ledger knows an archive that was moved. A manifest of somebody
+/// else is not overwritten.
+fn recorded(world: &World, order: &Order, verify: bool) -> Result<Option<String>> {
+    let manifest = order.to.join(MANIFEST);
+    let there = manifest.try_exists().map_err(|error| files::failed(&manifest, error))?;
+    if !there || world.ledger.knows_archive(&order.name())? {
+        return Ok(None);
     }
-    Ok(())
+    match archive::recorded_as(&manifest)? {
+        Some(name) if world.ledger.knows_archive(&name)? && verify => Ok(Some(name)),
+        Some(name) if world.ledger.knows_archive(&name)? => Err(Error::new(
+            ErrorKind::Failed,
+            "E511",
+            format!(
+                "{} is an archive that was moved: it is recorded as {name}",
+                order.to.display()
+            ),
+        )
+        .hint(format!(
+            "Move it back to {name} to archive more into it; --verify proves it where it is."
+        ))),
+        _ => Err(files::in_the_way(&manifest)),
+    }
 }
 
 /// Returns the folders to archive: those that were named, or all that can hold messages.

@@ -170,7 +170,7 @@ pub struct ApplyArgs {
     /// A saved plan (JSON) or a migration plan (YAML)
     pub file: PathBuf,
     /// Refuse unless the saved plan has this digest (at least its first 12 digits)
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = expected)]
     pub expect: Option<String>,
     /// Refuse a saved plan that is older, such as 90m, 24h or 7d
     #[arg(long, value_name = "TIME", default_value = "24h")]
@@ -307,7 +307,7 @@ pub struct RollbackArgs {
     #[arg(long, required = true)]
     pub copies: bool,
     /// Do not ask when this is the digest of what would be removed (at least its first 12 digits)
-    #[arg(long, value_name = "DIGEST")]
+    #[arg(long, value_name = "DIGEST", value_parser = expected)]
     pub expect: Option<String>,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
@@ -381,3 +381,11 @@ pub struct CompletionsArgs {
 /// Arguments of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {}
+
+/// Refuses what is too short to name one digest.
+fn expected(given: &str) -> Result<String, String> {
+    if given.len() < 12 || !given.bytes().all(|octet| octet.is_ascii_hexdigit()) {
+        return Err("name at least the first 12 digits of the digest".to_owned());
+    }
+    Ok(given.to_owned())
+}

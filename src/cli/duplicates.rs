@@ -34,7 +34,10 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
         found.values().flat_map(|(_, found)| found.removable.clone()).collect();
     let digest = own_duplicates::digest(&removable).short();
     Output::result(&shown(&found, &removable, &digest, args))?;
-    let left = found.values().any(|(_, found)| !found.left.is_empty());
+    // What came at another time was delivered by somebody else, and `verify` counts it as nobody's
+    // double either.
+    let ours = |(one, _): &(Duplicate, String)| one.extra.same_date != Some(false);
+    let left = found.values().any(|(_, found)| found.left.iter().any(ours));
     if !removable.is_empty() && !args.dry_run {
         agree(args, output, &removable, &digest)?;
         let mut removed = 0;
@@ -137,17 +140,23 @@ fn shown(
 }
 
 fn named(one: &Duplicate) -> String {
+    let twins: Vec<String> = one.extra.twins.keys().map(ToString::to_string).collect();
+    // Where it is a copy of nothing that can be found, that is the reason why it stays.
+    let of = if twins.is_empty() {
+        String::new()
+    } else {
+        let word = match one.extra.said {
+            None => "a copy of",
+            Some(_) => "says the same, under the assumed profile v0, as",
+        };
+        format!(", {word} UID {}", twins.join(", "))
+    };
     format!(
-        "{} {}: UID {}, {}, {} octets, {} UID {}",
+        "{} {}: UID {}, {}, {} octets{of}",
         clean(one.folder.mailbox.as_str()),
         clean(&one.folder.folder.to_string()),
         one.extra.uid,
         clean(&one.extra.date),
         thousands(one.extra.size),
-        match one.extra.said {
-            None => "a copy of",
-            Some(_) => "says the same, under the assumed profile v0, as",
-        },
-        one.extra.twins.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ")
     )
 }

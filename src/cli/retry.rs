@@ -23,6 +23,8 @@ const PAGE: usize = 2_000;
 struct Retried {
     /// To be copied again, by the class of the reason.
     classes: BTreeMap<String, u64>,
+    /// Stay behind for another reason than the one that was named, by its class.
+    others: BTreeMap<String, u64>,
     /// Fate unknown: only the search of the next apply may decide about them.
     unclear: u64,
 }
@@ -51,6 +53,11 @@ pub(crate) async fn run(args: &RetryArgs, global: &Global, output: &Output) -> R
     }
     let total: u64 = folders.values().flat_map(|one| one.classes.values()).sum();
     let unclear: u64 = folders.values().map(|one| one.unclear).sum();
+    if total == 0
+        && let Some(reason) = &args.reason
+    {
+        known_reason(args, reason, &folders)?;
+    }
     world.ledger.journal(&JournalEntry {
         at: world.clock.now(),
         action: format!("retry/{mailbox}"),
@@ -91,6 +98,29 @@ fn folder(
         .hint("Name a folder of the source as `mailferry plan` shows it; it was never listed by an apply otherwise."))
 }
 
+/// A reason that no message has, while messages stay behind for others, is a mistake, too.
+fn known_reason(
+    args: &RetryArgs,
+    reason: &str,
+    folders: &BTreeMap<FolderPath, Retried>,
+) -> Result<()> {
+    let mut others: BTreeMap<&str, u64> = BTreeMap::new();
+    for (class, number) in folders.values().flat_map(|one| &one.others) {
+        *others.entry(class).or_default() += number;
+    }
+    if others.is_empty() {
+        return Ok(());
+    }
+    let there: Vec<String> =
+        others.iter().map(|(class, number)| format!("`{}` ({number})", clean(class))).collect();
+    Err(Error::new(
+        ErrorKind::Usage,
+        "E531",
+        format!("no message of {} stays behind for `{}`", args.mailbox, clean(reason)),
+    )
+    .hint(format!("The reasons that there are: {}.", there.join(", "))))
+}
+
 /// Makes messages pending that stay behind. A refusal is an answer, so that nothing of such a
 /// message is at the destination; what is unclear is left to the search.
 fn again(
@@ -115,6 +145,9 @@ fn again(
                     let class = reasons::class(reason).to_owned();
                     *retried.classes.entry(class).or_default() += 1;
                     results.push((row.listed.uid, MessageState::Pending, None));
+                }
+                MessageState::Excepted(reason) => {
+                    *retried.others.entry(reasons::class(reason).to_owned()).or_default() += 1;
                 }
                 _ => {}
             }

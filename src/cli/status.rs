@@ -4,9 +4,11 @@ use crate::cli::args::{Global, ResultFormat, StatusArgs};
 use crate::cli::output::Output;
 use crate::cli::wiring::{Mode, World};
 use crate::cli::{Ended, changes};
+use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::uid::Uid;
-use crate::ports::ledger::{FolderKey, FolderTally, MessageRow, MessageState};
+use crate::model::words::time;
+use crate::ports::ledger::{FolderKey, FolderTally, MessageRow, MessageState, Owner};
 use crate::render::style::{clean, thousands};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -34,7 +36,7 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
             *sum.excepted.entry(reason).or_default() += count;
         }
     }
-    let holder = world.ledger.holder()?;
+    let holder = world.holder()?;
     let paused = world.ledger.paused()?;
     let changes = match &args.changes {
         Some(path) => Some((path, changes::keep(&world, path)?)),
@@ -43,7 +45,8 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
     let text = match args.format {
         ResultFormat::Json => {
             let value = serde_json::json!({
-                "format_version": "1.0", "holder": holder, "mailboxes": mailboxes,
+                "format_version": "1.0", "holder": holder.as_ref().map(|(owner, _)| owner),
+                "cut_off": holder.as_ref().is_some_and(|(_, gone)| *gone), "mailboxes": mailboxes,
                 "paused": paused, "excluded": excluded,
                 "changes": changes.as_ref().map(|(_, counts)| counts),
             });
@@ -55,12 +58,8 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
         }
         ResultFormat::Text => {
             let mut text = String::new();
-            if let Some(holder) = &holder {
-                let _ = writeln!(
-                    text,
-                    "mailferry {} runs on {} (pid {}) since {}",
-                    holder.command, holder.host, holder.pid, holder.since
-                );
+            if let Some((owner, gone)) = &holder {
+                text.push_str(&runs(owner, *gone));
             }
             for (mailbox, tally) in &mailboxes {
                 let _ = writeln!(
@@ -71,11 +70,18 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
                     thousands(tally.pending),
                     thousands(tally.excepted.values().sum()),
                 );
+                let mut classes: BTreeMap<&str, u64> = BTreeMap::new();
+                for (reason, number) in &tally.excepted {
+                    *classes.entry(reasons::class(reason)).or_default() += number;
+                }
+                for (class, number) in classes {
+                    let _ = writeln!(text, "{:<40} {:>9} {}", "", thousands(number), clean(class));
+                }
             }
             for (mailbox, others) in &excluded {
                 let _ = writeln!(
                     text,
-                    "{mailbox:<40} {:>9} excluded by their date",
+                    "{mailbox:<40} {:>9} excluded by their date in folders that an apply listed",
                     thousands(*others)
                 );
             }
@@ -85,7 +91,7 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
                 } else {
                     format!(": {}", clean(&pause.note))
                 };
-                let _ = writeln!(text, "{mailbox:<40} rests since {}{note}", pause.since);
+                let _ = writeln!(text, "{mailbox:<40} rests since {}{note}", time(pause.since));
             }
             if mailboxes.is_empty() {
                 text.push_str("The ledger holds nothing yet: no mailbox was listed or copied.\n");
@@ -105,6 +111,20 @@ pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result
     };
     Output::result(&text)?;
     Ok(Ended::Done)
+}
+
+/// Says which command runs, or that it was cut off.
+fn runs(owner: &Owner, gone: bool) -> String {
+    let (command, host) = (clean(&owner.command), clean(&owner.host));
+    let (pid, since) = (owner.pid, time(owner.since));
+    if gone {
+        format!(
+            "mailferry {command} (pid {pid} on {host}, since {since}) was cut off: its process is \
+             gone. Next: run the same command again; it goes on where it stopped.\n"
+        )
+    } else {
+        format!("mailferry {command} runs on {host} (pid {pid}) since {since}\n")
+    }
 }
 
 /// Counts the messages of a folder that wait and are of other dates than the migration plan wants.

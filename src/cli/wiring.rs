@@ -14,14 +14,14 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::executor::owner::Held;
 use crate::imap::Timeouts;
-use crate::ledger::{SqliteLedger, current_owner};
+use crate::ledger::{SqliteLedger, current_owner, is_gone};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
 use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
 use crate::ports::dns::DnsView;
-use crate::ports::ledger::Ledger;
+use crate::ports::ledger::{Ledger, Owner};
 use crate::progress;
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
 use std::path::{Path, PathBuf};
@@ -128,6 +128,15 @@ impl World {
         Held::take(Arc::clone(&self.ledger), &owner, Arc::clone(&self.clock), cancel.clone())
     }
 
+    /// Returns who holds the lock, and whether its process is gone from this machine.
+    pub(crate) fn holder(&self) -> Result<Option<(Owner, bool)>> {
+        let holder = self.ledger.holder()?;
+        Ok(holder.map(|owner| {
+            let gone = is_gone(&owner, self.clock.as_ref());
+            (owner, gone)
+        }))
+    }
+
     /// Looks at the world and plans.
     pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
         self.accounts.throttle().tell(Arc::clone(&listener));
@@ -147,12 +156,14 @@ impl World {
         self.accounts.consents(&self.desired).await
     }
 
-    /// Returns who is told while something is looked at: bars on a terminal, else nobody.
+    /// Returns who is told while something is looked at: bars on a terminal, else only of what it
+    /// has to wait for.
     pub(crate) fn looking(&self, output: &Output) -> Telling {
         if output.terminal {
             Telling::to(Arc::new(progress::Bars::new(Arc::clone(&self.clock))))
         } else {
-            Telling::to(Arc::new(Nobody))
+            let err = Box::new(std::io::stderr());
+            Telling::to(Arc::new(progress::Lines::quiet(err, Arc::clone(&self.clock))))
         }
     }
 

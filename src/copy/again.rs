@@ -42,7 +42,11 @@ impl Again {
             ));
         }
         if matches!(error.retry, Retry::AtOnce | Retry::After(_)) {
-            return desk.go_on();
+            return match desk.go_on() {
+                // The hours ended this very moment; the next round waits for them.
+                Err(Stop::Again(_)) => Ok(()),
+                other => other,
+            };
         }
         let wait = Duration::from_secs(1 << attempt.saturating_sub(1).min(6));
         desk.tell(&Event::Holding {

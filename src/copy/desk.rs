@@ -99,11 +99,11 @@ impl Desk {
         }
     }
 
-    /// Waits until it is within the hours of the migration plan.
-    pub async fn office_hours(&self) -> Result<(), Stop> {
+    /// Waits until it is within the hours of the migration plan, and tells whether it had to.
+    pub async fn office_hours(&self) -> Result<bool, Stop> {
         let mut told = false;
         while let Some(outside) = self.pace.as_ref().and_then(|pace| pace.rest(self.clock.now())) {
-            let Retry::After(milliseconds) = outside.retry else { return Ok(()) };
+            let Retry::After(milliseconds) = outside.retry else { return Ok(told) };
             let wait = Duration::from_millis(milliseconds);
             if !told {
                 told = true;
@@ -117,7 +117,7 @@ impl Desk {
             // In steps, because the clock of the machine may be set meanwhile.
             self.rest(wait.min(HOURS_STEP)).await?;
         }
-        Ok(())
+        Ok(told)
     }
 
     /// Waits until octets may go out; a message that is begun is finished, whatever comes.

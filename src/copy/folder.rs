@@ -65,19 +65,28 @@ impl FolderCopy<'_> {
         Object::folder("destination", &self.mailbox.destination, self.destination)
     }
 
-    /// Copies until nothing is left to do, over as many connections as it takes.
-    pub async fn run(&self, lines: &mut Lines, roll: &mut Roll) -> Result<Tally, Stop> {
-        let mut tally = Tally::default();
+    /// Copies until nothing is left to do, over as many connections as it takes. `tally` grows by
+    /// what was done, however it ends.
+    pub async fn run(
+        &self,
+        lines: &mut Lines,
+        roll: &mut Roll,
+        tally: &mut Tally,
+    ) -> Result<(), Stop> {
         let mut memory = Memory::default();
         let mut again = Again::default();
         loop {
-            let before = (tally, memory.steps(), roll.done());
-            match self.pass(lines, roll, &mut tally, &mut memory).await {
-                Ok(()) => return Ok(tally),
+            let before = (*tally, memory.steps(), roll.done());
+            match self.pass(lines, roll, tally, &mut memory).await {
+                Ok(()) => return Ok(()),
                 Err(Stop::Again(error)) => {
                     lines.drop_both();
                     memory.met_here = false;
-                    if (tally, memory.steps(), roll.done()) != before {
+                    if self.desk.office_hours().await? {
+                        // The end of the hours is no failure, and no try that came to nothing.
+                        continue;
+                    }
+                    if (*tally, memory.steps(), roll.done()) != before {
                         again.moved_on();
                     }
                     again.hold(self.desk, error).await?;

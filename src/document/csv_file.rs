@@ -121,7 +121,7 @@ pub(super) fn path_finding(given: &Spanned<String>, error: &PathError) -> Findin
             format!("`{name}` leads out of the folder of the migration plan"),
         )
         .hint(
-            "keep it below that folder, or allow more when you start mailferry, never in the plan",
+            "keep it below that folder, or start mailferry with `--allow-outside`; the plan itself cannot allow it",
         ),
         PathError::Unreadable(reason) => {
             Finding::error("P021", given.place, format!("`{name}` cannot be used: {reason}"))

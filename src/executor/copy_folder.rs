@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 impl MailboxRun {
     /// Copies; whether there is anything to do, ledger and inventory decide.
     pub(super) async fn copy(
-        &self,
+        &mut self,
         params: &CopyFolder,
         before: &State,
         lines: &mut Lines,
@@ -27,7 +27,8 @@ impl MailboxRun {
                 format!("{}: the saved plan does not say which folders it means", params.source),
             )));
         };
-        let tally = FolderCopy {
+        let mut tally = Tally::default();
+        let ended = FolderCopy {
             desk: &self.desk,
             accounts: &self.accounts,
             mailbox: &self.mailbox,
@@ -36,9 +37,15 @@ impl MailboxRun {
             source_validity: *source,
             destination_validity: *destination,
         }
-        .run(lines, roll)
-        .await?;
-        Ok(Outcome::Done { tally: numbers(&tally) })
+        .run(lines, roll, &mut tally)
+        .await;
+        let numbers = numbers(&tally);
+        if ended.is_err() {
+            for (name, number) in &numbers {
+                *self.ended.unfinished.entry(name).or_default() += number;
+            }
+        }
+        ended.map(|()| Outcome::Done { tally: numbers })
     }
 }
 

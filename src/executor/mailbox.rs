@@ -28,7 +28,7 @@ pub struct MailboxRun {
     pub(super) dns: Arc<dyn DnsView>,
     rest: Rest,
     actions: Vec<Action>,
-    ended: MailboxEnd,
+    pub(super) ended: MailboxEnd,
     /// An action whose failure stops the mailbox: no log-in, no room.
     stopped_by: Option<ActionId>,
     /// No removal of an earlier run is left half done.
@@ -44,6 +44,8 @@ pub struct MailboxEnd {
     pub worst: Option<ErrorKind>,
     /// Something changed at the destination.
     pub moved: bool,
+    /// The numbers of the copies that did not come to their end.
+    pub unfinished: BTreeMap<&'static str, u64>,
 }
 
 impl MailboxRun {
@@ -100,8 +102,10 @@ impl MailboxRun {
         if self.desk.cancel.is_cancelled() {
             return self.ended_early();
         }
-        if self.desk.office_hours().await.is_err() {
-            return self.ended_early();
+        match self.desk.office_hours().await {
+            Ok(false) => {}
+            Ok(true) => lines.drop_both(),
+            Err(_) => return self.ended_early(),
         }
         if let Some(by) = &self.stopped_by {
             return Outcome::Blocked { by: by.clone() };
@@ -114,18 +118,24 @@ impl MailboxRun {
         if let Err(error) = self.journal(&action.id, "intent", &action.reason).await {
             return self.failed(&action.id, error);
         }
-        match self.act(action, lines, roll).await {
+        let mut ended = self.act(action, lines, roll).await;
+        while matches!(ended, Err(Stop::Again(_))) {
+            // What comes next starts with connections that work.
+            lines.drop_both();
+            // The end of the hours in the middle of an action is no failure of it.
+            ended = match self.desk.office_hours().await {
+                Ok(true) => self.act(action, lines, roll).await,
+                Ok(false) => break,
+                Err(stop) => Err(stop),
+            };
+        }
+        match ended {
             Ok(outcome) => {
                 self.ended.moved |= matches!(outcome, Outcome::Done { .. });
                 outcome
             }
             Err(Stop::Interrupted) => self.ended_early(),
-            Err(Stop::Again(error)) => {
-                // What comes next starts with connections that work.
-                lines.drop_both();
-                self.failed(&action.id, error)
-            }
-            Err(Stop::Failed(error)) => self.failed(&action.id, error),
+            Err(Stop::Again(error) | Stop::Failed(error)) => self.failed(&action.id, error),
         }
     }
 

@@ -16,19 +16,25 @@ pub struct RunReport {
     pub moved: bool,
     /// Ctrl-C or SIGTERM came.
     pub interrupted: bool,
+    /// The numbers of the copies that did not come to their end: a signal, a mailbox that was told
+    /// to rest, a failure.
+    pub unfinished: BTreeMap<&'static str, u64>,
     /// What had to be waited for because a server asked for it.
     pub waited: Vec<Waited>,
 }
 
 impl RunReport {
-    /// Returns the sum of one number over all actions that were done.
+    /// Returns the sum of one number over all that this run did, also where it did not come to an
+    /// end.
     pub fn sum(&self, number: &str) -> u64 {
-        self.outcomes
+        let done: u64 = self
+            .outcomes
             .values()
             .map(|outcome| match outcome {
                 Outcome::Done { tally } => tally.get(number).copied().unwrap_or_default(),
                 _ => 0,
             })
-            .sum()
+            .sum();
+        done + self.unfinished.get(number).copied().unwrap_or_default()
     }
 }

@@ -3,6 +3,7 @@
 use crate::blocking;
 use crate::executor::event::{Event, Listener};
 use crate::model::address::Address;
+use crate::model::words;
 use crate::ports::ledger::{Ledger, Pause};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -41,7 +42,7 @@ impl Rest {
 /// Says in a sentence that a mailbox rests.
 pub fn sentence(pause: &Pause) -> String {
     let note = if pause.note.is_empty() { String::new() } else { format!(": {}", pause.note) };
-    format!("the mailbox rests since {}{note}", pause.since)
+    format!("the mailbox rests since {}{note}", words::time(pause.since))
 }
 
 /// Asks the ledger again and again which mailboxes rest, for as long as this lives.

@@ -76,6 +76,9 @@ impl Run {
         while let Some(ended) = runs.next().await {
             report.outcomes.extend(ended.outcomes);
             report.moved |= ended.moved;
+            for (name, number) in ended.unfinished {
+                *report.unfinished.entry(name).or_default() += number;
+            }
             report.worst = match (report.worst, ended.worst) {
                 (Some(one), Some(other)) => Some(one.or_before(other)),
                 (one, other) => one.or(other),

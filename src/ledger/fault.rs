@@ -60,16 +60,12 @@ fn describe(owner: &Owner) -> String {
         words::shown(owner.command.as_bytes()),
         owner.pid,
         words::shown(owner.host.as_bytes()),
-        seconds(owner.since),
+        words::time(owner.since),
     )
 }
 
 fn taken_by(owner: Option<&Owner>) -> String {
     owner.map_or_else(String::new, |owner| format!(": {} does", describe(owner)))
-}
-
-fn seconds(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 impl Fault {
@@ -95,7 +91,7 @@ impl Fault {
                 .hint(format!(
                     "its last sign of life was at {}; it is replaced at once when its process is \
                      gone from this machine, and after {} s of silence from another one",
-                    seconds(owner.heartbeat),
+                    words::time(owner.heartbeat),
                     super::lock::LEASE.as_secs(),
                 ))
             }
@@ -107,9 +103,8 @@ impl Fault {
             Self::Io(error) => Error::new(
                 ErrorKind::Failed,
                 "E124",
-                format!("the ledger {name} cannot be opened"),
+                format!("the ledger {name} cannot be opened: {error}"),
             )
-            .words(error.to_string())
             .hint("make its folder writable for this user, or name another place with --state")
             .source(self),
             Self::Newer { .. } => unusable(name, &self, "E122")
@@ -119,7 +114,7 @@ impl Fault {
             Self::Foreign => unusable(name, &self, "E122").hint("name another file with --state"),
             Self::NoWal(_) => unusable(name, &self, "E124")
                 .hint("name a place on a local disk with --state; network file systems do not do"),
-            Self::Damaged(_) => damaged(name, self.to_string()),
+            Self::Damaged(_) => damaged(name, &self.to_string()),
             Self::Unlisted { .. }
             | Self::NotListing { .. }
             | Self::Unbound(_)
@@ -138,9 +133,8 @@ fn unusable(name: &str, fault: &Fault, code: &'static str) -> Error {
     Error::new(ErrorKind::Failed, code, format!("the ledger {name} cannot be used: {fault}"))
 }
 
-fn damaged(name: &str, words: String) -> Error {
-    Error::new(ErrorKind::Failed, "E123", format!("the ledger {name} is damaged"))
-        .words(words)
+fn damaged(name: &str, words: &str) -> Error {
+    Error::new(ErrorKind::Failed, "E123", format!("the ledger {name} is damaged: {words}"))
         .hint("put back a backup of it, with its -wal file when there is one")
         .hint("without one, move it away: the next plan finds what was copied by comparing digests")
 }
@@ -149,27 +143,22 @@ fn sqlite(name: &str, error: &rusqlite::Error) -> Error {
     let words = words::shown(error.to_string().as_bytes());
     let failed = |code, message: String| Error::new(ErrorKind::Failed, code, message);
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt) => damaged(name, words),
+        Some(ErrorCode::DatabaseCorrupt) => damaged(name, &words),
         Some(ErrorCode::NotADatabase) => {
-            failed("E122", format!("{name} is not a ledger, or a damaged one"))
-                .words(words)
+            failed("E122", format!("{name} is not a ledger, or a damaged one: {words}"))
                 .hint("name another file with --state, or put back a backup of this one")
         }
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => {
-            failed("E124", format!("the ledger {name} cannot be opened or written"))
-                .words(words)
+            failed("E124", format!("the ledger {name} cannot be opened or written: {words}"))
                 .hint("make the file and its folder writable for this user, or name another place with --state")
         }
-        Some(ErrorCode::DiskFull) => failed("E125", format!("no room is left for the ledger {name}"))
-            .words(words)
+        Some(ErrorCode::DiskFull) => failed("E125", format!("no room is left for the ledger {name}: {words}"))
             .hint("make room on that disk and run the same command again: it goes on where it stopped"),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            failed("E126", format!("another process keeps the ledger {name} busy"))
-                .words(words)
+            failed("E126", format!("another process keeps the ledger {name} busy: {words}"))
                 .hint("end what has it open (a backup, an SQLite shell) and run the same command again")
         }
-        _ => failed("E127", format!("the ledger {name} failed"))
-            .words(words)
+        _ => failed("E127", format!("the ledger {name} failed: {words}"))
             .hint("look at the disk and its messages, then run the same command again"),
     }
 }

@@ -16,5 +16,5 @@ mod rows;
 mod schema;
 mod strays;
 
-pub use owner::current_owner;
+pub use owner::{current_owner, is_gone};
 pub use sqlite::SqliteLedger;

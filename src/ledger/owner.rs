@@ -50,6 +50,11 @@ pub(super) fn life(there: &Owner, here: &Owner) -> Life {
     }
 }
 
+/// Tells whether the process of an owner is certainly gone, as far as this machine can say.
+pub fn is_gone(owner: &Owner, clock: &dyn Clock) -> bool {
+    life(owner, &current_owner(clock, "")) == Life::Gone
+}
+
 #[cfg(unix)]
 fn present(pid: u32) -> Life {
     use rustix::io::Errno;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// A time of the day and another one, written `20:00-06:00`. The second may lie on the next day;
-/// when both are equal it is a whole day.
+/// `00:00-24:00` is a whole day. Two equal times are refused: they could mean all day or never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clockwise {
     from: Time,
@@ -28,7 +28,14 @@ impl FromStr for Clockwise {
             Time::new(number(hour)?, number(minute)?, 0, 0).ok()
         };
         let (from, to) = text.split_once('-').ok_or_else(wrong)?;
-        let (from, to) = time(from).zip(time(to)).ok_or_else(wrong)?;
+        let midnight = to.trim() == "24:00";
+        let end = if midnight { Some(Time::midnight()) } else { time(to) };
+        let (from, to) = time(from).zip(end).ok_or_else(wrong)?;
+        if from == to && !midnight {
+            return Err(format!(
+                "`{text}` begins and ends at the same time; write `00:00-24:00` for a whole day"
+            ));
+        }
         Ok(Self { from, to })
     }
 }
@@ -36,7 +43,9 @@ impl FromStr for Clockwise {
 impl fmt::Display for Clockwise {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
-        write!(f, "{}-{}", part(self.from), part(self.to))
+        let midnight = self.to == Time::midnight();
+        let to = if midnight { "24:00".to_owned() } else { part(self.to) };
+        write!(f, "{}-{to}", part(self.from))
     }
 }
 
@@ -156,11 +165,21 @@ mod tests {
     }
 
     #[test]
-    fn equal_times_are_a_whole_day_and_odd_texts_are_no_hours() {
-        let hours = berlin("00:00-00:00", &[Weekday::Saturday]);
+    fn a_whole_day_ends_at_24_and_equal_times_and_odd_texts_are_no_hours() {
+        assert!("20:00-20:00".parse::<Clockwise>().unwrap_err().contains("00:00-24:00"));
+        assert_eq!("20:00-24:00".parse::<Clockwise>().unwrap().to_string(), "20:00-24:00");
+        let hours = berlin("00:00-24:00", &[Weekday::Saturday]);
         assert_eq!(hours.rests_until(at("2026-11-28T12:00:00Z")), None);
         assert_eq!(hours.rests_until(at("2026-11-29T12:00:00Z")), Some(at("2026-12-04T23:00:00Z")));
-        for text in ["20-06", "24:00-06:00", "8:00-9:00", "20:00", "+2:00-03:00"] {
+        for text in [
+            "20-06",
+            "24:00-06:00",
+            "00:00-00:00",
+            "20:00-24:01",
+            "8:00-9:00",
+            "20:00",
+            "+2:00-03:00",
+        ] {
             assert!(text.parse::<Clockwise>().is_err(), "{text}");
         }
     }

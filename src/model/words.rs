@@ -27,9 +27,19 @@ pub fn shown(octets: &[u8]) -> String {
     text
 }
 
+/// Writes a time for people, to the second and in UTC.
+pub fn time(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_for_people_has_no_fractions() {
+        assert_eq!(time("2026-11-26T19:13:06.123456789Z".parse().unwrap()), "2026-11-26T19:13:06Z");
+    }
 
     #[test]
     fn control_characters_are_escaped_and_length_is_bounded() {

@@ -50,7 +50,11 @@ pub(super) fn lost_folders(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut D
             Standing::Selectable(_, contents) if contents.uid_validity != known => {
                 format!("has UIDVALIDITY {}", contents.uid_validity)
             }
-            Standing::Missing | Standing::NameOnly => "is not there".to_owned(),
+            Standing::Missing | Standing::NameOnly => {
+                "is not there (when its user renamed it, name it back first: its messages would be \
+                 there twice)"
+                    .to_owned()
+            }
             Standing::Selectable(..) | Standing::Unreadable(_) => continue,
         };
         let guard = guard::make(

@@ -145,7 +145,7 @@ fn renamed(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath, draft
 /// place, so that nothing else is planned there as if they were absent.
 pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>> {
     let mut pairs = Vec::new();
-    let mut excluded: BTreeMap<Position, (u64, u64)> = BTreeMap::new();
+    let mut excluded: BTreeMap<Position, (Vec<&FolderPath>, u64)> = BTreeMap::new();
     for (path, reading) in &scope.source.folders {
         let folder = match reading {
             Reading::Absent => continue,
@@ -182,7 +182,7 @@ pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>>
             }
             Mapped::Excluded { position } => {
                 let count = excluded.entry(position).or_default();
-                count.0 += 1;
+                count.0.push(path);
                 count.1 += folder.map_or(0, |(_, contents)| u64::from(contents.messages));
             }
             Mapped::Invalid { reason, position } => drafts.unknown(
@@ -198,12 +198,22 @@ pub(super) fn pairs<'a>(scope: &Scope<'a>, drafts: &mut Drafts) -> Vec<Pair<'a>>
     }
     for (position, (folders, messages)) in excluded {
         let message = format!(
-            "{folders} {} with {messages} {}: excluded by the migration plan",
-            if folders == 1 { "folder" } else { "folders" },
+            "{} with {messages} {}: excluded by the migration plan",
+            named(&folders),
             if messages == 1 { "message" } else { "messages" },
         );
         drafts.finding(codes::EXCLUDED, scope.address.as_str(), message, Some(&position));
     }
     pairs.sort_by_cached_key(|pair| super::order::folder_key(pair.source));
     pairs
+}
+
+/// Names folders for a sentence: as many as are read at a glance.
+fn named(folders: &[&FolderPath]) -> String {
+    const GLANCE: usize = 3;
+    let names: Vec<String> = folders.iter().take(GLANCE).map(ToString::to_string).collect();
+    let more = folders.len().saturating_sub(GLANCE);
+    let word = if folders.len() == 1 { "folder" } else { "folders" };
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} {word} ({}{more})", folders.len(), names.join(", "))
 }

@@ -77,7 +77,10 @@ fn settled_without_copy(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Draf
         remark(scope, codes::EXCEPTED, message, drafts);
     }
     if vanished > 0 {
-        let message = format!("{} not at the source any more", messages(vanished, "is", "are"));
+        let message = format!(
+            "{} not at the source any more, in folders that still are",
+            messages(vanished, "is", "are")
+        );
         remark(scope, codes::VANISHED, message, drafts);
     }
 }
@@ -121,8 +124,11 @@ fn moves(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
             Moves::Leave => "what is equal is not copied again, and its copy stays where it is",
         };
         for (from, count) in census.moved.iter().filter(|(from, _)| *from != to) {
-            let message =
-                format!("{} moved from {from} to {to}; {what}", messages(*count, "looks", "look"));
+            // Twins may have come from another folder than the one that is named.
+            let message = format!(
+                "{} like what is not in {from} any more, and may have moved; {what}",
+                messages(*count, &format!("in {to} looks"), &format!("in {to} look"))
+            );
             remark(scope, codes::MOVED, message, drafts);
         }
     }

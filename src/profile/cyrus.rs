@@ -20,7 +20,7 @@ pub(super) const PROFILE: Profile = Profile {
     drops: &[],
     store_again: &[],
     names: Names {
-        forbidden: &['%', '\\', '"', '^', '<', '>', '|', '`', ';', '/', '\u{7f}'],
+        forbidden: &['%', '\\', '"', '^', '<', '>', '|', '`', ';', '/', '{', '}', '\u{7f}'],
         no_control: true,
         ..Names::ANY
     },

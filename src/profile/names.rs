@@ -114,6 +114,7 @@ mod tests {
     fn only_what_a_product_cannot_hold_is_replaced() {
         assert_eq!(fitted("cyrus", &["a%b\\c", "R&D, *.*"]), "a_b_c/R&D, *.*");
         assert_eq!(fitted("cyrus", &["a/b"]), "a_b");
+        assert_eq!(fitted("cyrus", &["{5}", "a{b"]), "_5_/a_b");
         assert_eq!(fitted("exchange-online", &["FILES", "Files", "end "]), "FILES_/Files/end_");
         assert_eq!(fitted("dovecot", &["~home", "a~", "~b"]), "_home/a~/~b");
         assert_eq!(fitted("dovecot", &["a\tb\u{1}", "\u{7f}"]), "a_b_/\u{7f}");

@@ -130,10 +130,20 @@ impl Board {
         words: &str,
         now: Timestamp,
     ) {
-        let wait = jiff::SignedDuration::from_secs(seconds);
-        let until = now.checked_add(wait).unwrap_or(Timestamp::MAX);
-        let hold = Hold { until, words: words.to_owned() };
-        self.holds.insert((side, object.to_owned()), hold);
+        self.holds.insert((side, object.to_owned()), Hold::from(now, seconds, words));
+    }
+
+    /// Describes a wait that begins and that the next total comes too late for: it lasts at least
+    /// so many seconds, or nothing was copied yet. Several mailboxes that wait for the same are
+    /// told once.
+    pub(super) fn long_wait(&self, event: &Event, now: Timestamp, least: i64) -> Option<String> {
+        let Event::Holding { side, object, seconds, words } = event else { return None };
+        let known = self.holds.get(&(*side, object.clone()));
+        let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
+        if known.is_some_and(|hold| hold.until > now) || (self.copies() && seconds < least) {
+            return None;
+        }
+        Some(Hold::from(now, seconds, words).describe(side, Some(object), now))
     }
 
     /// Tells whether a mailbox was heard of.
@@ -161,6 +171,7 @@ impl Board {
         if !self.copies() {
             let mut parts = vec![self.looking()];
             parts.extend(self.folders());
+            parts.extend(self.waits(now));
             return parts.join(" · ");
         }
         let (messages, messages_total, bytes, bytes_total) = self.sums();
@@ -172,10 +183,13 @@ impl Board {
         }
         parts.extend(self.folders());
         parts.extend(self.meter.describe(now, messages, messages_total));
-        for ((side, object), hold) in self.holds.iter().filter(|(_, hold)| hold.until > now) {
-            parts.push(hold.describe(side, Some(object), now));
-        }
+        parts.extend(self.waits(now));
         parts.join(" · ")
+    }
+
+    fn waits(&self, now: Timestamp) -> impl Iterator<Item = String> {
+        let holds = self.holds.iter().filter(move |(_, hold)| hold.until > now);
+        holds.map(move |((side, object), hold)| hold.describe(side, Some(object), now))
     }
 
     /// What was made besides copies, each when there is some of it.
@@ -219,6 +233,11 @@ impl Board {
 }
 
 impl Hold {
+    fn from(now: Timestamp, seconds: i64, words: &str) -> Self {
+        let wait = jiff::SignedDuration::from_secs(seconds);
+        Self { until: now.checked_add(wait).unwrap_or(Timestamp::MAX), words: words.to_owned() }
+    }
+
     fn describe(&self, side: &str, object: Option<&String>, now: Timestamp) -> String {
         let seconds = u64::try_from(self.until.duration_since(now).as_secs()).unwrap_or(0);
         // A copy that tries again names the object and the failure in one sentence.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 const NUMBERS: [(&str, &str); 6] = [
     ("copied", "copied"),
     ("found", "there already"),
-    ("moved", "moved at the source"),
+    ("moved", "moved or with new numbers at the source"),
     ("flags", "with new flags"),
     ("excepted", "left behind"),
     ("refused", "refused"),

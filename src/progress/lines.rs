@@ -18,6 +18,8 @@ const EVERY: i64 = 60;
 pub struct Lines {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
+    /// Nothing but what makes everything stand still.
+    quiet: bool,
 }
 
 struct Inner {
@@ -33,7 +35,12 @@ impl Lines {
     /// Makes a listener that writes to `out`, usually standard error.
     pub fn new(out: Box<dyn Write + Send>, clock: Arc<dyn Clock>) -> Self {
         let inner = Inner { out, board: Board::default(), last: None, news: false };
-        Self { clock, inner: Mutex::new(inner) }
+        Self { clock, inner: Mutex::new(inner), quiet: false }
+    }
+
+    /// Makes a listener that writes only for what it has to wait.
+    pub fn quiet(out: Box<dyn Write + Send>, clock: Arc<dyn Clock>) -> Self {
+        Self { quiet: true, ..Self::new(out, clock) }
     }
 
     /// Writes the total when its minute is over; call it now and then, because nothing happens
@@ -47,7 +54,7 @@ impl Lines {
     pub fn finish(&self) {
         let now = self.clock.now();
         let mut inner = self.inner();
-        if inner.news {
+        if inner.news && !self.quiet {
             inner.total(now);
         }
     }
@@ -67,11 +74,15 @@ impl Listener for Lines {
     }
 
     fn event(&self, event: &Event) {
+        if self.quiet && !matches!(event, Event::Throttled { .. } | Event::Holding { .. }) {
+            return;
+        }
         let now = self.clock.now();
         let mut inner = self.inner();
         if matches!(event, Event::PhaseStarted { .. }) && inner.news {
             inner.total(now);
         }
+        let waits = inner.board.long_wait(event, now, EVERY);
         inner.board.take(event, now);
         match event {
             Event::PhaseStarted { phase, .. } => {
@@ -84,7 +95,13 @@ impl Listener for Lines {
             Event::Compared { unchanged, all } => {
                 inner.write(now, &format!("as reviewed: {unchanged} of {all} objects"));
             }
-            Event::Progress { .. } | Event::Holding { .. } => inner.news = true,
+            Event::Progress { .. } => inner.news = true,
+            Event::Holding { .. } => {
+                inner.news = true;
+                if let Some(line) = waits {
+                    inner.write(now, &line);
+                }
+            }
             // Whoever watches a run that stands still wants to know why, and at once.
             Event::Throttled { .. } => {
                 if let Some(line) = patience::describe(event) {

@@ -139,6 +139,7 @@ fn lines_tell_the_total_once_a_minute_and_each_folder_that_has_something_to_say(
 2026-12-01T20:00:00Z as reviewed: 46 of 47 objects
 2026-12-01T20:00:00Z apply begins
 2026-12-01T20:01:00Z total 600 / 17,330 messages · 60.0 MB / 1.9 GB · 10 msg/s · left 27 min 53 s
+2026-12-01T20:01:00Z waiting 1 min 29 s: destination outlook.office365.com said \"Request is \\u{1b}throttled\"
 2026-12-01T20:01:30Z ada@acme.example/Sent: 1,600 copied, 60.0 MB
 2026-12-01T20:01:30Z ada@acme.example/Gone: stale, not done: it is not there
 2026-12-01T20:01:30Z ada@acme.example/Wait: skipped: not approved
@@ -151,6 +152,65 @@ fn lines_tell_the_total_once_a_minute_and_each_folder_that_has_something_to_say(
 2026-12-01T20:03:00Z total 600 / 34,660 messages · 60.0 MB / 3.8 GB · 1 folder created · 2 folders subscribed
 2026-12-01T20:03:00Z total 17,330 / 34,660 messages · 1.9 GB / 3.8 GB · 1 folder created · 2 folders subscribed · 139 msg/s · left 2 min 4 s
 "
+    );
+}
+
+#[test]
+fn a_wait_before_anything_is_copied_is_told_at_once_and_once() {
+    let outside = || Event::Holding {
+        side: "server",
+        object: "it is outside `limits.hours` until 22:00".to_owned(),
+        seconds: 7_260,
+        words: String::new(),
+    };
+    let (clock, out) = (Hand::new(), Sink::default());
+    let lines = Lines::new(Box::new(out.clone()), clock.clone());
+    let term = InMemoryTerm::new(24, 180);
+    let bars = Bars::on(ProgressDrawTarget::term_like(Box::new(term.clone())), clock.clone());
+    for listener in [&lines as &dyn Listener, &bars] {
+        listener.event(&begins("apply", None));
+        // Two mailboxes.
+        listener.event(&outside());
+        listener.event(&outside());
+    }
+    clock.advance(60_000);
+    lines.event(&holding("localhost", 1));
+    lines.event(&progress(ADA, 1, 1));
+    // Short, and the next total says it.
+    lines.event(&holding("localhost", 2));
+    assert_eq!(
+        out.text(),
+        "\
+2026-12-01T20:00:00Z apply begins
+2026-12-01T20:00:00Z waiting 2 h 1 min: it is outside `limits.hours` until 22:00
+2026-12-01T20:01:00Z waiting 1 s: destination localhost said \"Request is \\u{1b}throttled\"
+2026-12-01T20:01:00Z total 1 / 17,330 messages · 1 B / 1.9 GB · waiting 1 s: destination localhost said \"Request is \\u{1b}throttled\" · waiting 2 h 0 min: it is outside `limits.hours` until 22:00
+"
+    );
+    bars.tick();
+    assert!(term.contents().contains("waiting 2 h 0 min: it is outside"), "{}", term.contents());
+}
+
+#[test]
+fn quiet_lines_tell_only_what_is_waited_for() {
+    let (clock, out) = (Hand::new(), Sink::default());
+    let lines = Lines::quiet(Box::new(out.clone()), clock);
+    lines.event(&begins("observe", Some(2)));
+    lines.event(&Event::Looked { object: "x".to_owned(), readable: false });
+    lines.event(&Event::Throttled {
+        side: "source",
+        mailbox: ADA.to_owned(),
+        server: "imap.example:993".to_owned(),
+        milliseconds: 33_000,
+        connections_before: None,
+        connections_now: None,
+        words: "NO [LIMIT] Maximum number of connections".to_owned(),
+    });
+    lines.finish();
+    assert_eq!(
+        out.text(),
+        "2026-12-01T20:00:00Z ada@acme.example: waiting 33 s: the source imap.example:993 said \
+         \"NO [LIMIT] Maximum number of connections\"\n"
     );
 }
 

@@ -208,7 +208,8 @@ pub(super) fn next(evidence: &Evidence, plan: &str) -> Vec<String> {
     }
     if broken("nothing left to copy") || broken("folders are there") || broken("flags") {
         steps.push(format!(
-            "`mailferry apply {plan}` copies what is left and brings flags up to date, then verify again"
+            "`mailferry apply {plan}` copies what is left and brings flags up to date, then verify \
+             again; what has to be acknowledged before, `mailferry plan {plan}` says"
         ));
     }
     if broken("folders can be there") {

@@ -5,6 +5,7 @@ use crate::model::address::Address;
 use crate::model::flags::Flags;
 use crate::model::position::Position;
 use crate::model::size::Size;
+use crate::model::words::time;
 use crate::planner::order::{self, Natural};
 use crate::planner::plan::{Action, Kind, Plan, WaitingOn};
 use std::collections::BTreeMap;
@@ -87,7 +88,7 @@ pub(super) fn reason(on: &WaitingOn) -> String {
         WaitingOn::Readable(object) => format!("{} to be readable", clean(object)),
         WaitingOn::Resume { since, note } => {
             let note = if note.is_empty() { String::new() } else { format!(" ({})", clean(note)) };
-            format!("`mailferry resume`: it rests since {since}{note}")
+            format!("`mailferry resume`: it rests since {}{note}", time(*since))
         }
         WaitingOn::Action(_) => "other actions that wait".to_owned(),
     }
@@ -155,6 +156,9 @@ impl<'a> Folded<'a> {
             let folders = count(self.copies, "folder", "folders");
             parts.push(match self.creates {
                 0 => folders,
+                creates if creates > self.copies => {
+                    format!("{folders} ({} to create, with those above them)", thousands(creates))
+                }
                 creates => format!("{folders} ({} to create)", thousands(creates)),
             });
             parts.push(count(self.messages, "message", "messages"));

@@ -3,6 +3,7 @@
 use crate::executor::event::Outcome;
 use crate::executor::report::RunReport;
 use crate::model::size::Size;
+use crate::model::words::time;
 use crate::planner::approval::Approval;
 use crate::planner::order;
 use crate::planner::plan::{Plan, WaitingOn};
@@ -84,7 +85,7 @@ fn done(text: &mut String, report: &RunReport, approval: &Approval) {
     if sum("moved") > 0 {
         let _ = writeln!(
             text,
-            "Recognised {} that moved at the source and sent nothing twice.",
+            "Recognised {} that moved or got new numbers at the source and sent nothing twice.",
             count(sum("moved"), "message", "messages")
         );
     }
@@ -178,7 +179,7 @@ fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval
     }
     for (mailbox, since, note) in resting(fresh) {
         let note = if note.is_empty() { String::new() } else { format!(": {}", clean(note)) };
-        let _ = writeln!(text, "{} rests since {since}{note}.", clean(mailbox));
+        let _ = writeln!(text, "{} rests since {}{note}.", clean(mailbox), time(since));
     }
     if !approval.unread.is_empty() {
         let _ = writeln!(

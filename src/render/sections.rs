@@ -292,12 +292,19 @@ fn findings(plan: &Plan) -> Section {
     Section { title: format!("To read ({})", plan.findings.len()), lines, keep: false }
 }
 
+/// Returns the word for one of a kind.
+fn one(kind: &str) -> &str {
+    let plural = if kind.ends_with("xes") { "es" } else { "s" };
+    kind.strip_suffix(plural).unwrap_or(kind)
+}
+
 fn unchanged(plan: &Plan) -> Section {
     let lines = plan
         .settled
         .iter()
         .map(|(kind, settled)| {
             let (some, all) = (thousands(settled.settled), thousands(settled.all));
+            let kind = if settled.all == 1 { one(kind) } else { kind };
             Line::new(' ', format!("{some} of {all} {}", clean(kind)))
         })
         .collect();

@@ -291,7 +291,7 @@ fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) -> bool 
     true
 }
 
-const MISSING: &str = "Ask whether its user removed it. If nobody did, keep the source and the evidence, and copy the message by hand or start the mailbox anew with another ledger.";
+const MISSING: &str = "When `mailferry plan` shows G303, the folder was made anew: acknowledge that, and the next apply copies the message again. Otherwise ask whether its user removed it. If nobody did, keep the source and the evidence, and copy the message by hand or start the mailbox anew with another ledger.";
 
 /// The second of a message's date at the destination.
 pub(super) fn second(row: &FetchRow) -> Option<i64> {

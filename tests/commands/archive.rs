@@ -210,6 +210,17 @@ fn nothing_is_overwritten_and_what_was_changed_is_seen() {
     migration.run(&verify).code(6);
     fs::write(&path, &whole).unwrap();
     migration.run(&verify).code(0);
+    // Moved, it can be proven, and nothing is written into it.
+    fs::rename(migration.path("mbox"), migration.path("moved")).unwrap();
+    let moved = archive("moved", "mbox");
+    let verify_moved = [&moved[..], &["--verify"]].concat();
+    migration.run(&verify_moved).code(0).says(&["3 listed, 3 in the archive"]);
+    migration.run(&moved).code(1).says(&["E511", "recorded as", "/mbox"]).says_what_is_next();
+    fs::write(migration.path("moved/INBOX.mbox"), &other).unwrap();
+    migration.run(&verify_moved).code(6).says(&["other octets"]);
+    fs::write(migration.path("moved/INBOX.mbox"), &whole).unwrap();
+    fs::rename(migration.path("moved"), migration.path("mbox")).unwrap();
+    migration.run(&verify).code(0);
     // A message that is not archived yet is missing for the proof alone.
     migration.lab.source.seed(ADA, &[("INBOX", vec![seeds::plain(9)])]);
     migration.run(&verify).code(6).says(&["not in the archive"]);

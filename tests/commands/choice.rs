@@ -148,9 +148,44 @@ fn outside_the_hours_an_apply_says_until_when_it_rests_and_a_signal_ends_it() {
     running.end().code(130).says(&["outside `limits.hours`"]);
     migration.untouched(ADA);
     // Within the hours it works.
-    migration.wanted.more = "limits: { hours: { only: \"00:00-00:00\", zone: UTC } }\n".to_owned();
+    migration.wanted.more = "limits: { hours: { only: \"00:00-24:00\", zone: UTC } }\n".to_owned();
     migration.write();
     migration.run(&APPLY).code(0);
     migration.arrived(ADA);
     until("the lock is free", || migration.run(&["status", "plan.yaml"]).code == Some(0));
+}
+
+#[allow(clippy::disallowed_methods, reason = "the program looks at the same clock")]
+#[test]
+fn the_end_of_the_hours_is_no_failure_and_what_was_copied_counts() {
+    let mut migration = Migration::empty(LabOptions::default());
+    let date = "01-Jan-2020 00:00:00 +0000";
+    let mail = (0..500).map(|n| dated(&format!("ada {n}"), date, 2_000)).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", mail)]);
+    // They end with the minute that follows the next twenty seconds: about 80 seconds at most, in
+    // which so little goes out that the mailbox is not done.
+    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let end = &now + jiff::SignedDuration::from_secs(80);
+    let begin = &now - jiff::SignedDuration::from_mins(2);
+    migration.wanted.more = format!(
+        "limits: {{ bandwidth: 10KB, hours: {{ only: \"{}-{}\", zone: UTC }} }}\n",
+        begin.strftime("%H:%M"),
+        end.strftime("%H:%M"),
+    );
+    migration.write();
+    let mut running = migration.begin(&APPLY);
+    let copied = || migration.lab.destination.session(ADA).status("INBOX").map_or(0, |it| it.2);
+    until("something is copied", || copied() > 0);
+    let over = end.with().second(0).subsec_nanosecond(0).build().unwrap().timestamp();
+    while jiff::Timestamp::now() < over + jiff::SignedDuration::from_secs(3) {
+        assert!(!running.is_over(), "it works, then it waits");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let there = copied();
+    running.signal(rustix::process::Signal::INT);
+    running
+        .end()
+        .code(130)
+        .says(&["outside `limits.hours`", "waiting ", &format!("Copied {there} messages")])
+        .does_not_say(&["failed", "E540"]);
 }

@@ -40,6 +40,8 @@ fn goes_on(lab: &Lab, ferry: &Ferry, ended: &Ran) {
     let (there, copied) = (arrived(lab), ferry.copied(ADA));
     assert!(there < COUNT as u64, "the signal came too late");
     assert_eq!(copied, there, "everything that was stored is recorded");
+    let summary = format!("Copied {there} message");
+    assert!(ended.stdout.contains(&summary), "{summary}: {}", ended.stdout);
     let ran = ferry.expect(0, &["apply", "saved.json"]);
     assert!(!ran.stdout.contains("Found"), "nothing was unclear: {}", ran.stdout);
     same(lab, ferry);

@@ -48,6 +48,13 @@ fn the_ledger_of_a_killed_process_is_taken_over() {
     holder.signal(Signal::KILL);
     migration.lab.source.thaw();
     assert_eq!(holder.end().code, None);
+    migration
+        .run(&["status", "plan.yaml"])
+        .code(0)
+        .says(&["mailferry apply", "was cut off", "run the same command again"])
+        .does_not_say(&["apply runs on"]);
+    let status = migration.run(&["status", "plan.yaml", "--format", "json"]).code(0);
+    status.says(&["\"cut_off\": true"]);
     migration.run(&["apply", "saved.json"]).code(0);
     all_arrived(&migration);
 }

@@ -8,6 +8,8 @@ use crate::lab::{LabOptions, seeds};
 use crate::migration::run::until;
 use crate::migration::{ADA, BOB, CAROL, Migration};
 use rustix::process::Signal;
+use std::fs::{self, File};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const WAIT: Duration = Duration::from_millis(1_500);
@@ -52,7 +54,7 @@ fn a_throttled_fetch_of_the_destination_is_asked_again() {
     answers.run("apply").code(0);
     // Adoption reads the destination: another ledger knows nothing of the copy.
     answers.script.meddle(at("UID FETCH", 0, Answer::SayAndClose(NO)));
-    std::fs::remove_dir_all(answers.migration.path(".mailferry")).unwrap();
+    fs::remove_dir_all(answers.migration.path(".mailferry")).unwrap();
     let planned = answers.run("plan");
     assert_eq!(planned.code, Some(2), "{planned}");
     assert_eq!(answers.copies(), [1, 1, 1]);
@@ -232,10 +234,17 @@ fn folders_that_are_refused_stop_themselves_alone() {
     answers.script.meddle(|text| {
         let number =
             text.strip_prefix("CREATE \"Box ")?.trim_end_matches('"').parse::<u32>().ok()?;
-        (number < 12).then_some(Answer::Say("NO Folder name is reserved"))
+        // The last of them in words that no row of the catalogue knows.
+        let said =
+            if number < 11 { "NO Folder name is reserved" } else { "NO Invalid mailbox name" };
+        (number < 12).then_some(Answer::Say(said))
     });
-    let ended =
-        answers.run("apply").code(5).says(&["E202", "Folder name is reserved", "explain E222"]);
+    let ended = answers
+        .run("apply")
+        .code(5)
+        .says(&["E202", "Folder name is reserved", "explain E222"])
+        .says(&["Invalid mailbox name", "explain E202"])
+        .does_not_say(&["explain E151"]);
     for name in ["Box 12", "Box 13"] {
         assert_eq!(answers.script.messages(name).len(), 1, "{name}\n{ended}");
     }
@@ -278,4 +287,28 @@ fn a_crowded_dovecot_is_waited_for_and_everything_arrives() {
     for user in [ADA, BOB, CAROL] {
         migration.arrived(user);
     }
+}
+
+#[test]
+fn a_plan_that_is_no_terminals_says_for_what_it_waits() {
+    let one = |profile| Profile { connections_per_user: 1, ..profile };
+    let migration = Migration::empty(LabOptions {
+        destination: one(Profile::exchange()),
+        ..LabOptions::default()
+    });
+    migration.lab.source.seed(ADA, &crate::migration::folders(0));
+    let foreign = migration.lab.destination.session(ADA);
+    let said = migration.path("stderr");
+    let mut planning = migration
+        .command(&["plan", "plan.yaml"])
+        .stdout(Stdio::null())
+        .stderr(File::create(&said).unwrap())
+        .spawn()
+        .unwrap();
+    until("it says that it waits", || {
+        let said = fs::read_to_string(&said).unwrap();
+        said.contains("waiting ") && said.contains("mail_max_userip_connections=1")
+    });
+    drop(foreign);
+    assert!(planning.wait().unwrap().success(), "{}", fs::read_to_string(&said).unwrap());
 }
