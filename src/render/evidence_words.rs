@@ -104,7 +104,7 @@ fn flags_and_dates(mailbox: &MailboxEvidence) -> String {
     };
     let before = noted("as they were before us");
     if before > 0 {
-        said.push_str(&format!(", but for {} that were there before us", thousands(before)));
+        said = format!("{said}, but for {} that were there before us", thousands(before));
     }
     said
 }
