@@ -296,6 +296,35 @@ mod rules {
         }
     }
 
+    pub(super) fn a_doubt_stays_until_it_is_taken_away(ledger: &dyn Ledger) {
+        take(ledger);
+        ledger.bind(&inbox(), &there()).unwrap();
+        list_all(ledger, &inbox(), FIRST, &[1, 2]);
+        let result = |uid| (Uid(uid), MessageState::Acknowledged, Some(copied(uid)));
+        ledger.settle(&inbox(), FIRST, &[result(1), result(2)]).unwrap();
+        let doubted = |validity| {
+            let rows = all(ledger, &inbox(), validity);
+            rows.iter().map(|row| row.doubted).collect::<Vec<_>>()
+        };
+        assert_eq!(doubted(FIRST), [false, false]);
+        ledger.doubt(&inbox(), FIRST, &[Uid(2)], true).unwrap();
+        // Neither a listing nor new flags nor a proof of other things says that it is well.
+        list_all(ledger, &inbox(), FIRST, &[1, 2]);
+        ledger.settle(&inbox(), FIRST, &[result(2)]).unwrap();
+        ledger.prove(&inbox(), FIRST, &[Uid(1)], at(5)).unwrap();
+        assert_eq!(doubted(FIRST), [false, true]);
+        // It goes with the copy.
+        list_all(ledger, &inbox(), SECOND, &[9]);
+        let look = Look::of(&listed(2));
+        let stray = ledger.strays(&inbox().mailbox, &BTreeSet::from([look]), 9).unwrap();
+        let stray = stray.into_iter().find(|stray| stray.row.listed.uid == Uid(2)).unwrap();
+        ledger.take_over(&stray, &inbox(), SECOND, Uid(9), &copied(2)).unwrap();
+        assert_eq!(doubted(SECOND), [true]);
+        ledger.doubt(&inbox(), SECOND, &[Uid(9)], false).unwrap();
+        assert_eq!(doubted(SECOND), [false]);
+        assert!(ledger.doubt(&inbox(), SECOND, &[Uid(10)], true).is_err(), "never listed");
+    }
+
     pub(super) fn what_went_astray_is_found_by_size_and_taken_over_once(ledger: &dyn Ledger) {
         take(ledger);
         let sent = folder("ada@acme.example", "Sent");
@@ -678,6 +707,7 @@ conformance!(
     results_are_recorded_all_or_none,
     a_copy_that_is_elsewhere_is_ours_there,
     a_proof_has_its_date_until_the_copy_is_given_up,
+    a_doubt_stays_until_it_is_taken_away,
     what_went_astray_is_found_by_size_and_taken_over_once,
     a_message_that_did_not_move_keeps_its_proof,
     checkpoints_are_found_while_they_are_open,

@@ -112,6 +112,163 @@ fn what_users_do_after_the_proof_is_no_failure_and_has_its_date() {
     ]);
 }
 
+/// Returns the entry that a run prints to be pasted.
+fn entry(said: &str) -> String {
+    let entry = said.lines().find_map(|line| line.split_once("acknowledge: ")).expect("an entry").1;
+    format!("acknowledge: {entry}\n")
+}
+
+fn exceptions(migration: &Migration, code: i32) -> Vec<String> {
+    migration.run(&["verify", "plan.yaml", "--exceptions", "list.csv"]).code(code);
+    let list = std::fs::read_to_string(migration.path("list.csv")).unwrap();
+    list.lines().skip(1).map(str::to_owned).collect()
+}
+
+#[test]
+fn what_was_there_before_us_is_compared_with_the_source_and_named() {
+    let mut migration = Migration::empty(lab::LabOptions::default());
+    let mails: Vec<Mail> = (1..=4).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", mails.clone())]);
+    // As it is, with another date, with a flag more, with a flag less.
+    let server = &migration.lab.destination;
+    let flags = |mail: &Mail| mail.flags.clone();
+    for (index, mail) in mails.iter().take(3).enumerate() {
+        let mut flags = flags(mail);
+        if index == 2 {
+            flags.push("\\Flagged".to_owned());
+        }
+        let flags: Vec<&str> = flags.iter().map(String::as_str).collect();
+        let date = if index == 1 { "02-Jan-2025 09:00:00 +0000" } else { &mail.date };
+        server.deliver(ADA, "INBOX", &flags, date, &mail.bytes);
+    }
+    migration.wanted = migration::Wanted::between(
+        migration.lab.source.port,
+        migration.lab.destination.port,
+        &[ADA],
+    );
+    migration.write();
+    migration.wanted.more = entry(&migration.run(&["plan", "plan.yaml"]).code(0).stdout);
+    migration.write();
+    migration.copy();
+    migration.run(&["verify", "plan.yaml"]).code(0).says(&[
+        "all there · flags and dates equal, but for 2 that were there before us",
+        "2 messages were there before us, with another date or other flags",
+    ]);
+    let listed = exceptions(&migration, 0);
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    let uid = |index: usize| migration.lab.source.dump(ADA, "INBOX")[index].uid;
+    for (index, said) in [(1, "date 02-Jan-2025 09:00:00 +0000"), (2, "flags `\\Flagged`")] {
+        let line = listed.iter().find(|line| line.contains(said)).expect(said);
+        assert_eq!(line.split(',').nth(3), Some(uid(index).to_string().as_str()), "{line}");
+        assert!(line.contains(",before,there-before,"), "{line}");
+    }
+    let found = evidence(&migration, &[], 0);
+    assert_eq!(account(&found, "already_there"), 3);
+    let folders = found["mailboxes"][0]["folders"].as_array().unwrap();
+    let inbox = folders.iter().find(|folder| folder["source"] == "INBOX").unwrap();
+    let check = inbox["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|check| check["name"] == "as they were before us")
+        .unwrap();
+    assert_eq!((check["count"].as_u64(), check["verdict"].as_str()), (Some(2), Some("holds")));
+    // What its user does there since is another matter.
+    let there = server_uid(&migration, &mails[0].bytes);
+    migration
+        .lab
+        .destination
+        .session(ADA)
+        .store("INBOX", there, "+FLAGS", &["\\Answered"])
+        .unwrap();
+    migration
+        .run(&["verify", "plan.yaml"])
+        .code(0)
+        .says(&["dates equal, flags as their user left them, but for 2 that were there before us"]);
+}
+
+fn server_uid(migration: &Migration, bytes: &[u8]) -> u32 {
+    let there = migration.lab.destination.dump(ADA, "INBOX");
+    there.iter().find(|message| message.bytes == bytes).expect("it is there").uid
+}
+
+/// Writes a letter of the text of a message at the destination, where its server keeps it.
+fn write_over(migration: &Migration, number: usize, from: u8, to: u8) {
+    let line = |first: u8| [b"\n", &[first][..], format!("ote {number}.").as_bytes()].concat();
+    let (was, now) = (line(from), line(to));
+    let files = migration::files_below(&migration.lab.destination.dir.join("mail"));
+    let place = |octets: &[u8]| octets.windows(was.len()).position(|part| part == was);
+    let (file, mut octets) =
+        files.into_iter().find(|(_, octets)| place(octets).is_some()).expect("its file");
+    let at = place(&octets).unwrap();
+    octets[at..at + now.len()].copy_from_slice(&now);
+    std::fs::write(file, octets).unwrap();
+}
+
+#[test]
+fn what_was_found_changed_is_read_by_every_later_sample_until_it_is_well() {
+    let migration = migration(40, "");
+    migration.run(&["verify", "plan.yaml", "--full"]).code(0);
+    write_over(&migration, 7, b'N', b'M');
+    let sample = ["verify", "plan.yaml", "--sample", "1"];
+    // The one message that is drawn is another one: a sample says nothing of the rest.
+    migration.run(&sample).code(0);
+    migration.run(&["verify", "plan.yaml", "--full"]).code(6).says(&["is not what was sent"]);
+    for _ in 0..2 {
+        migration.run(&sample).code(6).says(&["1 message is not what was sent"]);
+    }
+    write_over(&migration, 7, b'M', b'N');
+    let found = evidence(&migration, &["--sample", "1"], 0);
+    assert_eq!(account(&found, "bodies_equal"), 2, "it is read once more, and well");
+    let found = evidence(&migration, &["--sample", "1"], 0);
+    assert_eq!(account(&found, "bodies_equal"), 1);
+}
+
+#[test]
+fn flags_that_a_user_sets_before_the_first_proof_are_noted_and_flags_that_are_lost_are_accepted() {
+    let mut migration = migration(6, "");
+    let there = migration.lab.destination.dump(ADA, "INBOX")[2].uid;
+    migration.lab.destination.session(ADA).store("INBOX", there, "+FLAGS", &["\\Seen"]).unwrap();
+    migration.run(&["verify", "plan.yaml"]).code(0).says(&[
+        "all there · dates equal, flags as their user left them",
+        "1 message has flags that its user changed",
+    ]);
+    // A flag that is not there any more before anybody proved that it was.
+    let late = seeds::plain(50);
+    migration.lab.source.deliver(ADA, "INBOX", &["\\Flagged"], &late.date, &late.bytes);
+    migration.copy();
+    let there = server_uid(&migration, &late.bytes);
+    migration.lab.destination.session(ADA).store("INBOX", there, "-FLAGS", &["\\Flagged"]).unwrap();
+    let said = migration
+        .run(&["verify", "plan.yaml"])
+        .code(6)
+        .says(&["1 message lost flags at the destination", "Next: to accept that 1 of"])
+        .does_not_say(&["mailferry apply"]);
+    let listed = exceptions(&migration, 6);
+    assert!(listed.len() == 1 && listed[0].contains(",unflagged,flags-lost,"), "{listed:?}");
+    migration.wanted.more = entry(&said.stdout);
+    migration.write();
+    migration.run(&["verify", "plan.yaml"]).code(0).says(&["flags equal but for 1"]);
+    migration.run(&["plan", "plan.yaml"]).does_not_say(&["covers nothing any more"]);
+}
+
+#[test]
+fn a_folder_that_cannot_be_at_the_destination_is_in_the_equation() {
+    let mut migration = migration(3, "");
+    migration.wanted.folders.push_str("\n  characters: { \"#\": \"\" }");
+    migration.write();
+    let mails: Vec<Mail> = (60..62).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("##", mails)]);
+    let found = evidence(&migration, &[], 6);
+    assert_eq!((account(&found, "listed"), account(&found, "pending")), (10, 2));
+    migration
+        .run(&["verify", "plan.yaml"])
+        .code(6)
+        .says(&["1 folder cannot be at the destination", "10 at the source = 8 copied + 2 to copy"])
+        .says(&["`folders.map`"])
+        .does_not_say(&["mailferry apply"]);
+}
+
 #[test]
 fn what_vanished_at_the_source_and_a_folder_that_is_gone_are_in_the_equation() {
     let migration = migration(6, "");

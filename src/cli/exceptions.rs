@@ -2,8 +2,13 @@
 
 use crate::cli::plan::write;
 use crate::cli::wiring::World;
+use crate::copy::again;
+use crate::copy::desk::Desk;
+use crate::copy::stop::Stop;
+use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::{FetchRow, RowQuery, SequenceSet};
+use crate::model::address::Address;
 use crate::model::folder::FolderPath;
 use crate::model::uid::Uid;
 use crate::render::exceptions::{self, Headers};
@@ -16,10 +21,13 @@ pub(crate) async fn keep(
     world: &World,
     evidence: &Evidence,
     path: &Path,
-    with_subjects: bool,
+    // How a mailbox is read again for its subjects; `None` when nobody asked for them.
+    subjects: Option<&impl Fn(&Address) -> Desk>,
 ) -> Result<()> {
-    let headers =
-        if with_subjects { read(world, evidence).await? } else { exceptions::Known::new() };
+    let headers = match subjects {
+        Some(desk_of) => read(world, evidence, desk_of).await?,
+        None => exceptions::Known::new(),
+    };
     let text = match ending(path)? {
         Ending::Csv => exceptions::csv(evidence, &headers),
         Ending::Json => exceptions::json(evidence, &headers),
@@ -72,28 +80,45 @@ pub(crate) fn check(path: Option<&Path>) -> Result<()> {
     path.map_or(Ok(()), |path| ending(path).map(|_| ()))
 }
 
-/// Reads subjects and Message-IDs from the source; they are kept nowhere but in the list.
-async fn read(world: &World, evidence: &Evidence) -> Result<exceptions::Known> {
+/// Reads subjects and Message-IDs from the source; they are kept nowhere but in the list. Waits and
+/// tries again as the verification does.
+async fn read(
+    world: &World,
+    evidence: &Evidence,
+    desk_of: &impl Fn(&Address) -> Desk,
+) -> Result<exceptions::Known> {
     let mut known = exceptions::Known::new();
     for mailbox in evidence.mailboxes.iter().filter(|mailbox| !mailbox.exceptions.is_empty()) {
         let Some(wanted) = world.desired.mailboxes.get(&mailbox.mailbox) else { continue };
-        let source = crate::copy::lines::source(&world.accounts, wanted).await?;
-        for (folder, uids) in by_folder(mailbox) {
-            let object = crate::catalogue::Object::folder("source", &mailbox.mailbox, folder);
-            let failed = |error| crate::catalogue::imap(&error, &object);
-            // A folder that went away since has nothing to show.
-            let Some(name) = source.name(folder) else { continue };
-            source.connection.examine(name).await.map_err(failed)?;
-            let query = RowQuery {
-                header_fields: vec!["Subject".to_owned(), "Message-ID".to_owned()],
-                ..RowQuery::default()
-            };
-            let set = SequenceSet::from_uids(uids);
-            let mut rows = source.connection.fetch_rows(&set, query).await.map_err(failed)?;
-            while let Some(row) = rows.next().await.map_err(failed)? {
-                let of = (mailbox.mailbox.clone(), folder.clone(), row.uid);
-                known.insert(of, headers(&row));
-            }
+        let desk = desk_of(&mailbox.mailbox);
+        let look = async || look(world, wanted, mailbox).await;
+        known.extend(again::until_done(&desk, look).await.map_err(Stop::into_error)?);
+    }
+    Ok(known)
+}
+
+async fn look(
+    world: &World,
+    wanted: &DesiredMailbox,
+    mailbox: &MailboxEvidence,
+) -> Result<exceptions::Known, Stop> {
+    let mut known = exceptions::Known::new();
+    let source = crate::copy::lines::source(&world.accounts, wanted).await?;
+    for (folder, uids) in by_folder(mailbox) {
+        let object = crate::catalogue::Object::folder("source", &mailbox.mailbox, folder);
+        let failed = |error| Stop::from_imap(&error, &object);
+        // A folder that went away since has nothing to show.
+        let Some(name) = source.name(folder) else { continue };
+        source.connection.examine(name).await.map_err(failed)?;
+        let query = RowQuery {
+            header_fields: vec!["Subject".to_owned(), "Message-ID".to_owned()],
+            ..RowQuery::default()
+        };
+        let set = SequenceSet::from_uids(uids);
+        let mut rows = source.connection.fetch_rows(&set, query).await.map_err(failed)?;
+        while let Some(row) = rows.next().await.map_err(failed)? {
+            let of = (mailbox.mailbox.clone(), folder.clone(), row.uid);
+            known.insert(of, headers(&row));
         }
     }
     Ok(known)

@@ -46,7 +46,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     let evidence = crate::verify::verify(
         &world.desired,
         &world.accounts,
-        desk_of,
+        &desk_of,
         only.as_ref(),
         sampling,
         began,
@@ -67,7 +67,8 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
         write(report_path, &report)?;
     }
     if let Some(list) = &args.exceptions {
-        exceptions::keep(&world, &evidence, list, args.with_subjects).await?;
+        let subjects = args.with_subjects.then_some(&desk_of);
+        exceptions::keep(&world, &evidence, list, subjects).await?;
     }
     let text = match args.format {
         EvidenceFormat::Text => {

@@ -58,3 +58,18 @@ impl Again {
         desk.rest(wait).await
     }
 }
+
+/// Does something that is done as a whole or not at all, as often as [`Again`] allows.
+pub async fn until_done<T>(
+    desk: &Desk,
+    mut attempt: impl AsyncFnMut() -> Result<T, Stop>,
+) -> Result<T, Stop> {
+    let mut again = Again::default();
+    loop {
+        desk.go_on()?;
+        match attempt().await {
+            Err(Stop::Again(error)) => again.hold(desk, error).await?,
+            ended => return ended,
+        }
+    }
+}

@@ -29,6 +29,19 @@ impl Stop {
     }
 }
 
+impl Stop {
+    /// Makes the error that ends a command.
+    pub fn into_error(self) -> Error {
+        match self {
+            Self::Again(error) | Self::Failed(error) => error,
+            Self::Interrupted => {
+                Error::new(ErrorKind::Interrupted, "E130", "interrupted while looking")
+                    .hint("Run the same command again.")
+            }
+        }
+    }
+}
+
 impl From<Error> for Stop {
     /// Sorts a failure that is explained already: a sign-in or the ledger.
     fn from(error: Error) -> Self {

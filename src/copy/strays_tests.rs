@@ -26,7 +26,7 @@ fn row(uid: u32, content: u8, state: MessageState, vanished: bool) -> MessageRow
         modseq: None,
         headers: None,
     };
-    MessageRow { listed, state, copied, vanished, proven_at: None }
+    MessageRow { listed, state, copied, vanished, proven_at: None, doubted: false }
 }
 
 fn stray(uid: u32, content: u8) -> Stray {

@@ -6,11 +6,12 @@
 
 use crate::accounts::Accounts;
 use crate::catalogue::Object;
+use crate::copy::again;
 use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Compare, DesiredMailbox};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::imap::{Connection, ImapError};
 use crate::model::digest::{Digest, Hasher};
 use crate::model::uid::{Uid, UidValidity};
@@ -66,27 +67,20 @@ pub async fn find(
     for key in tallies.into_keys().filter(|key| key.mailbox == source) {
         folders.extend(desk.ledger(move |ledger| ledger.binding(&key)).await?);
     }
-    let mut found = Found::default();
     if folders.is_empty() {
-        return Ok(found);
+        return Ok(Found::default());
     }
-    let line = lines::destination(accounts, mailbox).await?;
-    removal::take_up(desk, mailbox, &line, Hands::Free).await.map_err(ended)?;
-    let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
-    for folder in folders {
-        in_folder(desk, &line, compare, &folder, &mut found).await.map_err(ended)?;
-    }
-    Ok(found)
-}
-
-fn ended(stop: Stop) -> Error {
-    match stop {
-        Stop::Again(error) | Stop::Failed(error) => error,
-        Stop::Interrupted => {
-            Error::new(ErrorKind::Interrupted, "E130", "interrupted while looking")
-                .hint("Run the same command again.")
+    let look = async || {
+        let mut found = Found::default();
+        let line = lines::destination(accounts, mailbox).await?;
+        removal::take_up(desk, mailbox, &line, Hands::Free).await?;
+        let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
+        for folder in &folders {
+            in_folder(desk, &line, compare, folder, &mut found).await?;
         }
-    }
+        Ok(found)
+    };
+    again::until_done(desk, look).await.map_err(Stop::into_error)
 }
 
 async fn in_folder(
@@ -166,31 +160,42 @@ pub async fn remove(
     agreed: &[Duplicate],
     compare: Option<Compare>,
 ) -> Result<(u64, Found)> {
-    let line = lines::destination(accounts, mailbox).await?;
-    let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
     let mut by_folder: BTreeMap<&FolderKey, BTreeSet<Uid>> = BTreeMap::new();
     for one in agreed {
         by_folder.entry(&one.folder).or_default().insert(one.extra.uid);
     }
-    let mut removed = 0;
-    let mut since = Found::default();
-    for (folder, uids) in by_folder {
-        let mut now = Found::default();
-        in_folder(desk, &line, compare, folder, &mut now).await.map_err(ended)?;
-        now.removable.retain(|one| uids.contains(&one.extra.uid));
-        now.left.retain(|(one, _)| uids.contains(&one.extra.uid));
-        since.left.append(&mut now.left);
-        let same = |one: &&Duplicate| {
-            agreed.iter().any(|given| {
-                given.folder == one.folder
-                    && given.validity == one.validity
-                    && given.extra.uid == one.extra.uid
-                    && given.extra.digest == one.extra.digest
-            })
-        };
-        let gone: Vec<&Duplicate> = now.removable.iter().filter(same).collect();
-        removed += expunge(desk, &line, mailbox, folder, &gone).await.map_err(ended)?;
-    }
+    let (mut removed, mut done, mut since) = (0, BTreeSet::new(), Found::default());
+    let round = async || {
+        let line = lines::destination(accounts, mailbox).await?;
+        // What a batch that was cut off took away.
+        let taken = removal::take_up(desk, mailbox, &line, Hands::Free).await?;
+        removed +=
+            taken.filter(|taken| taken.purpose == Purpose::Extra).map_or(0, |taken| taken.gone);
+        let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
+        for (folder, uids) in &by_folder {
+            if done.contains(folder) {
+                continue;
+            }
+            let mut now = Found::default();
+            in_folder(desk, &line, compare, folder, &mut now).await?;
+            now.removable.retain(|one| uids.contains(&one.extra.uid));
+            now.left.retain(|(one, _)| uids.contains(&one.extra.uid));
+            let same = |one: &&Duplicate| {
+                agreed.iter().any(|given| {
+                    given.folder == one.folder
+                        && given.validity == one.validity
+                        && given.extra.uid == one.extra.uid
+                        && given.extra.digest == one.extra.digest
+                })
+            };
+            let gone: Vec<&Duplicate> = now.removable.iter().filter(same).collect();
+            expunge(desk, &line, mailbox, folder, &gone, &mut removed).await?;
+            since.left.append(&mut now.left);
+            done.insert(*folder);
+        }
+        Ok(())
+    };
+    again::until_done(desk, round).await.map_err(Stop::into_error)?;
     Ok((removed, since))
 }
 
@@ -200,8 +205,8 @@ async fn expunge(
     mailbox: &DesiredMailbox,
     folder: &FolderKey,
     extra: &[&Duplicate],
-) -> Result<u64, Stop> {
-    let mut removed = 0;
+    removed: &mut u64,
+) -> Result<(), Stop> {
     for some in extra.chunks(BATCH) {
         let Some(first) = some.first() else { break };
         let own = |one: &&Duplicate| Own {
@@ -217,9 +222,9 @@ async fn expunge(
             of: None,
             messages: some.iter().map(own).collect(),
         };
-        removed += removal::remove(desk, mailbox, line, batch).await?.gone.len() as u64;
+        *removed += removal::remove(desk, mailbox, line, batch).await?.gone.len() as u64;
     }
-    Ok(removed)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -281,6 +281,28 @@ pub(super) fn prove(
     Ok(())
 }
 
+/// Records that copies were found missing, changed or unreadable, or well again.
+pub(super) fn doubt(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    uids: &[Uid],
+    doubted: bool,
+) -> Result<(), Fault> {
+    let unlisted = |uid| Fault::Unlisted { folder: source.folder.clone(), uid_validity, uid };
+    let Some(first) = uids.first() else { return Ok(()) };
+    let id = find(tx, Side::Source, source)?.ok_or_else(|| unlisted(*first))?;
+    let mut statement = tx.prepare_cached(
+        "UPDATE message SET doubted = ?4 WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3",
+    )?;
+    for uid in uids {
+        if statement.execute(params![id, uid_validity.0, uid.0, doubted])? != 1 {
+            return Err(unlisted(*uid));
+        }
+    }
+    Ok(())
+}
+
 /// Returns which UIDs of a destination folder are known as ours.
 pub(super) fn known_destination_uids(
     tx: &Transaction<'_>,

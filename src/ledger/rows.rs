@@ -16,7 +16,7 @@ pub(super) const MESSAGE_COLUMNS: &str = "m.uid, m.size, m.flags, m.internal_dat
      m.headers, m.vanished, m.state, m.reason, m.destination_uid_validity, m.destination_uid, \
      m.source_digest, m.sent_digest, m.sent_size, m.stored_flags, m.source_flags, m.sent_date, \
      m.transforms, m.adopted, m.proven_at, \
-     CASE WHEN m.destination <> f.destination THEN d.path END";
+     CASE WHEN m.destination <> f.destination THEN d.path END, m.doubted";
 
 /// What [`MESSAGE_COLUMNS`] are of: messages with their source folder and where the copy is.
 pub(super) const MESSAGE_TABLES: &str = "message m JOIN source_folder f ON f.id = m.folder \
@@ -34,7 +34,14 @@ pub(super) fn message(row: &Row<'_>) -> Result<MessageRow, Fault> {
     };
     let state = state_of(row.get(7)?, row.get(8)?)?;
     let proven_at = row.get::<_, Option<String>>(19)?.map(timestamp).transpose()?;
-    Ok(MessageRow { listed, state, copied: copied(row)?, vanished: row.get(6)?, proven_at })
+    Ok(MessageRow {
+        listed,
+        state,
+        copied: copied(row)?,
+        vanished: row.get(6)?,
+        proven_at,
+        doubted: row.get(21)?,
+    })
 }
 
 fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {

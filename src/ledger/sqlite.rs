@@ -241,6 +241,16 @@ impl Ledger for SqliteLedger {
         self.write(|tx| messages::prove(tx, source, uid_validity, uids, at))
     }
 
+    fn doubt(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+        doubted: bool,
+    ) -> Result<()> {
+        self.write(|tx| messages::doubt(tx, source, uid_validity, uids, doubted))
+    }
+
     fn flags_when_sent(
         &self,
         source: &FolderKey,

@@ -2,7 +2,7 @@
 
 use super::fault::Fault;
 use super::folders::{Side, find};
-use super::messages::{prove, settle};
+use super::messages::{doubt, prove, settle};
 use super::rows::{MESSAGE_COLUMNS, MESSAGE_TABLES, key, message, signed};
 use crate::model::address::Address;
 use crate::model::uid::{Uid, UidValidity};
@@ -11,7 +11,7 @@ use rusqlite::{Transaction, params};
 use std::collections::BTreeSet;
 
 /// Columns of [`MESSAGE_COLUMNS`]; what follows them here starts at this one.
-const MORE: usize = 21;
+const MORE: usize = 22;
 
 /// Returns copied messages of a mailbox that vanished and look like one of these.
 pub(super) fn strays(
@@ -81,6 +81,9 @@ pub(super) fn take_over(
     }
     settle(tx, source, uid_validity, &[(uid, MessageState::Acknowledged, Some(copied.clone()))])?;
     let in_place = stray.row.copied.as_ref().and_then(|was| was.destination) == copied.destination;
+    if stray.row.doubted {
+        doubt(tx, source, uid_validity, &[uid], true)?;
+    }
     match stray.row.proven_at.filter(|_| in_place && copied.destination.is_some()) {
         Some(at) => prove(tx, source, uid_validity, &[uid], at),
         None => Ok(()),

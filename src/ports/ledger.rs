@@ -93,6 +93,8 @@ pub struct MessageRow {
     pub vanished: bool,
     /// When `verify` proved it in place; only for [`MessageState::Verified`].
     pub proven_at: Option<Timestamp>,
+    /// `verify` found its copy missing, changed or unreadable, and did not find it well since.
+    pub doubted: bool,
 }
 
 /// A copied message that is not where it was at the source any more.
@@ -304,6 +306,15 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
         uid_validity: UidValidity,
         uids: &[Uid],
         at: Timestamp,
+    ) -> Result<()>;
+    /// Records that `verify` found copies missing, changed or unreadable, or (`doubted` is false)
+    /// that it read them and found them well. Fails when one of them was never listed.
+    fn doubt(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        uids: &[Uid],
+        doubted: bool,
     ) -> Result<()>;
     /// Returns the flags with which messages were sent, if they were, where the source has other ones
     /// now: a listing that changes the flags of a message that is not copied, while the checkpoint

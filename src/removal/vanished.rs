@@ -127,6 +127,7 @@ mod tests {
             copied: Some(copied),
             vanished: true,
             proven_at: None,
+            doubted: false,
         }
     }
 

@@ -150,7 +150,7 @@ fn section(mailbox: &MailboxEvidence, profile: Option<&str>) -> Markup {
             } }
             tbody { @for folder in &mailbox.folders { tr {
                 td { (clean(&folder.source.to_string())) }
-                td { @match &folder.destination { Some(path) => (clean(&path.to_string())), None => em { "excluded" } } }
+                td { @match &folder.destination { Some(path) => (clean(&path.to_string())), None if folder.account.pending > 0 => em { "none" }, None => em { "excluded" } } }
                 td.n { (thousands(folder.account.listed)) }
                 td.n { (thousands(folder.account.copied)) }
                 td.n { (thousands(folder.account.already_there)) }

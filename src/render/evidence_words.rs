@@ -16,9 +16,23 @@ pub(super) fn check_words(check: &Check) -> String {
         (Verdict::Broken, "flags") => {
             messages("message has other flags", "messages have other flags")
         }
-        (Verdict::Broken, "dates") => {
-            messages("message has another date", "messages have another date")
-        }
+        (_, "dates") => messages("message has another date", "messages have another date"),
+        (_, "flags kept") => messages(
+            "message lost flags at the destination",
+            "messages lost flags at the destination",
+        ),
+        (_, "dates that were never sent") => messages(
+            "message has no valid date at the source",
+            "messages have no valid date at the source",
+        ),
+        (_, "as they were before us") => messages(
+            "message was there before us, with another date or other flags",
+            "messages were there before us, with another date or other flags",
+        ),
+        (_, "folders can be there") => messages(
+            "folder cannot be at the destination under its name",
+            "folders cannot be at the destination under their names",
+        ),
         (_, "nothing left to copy") => messages("message is not copied", "messages are not copied"),
         (_, "no extra copies") => messages("extra copy", "extra copies"),
         (_, "folders are there") => messages("folder is not there", "folders are not there"),
@@ -61,15 +75,38 @@ pub(super) fn verdict(mailbox: &MailboxEvidence) -> String {
                 }
                 (some, _) => format!("all there but {} that may stay behind", thousands(some)),
             };
-            let noted = |name: &str| mailbox.all_checks().any(|c| c.name == name && c.count > 0);
-            let flags = if noted("flags changed by their user") {
-                "dates equal, flags as their user left them"
-            } else {
-                "flags and dates equal"
-            };
+            let flags = flags_and_dates(mailbox);
             format!("{there} · {flags}")
         }
     }
+}
+
+/// Says what is equal, and what is not and may be so.
+fn flags_and_dates(mailbox: &MailboxEvidence) -> String {
+    let noted = |name: &str| -> u64 {
+        mailbox.all_checks().filter(|check| check.name == name).map(|check| check.count).sum()
+    };
+    let (dates, lost) = (noted("dates") + noted("dates that were never sent"), noted("flags kept"));
+    let users = noted("flags changed by their user") > 0;
+    let but = |count: u64| format!("equal but for {}", thousands(count));
+    let mut said = match (dates, lost, users) {
+        (0, 0, false) => "flags and dates equal".to_owned(),
+        (0, 0, true) => "dates equal, flags as their user left them".to_owned(),
+        (dates, lost, users) => {
+            let dates = if dates == 0 { "equal".to_owned() } else { but(dates) };
+            let flags = match (lost, users) {
+                (0, false) => "equal".to_owned(),
+                (0, true) => "as their user left them".to_owned(),
+                (lost, _) => but(lost),
+            };
+            format!("dates {dates}, flags {flags}")
+        }
+    };
+    let before = noted("as they were before us");
+    if before > 0 {
+        said = format!("{said}, but for {} that were there before us", thousands(before));
+    }
+    said
 }
 
 /// Counts by the name of the transform; nothing in evidence of a version without these numbers.
@@ -171,9 +208,15 @@ pub(super) fn next(evidence: &Evidence, plan: &str) -> Vec<String> {
     }
     if broken("nothing left to copy") || broken("folders are there") || broken("flags") {
         steps.push(format!(
-            "`mailferry apply {plan}` copies what is left, then verify again; what has to be \
-             acknowledged before, `mailferry plan {plan}` says"
+            "`mailferry apply {plan}` copies what is left and brings flags up to date, then verify \
+             again; what has to be acknowledged before, `mailferry plan {plan}` says"
         ));
+    }
+    if broken("folders can be there") {
+        steps.push(
+            "give the folder another name with `folders.map` in the migration plan, then plan and apply again"
+                .to_owned(),
+        );
     }
     if broken("no extra copies") {
         steps.push(format!(
@@ -183,13 +226,13 @@ pub(super) fn next(evidence: &Evidence, plan: &str) -> Vec<String> {
     let offered = evidence.mailboxes.iter().filter_map(|mailbox| mailbox.acceptance.as_ref());
     for offered in offered.filter(|offered| !offered.acknowledged) {
         steps.push(format!(
-            "to accept that {} of {} stay behind, add to the migration plan: {}",
+            "to accept that {} of {} stay behind or have another date or fewer flags, add to the migration plan: {}",
             thousands(offered.messages),
             clean(&offered.object),
             entry(offered)
         ));
     }
-    if broken("all there") || broken("bodies") || broken("dates") {
+    if ["all there", "bodies", "dates", "flags kept"].into_iter().any(broken) {
         steps.push(format!(
             "`mailferry verify {plan} --exceptions list.csv` names each message and what to do"
         ));

@@ -4,7 +4,8 @@ use crate::render::evidence_words::{check_words, place};
 use crate::verify::evidence::{Check, Evidence, MailboxEvidence, Verdict};
 use std::fmt::Write as _;
 
-/// Renders the evidence. What is broken is a failure, what could not be read an error.
+/// Renders the evidence. What is broken is a failure, what could not be read an error; the assumed
+/// profile by which rewritten messages are equal is a property of each suite.
 pub fn xml(evidence: &Evidence) -> String {
     let mut text = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let totals = &evidence.totals;
@@ -17,27 +18,28 @@ pub fn xml(evidence: &Evidence) -> String {
         totals.broken,
         totals.unknown
     );
+    let profile = evidence.profile.as_deref();
     for mailbox in &evidence.mailboxes {
-        suite(mailbox, &mut text);
+        suite(mailbox, profile, &mut text);
     }
     if !evidence.checks.is_empty() {
         let checks: Vec<_> = evidence.checks.iter().map(|check| (String::new(), check)).collect();
-        cases_of("all mailboxes", &checks, &mut text);
+        cases_of("all mailboxes", profile, &checks, &mut text);
     }
     text.push_str("</testsuites>\n");
     text
 }
 
-fn suite(mailbox: &MailboxEvidence, text: &mut String) {
+fn suite(mailbox: &MailboxEvidence, profile: Option<&str>, text: &mut String) {
     let mut checks: Vec<(String, &Check)> =
         mailbox.checks.iter().map(|check| (String::new(), check)).collect();
     for folder in &mailbox.folders {
         checks.extend(folder.checks.iter().map(|check| (place(folder), check)));
     }
-    cases_of(mailbox.mailbox.as_str(), &checks, text);
+    cases_of(mailbox.mailbox.as_str(), profile, &checks, text);
 }
 
-fn cases_of(name: &str, checks: &[(String, &Check)], text: &mut String) {
+fn cases_of(name: &str, profile: Option<&str>, checks: &[(String, &Check)], text: &mut String) {
     let of = |verdict| checks.iter().filter(|(_, check)| check.verdict == verdict).count();
     let _ = writeln!(
         text,
@@ -47,6 +49,13 @@ fn cases_of(name: &str, checks: &[(String, &Check)], text: &mut String) {
         of(Verdict::Broken),
         of(Verdict::Unknown)
     );
+    if let Some(profile) = profile {
+        let _ = writeln!(
+            text,
+            "    <properties><property name=\"assumed profile\" value=\"{}\"/></properties>",
+            escaped(profile)
+        );
+    }
     for (place, check) in checks {
         let case =
             if place.is_empty() { check.name.clone() } else { format!("{place}: {}", check.name) };

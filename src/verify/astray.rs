@@ -14,7 +14,7 @@ use crate::verify::exception::Fate;
 use crate::verify::folder::{FolderProof, sent};
 use crate::verify::read::{self, PAGE};
 use crate::verify::walk::Walk;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A message that is not where the ledger says; it is looked for by digest.
 pub(super) struct Astray {
@@ -108,6 +108,7 @@ impl FolderProof<'_> {
             }
             self.desk.go_on()?;
             let mut free = self.candidates(&path, &name, &walk.astray, &walk.there).await?;
+            let mut well: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
             for message in std::mem::take(&mut walk.astray) {
                 let canonical = message.canonical.filter(|_| self.canonical);
                 let by_octets = free.get_mut(&(false, message.digest)).and_then(Vec::pop);
@@ -126,16 +127,30 @@ impl FolderProof<'_> {
                             walk.there.taken.insert(uid);
                         }
                         settle(&message, folder, here, &path, octets);
+                        if message.row.doubted {
+                            well.entry(message.folder).or_default().push(message.row.listed.uid);
+                        }
                     }
                     _ => walk.astray.push(message),
                 }
             }
             walk.looked.insert(path);
             walk.steps += 1;
+            for (index, uids) in well {
+                let Some(folder) = walk.done.get(index) else { continue };
+                self.doubt(folder, uids, false).await?;
+            }
         }
+        let mut missing: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
         for message in std::mem::take(&mut walk.astray) {
             let Some(folder) = walk.done.get_mut(message.folder) else { continue };
-            lost(&message, folder, walk.there.validity);
+            if lost(&message, folder, walk.there.validity) {
+                missing.entry(message.folder).or_default().push(message.row.listed.uid);
+            }
+        }
+        for (index, uids) in missing {
+            let Some(folder) = walk.done.get(index) else { continue };
+            self.doubt(folder, uids, true).await?;
         }
         // The folder must be the examined one again for what follows.
         let connection = &self.destination.connection;
@@ -251,19 +266,20 @@ fn settle(message: &Astray, folder: &mut Findings, here: bool, path: &FolderPath
 }
 
 /// A message that is in no folder of the destination. Users remove messages that were proven; a
-/// message that never was, or whose whole folder is another one now, is missing.
-fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) {
+/// message that never was, that was found off before, or whose whole folder is another one now, is
+/// missing. Returns whether it is.
+fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) -> bool {
     let uid = message.row.listed.uid;
     let copied = message.row.copied.as_ref();
     let same_folder = copied
         .filter(|copied| copied.elsewhere.is_none())
         .and_then(|copied| copied.destination)
         .is_none_or(|(known, _)| known == validity);
-    if message.row.state == MessageState::Verified && same_folder {
+    if message.row.state == MessageState::Verified && same_folder && !message.row.doubted {
         folder.account.removed_by_user += 1;
         let was = proven(&message.row);
         folder.checks.removed.noted(format!("source UID {uid}: {was}, in no folder now"));
-        return;
+        return false;
     }
     folder.account.missing += 1;
     let reason = "missing: not found in any folder of the destination";
@@ -272,6 +288,7 @@ fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) {
         .all_there
         .broken(format!("source UID {uid}: not found in any folder of the destination"));
     folder.except(&message.row, Fate::Missing, reason, MISSING);
+    true
 }
 
 const MISSING: &str = "When `mailferry plan` shows G303, the folder was made anew: acknowledge that, and the next apply copies the message again. Otherwise ask whether its user removed it. If nobody did, keep the source and the evidence, and copy the message by hand or start the mailbox anew with another ledger.";

@@ -1,7 +1,6 @@
 //! The checks of one source folder, message by message.
 
 use crate::copy::reasons;
-use crate::imap::FetchRow;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, MessageRow, MessageState};
@@ -11,6 +10,12 @@ use std::collections::BTreeMap;
 
 /// Prefix of the checks of messages that stay behind; the class of the reason follows.
 pub(super) const EXCEPTED: &str = "excepted ";
+
+/// The check of dates that are not those that were sent.
+pub(super) const DATES: &str = "dates";
+
+/// The check of flags that the destination stored and lost.
+pub(super) const FLAGS_LOST: &str = "flags kept";
 
 /// Everything that is found out about one source folder.
 pub(super) struct Findings {
@@ -53,7 +58,7 @@ impl Findings {
             class: reasons::class(reason).to_owned(),
             reason: reason.to_owned(),
             next: next.to_owned(),
-            code: (fate == Fate::Excepted).then(|| exception::CODE.to_owned()),
+            code: fate.can_be_accepted().then(|| exception::CODE.to_owned()),
             accepted: fate == Fate::Excepted && reasons::was_reviewed(reason),
         });
     }
@@ -121,7 +126,9 @@ const UNCLEAR: &str = "Apply again: it looks for the message in every folder tha
 pub(super) struct Checks {
     pub(super) all_there: Check,
     pub(super) bodies: Check,
+    /// What `apply` brings up to date.
     pub(super) flags: Check,
+    pub(super) flags_lost: Check,
     pub(super) dates: Check,
     pub(super) settled: Check,
     pub(super) excepted: BTreeMap<String, Check>,
@@ -129,6 +136,10 @@ pub(super) struct Checks {
     pub(super) moved: Check,
     pub(super) removed: Check,
     pub(super) user_flags: Check,
+    /// Messages without a valid date at the source; none of it is a failure.
+    pub(super) undated: Check,
+    /// What was there before us and is not as at the source; none of it is a failure.
+    pub(super) before: Check,
     /// Of the destination folder; with the first of its source folders.
     pub(super) extra: Option<Check>,
 }
@@ -139,21 +150,31 @@ impl Checks {
             all_there: Check::new("all there"),
             bodies: Check::new("bodies"),
             flags: Check::new("flags"),
-            dates: Check::new("dates"),
+            flags_lost: Check::new(FLAGS_LOST),
+            dates: Check::new(DATES),
             settled: Check::new("nothing left to copy"),
             excepted: BTreeMap::new(),
             moved: Check::new("moved by their user"),
             removed: Check::new("removed by their user"),
             user_flags: Check::new("flags changed by their user"),
+            undated: Check::new("dates that were never sent"),
+            before: Check::new("as they were before us"),
             extra: None,
         }
     }
 
     fn into_list(self) -> Vec<Check> {
-        let mut list = vec![self.all_there, self.bodies, self.flags, self.dates, self.settled];
+        let mut list = vec![
+            self.all_there,
+            self.bodies,
+            self.flags,
+            self.flags_lost,
+            self.dates,
+            self.settled,
+        ];
         list.extend(self.excepted.into_values());
-        let users = [self.moved, self.removed, self.user_flags];
-        list.extend(users.into_iter().filter(|check| check.count > 0));
+        let notes = [self.moved, self.removed, self.user_flags, self.undated, self.before];
+        list.extend(notes.into_iter().filter(|check| check.count > 0));
         list.extend(self.extra);
         list
     }
@@ -185,66 +206,4 @@ pub(super) fn proven(row: &MessageRow) -> String {
         Some(at) => format!("proven in place on {}", at.strftime("%Y-%m-%d %H:%M UTC")),
         None => "proven in place once".to_owned(),
     }
-}
-
-/// Compares flags. Once a message was proven in place, what differs is its user's doing.
-pub(super) fn same_flags(
-    row: &MessageRow,
-    copied: &Copied,
-    theirs: &FetchRow,
-    source_now: Option<&FetchRow>,
-    checks: &mut Checks,
-) -> bool {
-    let uid = row.listed.uid;
-    let now = source_now.and_then(|row| row.flags.as_ref());
-    if now.is_some_and(|now| *now != copied.source_flags) {
-        checks
-            .flags
-            .broken(format!("source UID {uid}: flags changed at the source since the copy"));
-        return false;
-    }
-    let stored = theirs.flags.as_ref();
-    if stored == Some(&copied.stored_flags) {
-        return true;
-    }
-    let there = stored.map(ToString::to_string).unwrap_or_default();
-    if row.state == MessageState::Verified {
-        checks.user_flags.noted(format!(
-            "source UID {uid}: {} with `{}`, `{there}` now",
-            proven(row),
-            copied.stored_flags
-        ));
-        return true;
-    }
-    checks
-        .flags
-        .broken(format!("source UID {uid}: `{}` sent, `{there}` there", copied.stored_flags));
-    false
-}
-
-/// Compares dates; returns what is wrong. A date in the future is one that servers do not keep
-/// (Dovecot stores the present instead): it is noted, and no copy could mend it.
-pub(super) fn other_date(
-    row: &MessageRow,
-    copied: &Copied,
-    theirs: &FetchRow,
-    now: jiff::Timestamp,
-    check: &mut Check,
-) -> Option<String> {
-    let (Some(sent), Some(there)) = (&copied.internal_date, &theirs.internal_date) else {
-        return None;
-    };
-    if sent.same_instant(there) {
-        return None;
-    }
-    if sent.instant() > now {
-        check.noted(format!(
-            "source UID {}: {sent} is in the future, and the destination keeps {there}",
-            row.listed.uid
-        ));
-        return None;
-    }
-    let reason = format!("{sent} sent, {there} there");
-    check.broken(format!("source UID {}: {reason}", row.listed.uid));
-    Some(format!("other-date: {reason}, as UID {} of the destination", theirs.uid))
 }

@@ -7,7 +7,8 @@ use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use serde::{Deserialize, Serialize};
 
-/// The code by which messages that stay behind are accepted.
+/// The code by which messages that stay behind, or are there with another date or fewer flags, are
+/// accepted.
 pub const CODE: &str = crate::planner::codes::STAY_BEHIND;
 
 /// What became of a message that is not where it should be.
@@ -26,6 +27,19 @@ pub enum Fate {
     Unread,
     /// It is there with another date.
     Redated,
+    /// It is there without flags that the destination stored.
+    Unflagged,
+    /// It was there before us, with another date or other flags than at the source.
+    Before,
+}
+
+impl Fate {
+    /// Tells whether a person can accept it: its content is known to be there, or known to stay
+    /// behind. What is missing, changed or unclear cannot be accepted: nobody knows what it would
+    /// mean.
+    pub(super) const fn can_be_accepted(self) -> bool {
+        matches!(self, Self::Excepted | Self::Redated | Self::Unflagged)
+    }
 }
 
 /// One such message. Subject and Message-ID are not here: they are read when somebody asks.
@@ -71,15 +85,15 @@ pub struct Acceptance {
 }
 
 impl Acceptance {
-    /// Covers the messages that stay behind and were in no reviewed plan; `None` when there are none.
-    /// What is missing, changed or unclear cannot be accepted: nobody knows what it would mean.
+    /// Covers the messages that can be accepted and were in no reviewed plan; `None` when there are
+    /// none.
     pub(super) fn over(
         mailbox: &Address,
         exceptions: &[Exception],
         acknowledged: &[Acknowledgement],
     ) -> Option<Self> {
         let covered: Vec<&Exception> =
-            exceptions.iter().filter(|e| e.fate == Fate::Excepted && !e.accepted).collect();
+            exceptions.iter().filter(|e| e.fate.can_be_accepted() && !e.accepted).collect();
         if covered.is_empty() {
             return None;
         }

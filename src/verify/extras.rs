@@ -128,7 +128,10 @@ impl Search<'_> {
             self.desk.go_on()?;
             for (uid, body) in self.read(page).await? {
                 let Some(row) = unknown.get(&uid) else { continue };
-                let (size, digest) = (body.sent_size, body.digest);
+                let digest = body.digest;
+                // What the server lists is what is looked at again right before a removal; one that
+                // rewrites lists other sizes than it serves.
+                let size = row.size.unwrap_or(body.sent_size);
                 let Some(twins) = ledger.copies.get(&digest) else {
                     if let (Some(said), Some(second)) = (body.canonical, second(row)) {
                         rewritten.push(Rewritten { uid, size, digest, said, second });
@@ -151,7 +154,7 @@ impl Search<'_> {
                         .filter(|twin| twin.ours && twin.sent.is_some() && twin.sent == date)
                         .filter_map(|twin| Some((twin.at?, twin.stored.clone())))
                         .collect(),
-                    may_be_wanted: ledger.unsettled.contains(&size),
+                    may_be_wanted: ledger.unsettled.contains(&body.sent_size),
                 });
             }
         }

@@ -6,6 +6,7 @@ use crate::copy::desk::Desk;
 use crate::copy::folder::{gone, same_validity};
 use crate::copy::inventory;
 use crate::copy::lines::Line;
+use crate::copy::reasons;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
 use crate::imap::{Connection, FetchRow, ImapError, Selected, SourceConnection};
@@ -13,12 +14,14 @@ use crate::message::canonical::Canonical;
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, Ledger, MessageRow, MessageState};
 use crate::verify::astray::{Astray, There};
-use crate::verify::checks::{Findings, count, is_copied, not_begun, other_date, same_flags};
+use crate::verify::checks::{Findings, count, is_copied, not_begun};
 use crate::verify::exception::Fate;
 use crate::verify::mailbox::Source;
+use crate::verify::marks;
 use crate::verify::read::{self, PAGE};
+use crate::verify::refusals::Refusals;
 use crate::verify::sample::Draw;
 use crate::verify::walk::{Pages, Walk};
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +49,8 @@ struct Page {
     theirs_read: BTreeMap<Uid, Read>,
     /// Source UIDs of messages whose bodies count.
     wanted: BTreeSet<Uid>,
+    /// Why a body was not given, by source UID and by destination UID.
+    refused: (BTreeMap<Uid, String>, BTreeMap<Uid, String>),
 }
 
 impl FolderProof<'_> {
@@ -113,7 +118,7 @@ impl FolderProof<'_> {
         found.account.listed = uids.len() as u64;
         found.account.ever_listed = found.account.listed;
         self.gone(&uids, &mut found).await?;
-        Ok(Pages { uids, other_dates, next: 0, found })
+        Ok(Pages { uids, other_dates, next: 0, found, refused: Default::default() })
     }
 
     /// Goes through one source folder, a page at a time.
@@ -126,17 +131,24 @@ impl FolderProof<'_> {
             None => walk.pages.insert(self.list(path, name, &selected, &object).await?),
         };
         same_validity(&object, pages.found.validity, selected.uid_validity)?;
-        let Pages { uids, other_dates, next, found } = pages;
+        let Pages { uids, other_dates, next, found, refused } = pages;
         while let Some(page) = uids.get(*next..).and_then(|rest| rest.chunks(PAGE).next()) {
             self.desk.go_on()?;
             let rows = self.rows(path, found.validity, page).await?;
             let listed = page.iter().filter_map(|uid| rows.get(uid));
             let copied: Vec<MessageRow> = listed.filter(|row| is_copied(row)).cloned().collect();
             // Nothing is counted before all of it was read: after a lost connection it is read again.
-            let read = self.page(copied, found, &walk.there).await.map_err(|stop| match stop {
+            let known = refused.0.known() + refused.1.known();
+            let read = self.page(copied, found, &walk.there, refused).await;
+            if read.is_err() && refused.0.known() + refused.1.known() > known {
+                walk.steps += 1;
+            }
+            let read = read.map_err(|stop| match stop {
                 Side::Source(error) => failed(error),
                 Side::Destination(error) => self.to_failed()(error),
             })?;
+            refused.0.next_page();
+            refused.1.next_page();
             for &uid in page {
                 match rows.get(&uid) {
                     row if other_dates.contains(&uid) && not_begun(row) => {
@@ -201,12 +213,14 @@ impl FolderProof<'_> {
     }
 
     /// Lists both sides of a page, and reads the bodies that count: those that were drawn, and
-    /// besides them all that were transformed, found instead of sent, moved, or look different.
+    /// besides them all that were transformed, found instead of sent, moved, look different, or were
+    /// found off by an earlier verification.
     async fn page(
         &self,
         rows: Vec<MessageRow>,
         found: &Findings,
         there: &There,
+        refused: &mut (Refusals, Refusals),
     ) -> Result<Page, Side> {
         if rows.is_empty() {
             return Ok(Page::default());
@@ -229,19 +243,29 @@ impl FolderProof<'_> {
             let uid = row.listed.uid;
             let place = there.place(copied).and_then(|at| theirs.get(&at));
             let drawn = self.draw.has(&found.path, found.validity, uid);
-            if drawn || self.is_particular(copied, now.get(&uid), place) {
+            if drawn || row.doubted || self.is_particular(copied, now.get(&uid), place) {
                 wanted.insert(uid);
                 by_transforms.entry(copied.transforms.clone()).or_default().push(uid);
                 wanted_there.extend(place.map(|row| row.uid));
             }
         }
-        let ours_read = read::source_bodies(&self.source.connection, by_transforms, self.canonical)
+        let (ours, others) = refused;
+        let source = &self.source.connection;
+        let ours_read = read::source_bodies(source, by_transforms, self.canonical, ours)
             .await
             .map_err(Side::Source)?;
-        let theirs_read = read::destination_bodies(connection, &wanted_there, self.canonical)
-            .await
-            .map_err(Side::Destination)?;
-        Ok(Page { rows, now, theirs, ours_read, theirs_read, wanted })
+        let theirs_read =
+            read::destination_bodies_given(connection, &wanted_there, self.canonical, others)
+                .await
+                .map_err(Side::Destination)?;
+        let why = |refused: &Refusals, uids: &mut dyn Iterator<Item = Uid>| {
+            uids.filter_map(|uid| Some((uid, refused.of(uid)?.to_owned()))).collect()
+        };
+        let refused = (
+            why(ours, &mut wanted.iter().copied()),
+            why(others, &mut wanted_there.iter().copied()),
+        );
+        Ok(Page { rows, now, theirs, ours_read, theirs_read, wanted, refused })
     }
 
     /// Tells whether a message is read whether or not it was drawn.
@@ -273,14 +297,20 @@ impl FolderProof<'_> {
     ) -> Result<(), Stop> {
         let compared = page.rows.len() as u64;
         let mut proven = Vec::new();
+        let (mut off, mut well) = (Vec::new(), Vec::new());
         for row in &page.rows {
             let uid = row.listed.uid;
             let read = page.wanted.contains(&uid);
             let body = page.ours_read.get(&uid);
             let Some(copied) = row.copied.as_ref().filter(|_| !read || body.is_some()) else {
                 found.account.unread += 1;
-                found.checks.bodies.broken(format!("UID {uid}: the source gave no body"));
-                found.except(row, Fate::Unread, "no-body: the source gave no content", AGAIN);
+                let reason = match page.refused.0.get(&uid) {
+                    Some(words) => reasons::unreadable(words),
+                    None => "no-body: the source gave no content".to_owned(),
+                };
+                found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
+                found.except(row, Fate::Unread, &reason, AGAIN);
+                off.push(uid);
                 continue;
             };
             let place = there.place(copied);
@@ -297,12 +327,15 @@ impl FolderProof<'_> {
                     // It was listed a moment ago: that it is missing would be said too soon.
                     there.taken.insert(listed.uid);
                     found.account.unread += 1;
-                    let uid = listed.uid;
+                    let at = listed.uid;
+                    let words = page.refused.1.get(&at).map(|words| format!(": {words}"));
                     let reason = format!(
-                        "no-content: the destination lists it as UID {uid} and gives no content for it"
+                        "no-content: the destination lists it as UID {at} and gives no content for it{}",
+                        words.unwrap_or_default()
                     );
-                    found.checks.bodies.broken(format!("source UID {}: {reason}", row.listed.uid));
+                    found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
                     found.except(row, Fate::Unread, &reason, NO_CONTENT);
+                    off.push(uid);
                     continue;
                 }
                 (None, _) => None,
@@ -317,18 +350,14 @@ impl FolderProof<'_> {
                 );
                 found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
                 found.except(row, Fate::Changed, &reason, CHANGED);
+                off.push(uid);
                 continue;
             }
             there.own(copied, listed.uid);
             count(&mut found.account, copied);
             let clock = self.desk.clock.now();
-            let same_flags = same_flags(row, copied, listed, page.now.get(&uid), &mut found.checks);
-            let other_date = other_date(row, copied, listed, clock, &mut found.checks.dates);
+            let fine = marks::compare(row, copied, listed, page.now.get(&uid), clock, found);
             there.dates_lost |= found.checks.dates.count > 0;
-            let fine = same_flags && other_date.is_none();
-            if let Some(reason) = other_date {
-                found.except(row, Fate::Redated, &reason, REDATED);
-            }
             let Some(equal) = equal else {
                 found.account.listed_only += 1;
                 continue;
@@ -337,13 +366,33 @@ impl FolderProof<'_> {
             found.account.equal_under_profile += u64::from(equal == Equal::Profile);
             found.changed_on_its_way(copied);
             found.drawn_equal += u64::from(drawn);
+            if row.doubted {
+                well.push(uid);
+            }
             if fine {
                 proven.push(uid);
             }
         }
+        self.doubt(found, off, true).await?;
+        self.doubt(found, well, false).await?;
         self.prove(found, proven).await?;
         self.desk.progress.add(&found.path, compared, 0, false);
         Ok(())
+    }
+
+    /// Records copies that are off, which every later sample reads again, or that are well again.
+    pub(super) async fn doubt(
+        &self,
+        found: &Findings,
+        uids: Vec<Uid>,
+        doubted: bool,
+    ) -> Result<(), Stop> {
+        if uids.is_empty() {
+            return Ok(());
+        }
+        let (key, validity) = (self.key(&found.path), found.validity);
+        let call = move |ledger: &dyn Ledger| ledger.doubt(&key, validity, &uids, doubted);
+        Ok(self.desk.ledger(call).await?)
     }
 
     /// Records what was proven in place, and when.
@@ -387,5 +436,4 @@ enum Side {
 
 const AGAIN: &str = "Verify again; when the source still gives nothing, open the message there.";
 const CHANGED: &str = "Compare the two messages. A destination that rewrites every message needs `checks: { compare: canonical }`.";
-const REDATED: &str = "IMAP cannot change the date of a message that is there. Mail programs show the Date field, which is as it was; where the order by arrival matters, ask the destination's operator, or remove the copy and copy it again when the server keeps dates.";
 const NO_CONTENT: &str = "Verify again; when the destination still gives nothing, open the message there, and copy it by hand from the source when it cannot be read.";

@@ -14,9 +14,9 @@ use crate::model::folder::FolderPath;
 use crate::model::sampling::Sampling;
 use crate::profile::target::Target;
 use crate::removal::{self, Hands};
-use crate::verify::checks::EXCEPTED;
+use crate::verify::checks::{DATES, EXCEPTED, FLAGS_LOST};
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
-use crate::verify::exception::{Acceptance, Exception, Fate};
+use crate::verify::exception::{Acceptance, Exception};
 use crate::verify::folder::FolderProof;
 use crate::verify::sample::Draw;
 use crate::verify::sides::{both, interrupted, patiently, unknown, unreadable};
@@ -87,6 +87,14 @@ pub(super) async fn verify(
     Ok(evidence)
 }
 
+/// Why nothing of a folder is at the destination.
+enum Uncopied {
+    /// The migration plan excludes it.
+    Excluded,
+    /// Its folder is not there; `None` when the destination cannot have one of its name.
+    Yet(Option<FolderPath>),
+}
+
 struct MailboxProof {
     desired: Arc<Desired>,
     accounts: Arc<Accounts>,
@@ -111,6 +119,7 @@ impl MailboxProof {
     ) -> Result<()> {
         let mut groups: BTreeMap<FolderPath, Vec<FolderPath>> = BTreeMap::new();
         let mut there = Check::new("folders are there");
+        let mut named = Check::new("folders can be there");
         let known = std::mem::take(&mut self.known);
         let listed: BTreeSet<FolderPath> = source_folders.keys().cloned().collect();
         for (path, entry) in source_folders {
@@ -125,20 +134,28 @@ impl MailboxProof {
                         groups.entry(to).or_default().push(path);
                     } else {
                         there.broken(format!("{path} → {to}: not at the destination"));
-                        evidence.folders.push(
-                            self.uncopied(path, Some(to), &entry, &mut evidence.checks).await?,
-                        );
+                        let of = Uncopied::Yet(Some(to));
+                        let folder = self.uncopied(path, of, &entry, &mut evidence.checks).await?;
+                        evidence.folders.push(folder);
                     }
                 }
                 Mapped::Excluded { .. } => {
-                    evidence
-                        .folders
-                        .push(self.uncopied(path, None, &entry, &mut evidence.checks).await?);
+                    let of = Uncopied::Excluded;
+                    let folder = self.uncopied(path, of, &entry, &mut evidence.checks).await?;
+                    evidence.folders.push(folder);
                 }
-                Mapped::Invalid { reason, .. } => there.broken(format!("{path}: {reason}")),
+                Mapped::Invalid { reason, .. } => {
+                    named.broken(format!("{path}: {reason}"));
+                    let of = Uncopied::Yet(None);
+                    let folder = self.uncopied(path, of, &entry, &mut evidence.checks).await?;
+                    evidence.folders.push(folder);
+                }
             }
         }
         evidence.checks.push(there);
+        if named.count > 0 {
+            evidence.checks.push(named);
+        }
         for (to, from) in groups {
             self.desk.go_on().map_err(interrupted)?;
             let (folders, exceptions) = self.group(&to, &from, &mut evidence.checks).await?;
@@ -165,10 +182,13 @@ impl MailboxProof {
             return;
         }
         let checks = evidence.folders.iter_mut().flat_map(|folder| &mut folder.checks);
-        for check in checks.filter(|check| check.name.starts_with(EXCEPTED)) {
+        let covered = |check: &&mut Check| {
+            check.name.starts_with(EXCEPTED) || [DATES, FLAGS_LOST].contains(&check.name.as_str())
+        };
+        for check in checks.filter(covered) {
             check.verdict = Verdict::Holds;
         }
-        for one in evidence.exceptions.iter_mut().filter(|one| one.fate == Fate::Excepted) {
+        for one in evidence.exceptions.iter_mut().filter(|one| one.fate.can_be_accepted()) {
             one.accepted = true;
         }
     }
@@ -307,7 +327,7 @@ impl MailboxProof {
     async fn uncopied(
         &mut self,
         path: FolderPath,
-        to: Option<FolderPath>,
+        of: Uncopied,
         entry: &ListEntry,
         mailbox: &mut Vec<Check>,
     ) -> Result<FolderEvidence> {
@@ -319,9 +339,11 @@ impl MailboxProof {
                 Ok(messages) => {
                     account.listed = messages;
                     account.ever_listed = messages;
-                    let of =
-                        if to.is_none() { &mut account.excluded } else { &mut account.pending };
-                    *of = messages;
+                    let number = match of {
+                        Uncopied::Excluded => &mut account.excluded,
+                        Uncopied::Yet(_) => &mut account.pending,
+                    };
+                    *number = messages;
                     break;
                 }
                 Err(Stop::Again(error)) => {
@@ -347,7 +369,10 @@ impl MailboxProof {
         }
         Ok(FolderEvidence {
             source: path,
-            destination: to,
+            destination: match of {
+                Uncopied::Excluded => None,
+                Uncopied::Yet(to) => to,
+            },
             account,
             checks,
             transforms: BTreeMap::new(),

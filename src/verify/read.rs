@@ -6,6 +6,7 @@ use crate::imap::{
 };
 use crate::message::transform::{Transform, by_names};
 use crate::model::uid::Uid;
+use crate::verify::refusals::Refusals;
 use std::collections::BTreeMap;
 
 /// Messages that are compared together: their rows and digests are in memory at once.
@@ -39,18 +40,70 @@ pub(super) async fn collect(mut rows: Rows) -> Result<BTreeMap<Uid, FetchRow>, I
     Ok(collected)
 }
 
-/// Digests bodies; `canonical` digests what they say as well.
-pub(super) async fn digests(
-    bodies: Bodies,
-    transforms: &[Transform],
-    canonical: bool,
-) -> Result<BTreeMap<Uid, Read>, ImapError> {
-    let mut digester = Digester::new(bodies, transforms).canonical(canonical);
-    let mut read = BTreeMap::new();
-    while let Some(body) = digester.next().await? {
-        read.insert(body.uid, body);
+/// A side from which bodies are read.
+#[derive(Clone, Copy)]
+pub(super) enum Giver<'a> {
+    Source(&'a SourceConnection),
+    Destination(&'a Connection),
+}
+
+impl Giver<'_> {
+    async fn fetch(self, uids: &[Uid]) -> Result<Bodies, ImapError> {
+        let set = SequenceSet::from_uids(uids.iter().copied());
+        match self {
+            Self::Source(connection) => connection.fetch_bodies(&set).await,
+            Self::Destination(connection) => connection.fetch_bodies(&set).await,
+        }
     }
-    Ok(read)
+
+    /// Digests bodies into `read`, also those that came before an error; `canonical` digests what
+    /// they say as well.
+    async fn digest(
+        self,
+        uids: &[Uid],
+        transforms: &[Transform],
+        canonical: bool,
+        read: &mut BTreeMap<Uid, Read>,
+    ) -> Result<(), ImapError> {
+        let bodies = self.fetch(uids).await?;
+        let mut digester = Digester::new(bodies, transforms).canonical(canonical);
+        while let Some(body) = digester.next().await? {
+            read.insert(body.uid, body);
+        }
+        Ok(())
+    }
+
+    /// Digests bodies; what the server does not give goes to `refusals`, each message alone.
+    async fn given(
+        self,
+        uids: &[Uid],
+        transforms: &[Transform],
+        canonical: bool,
+        refusals: &mut Refusals,
+    ) -> Result<BTreeMap<Uid, Read>, ImapError> {
+        let is_owed = |refusals: &Refusals, uid: &Uid| {
+            refusals.of(*uid).is_none() && !refusals.read.contains_key(uid)
+        };
+        let mut left: Vec<Uid> =
+            uids.iter().copied().filter(|uid| is_owed(refusals, uid)).collect();
+        let mut alone = refusals.fell();
+        while !left.is_empty() {
+            let count = if alone { 1 } else { left.len() };
+            let asked: Vec<Uid> = left.drain(..count).collect();
+            alone = false;
+            let read = &mut refusals.read;
+            if let Err(error) = self.digest(&asked, transforms, canonical, read).await {
+                let owed: Vec<Uid> =
+                    asked.iter().copied().filter(|uid| is_owed(refusals, uid)).collect();
+                refusals.take(error, &asked, &owed)?;
+                if asked.len() > 1 {
+                    alone = true;
+                    left.splice(..0, owed);
+                }
+            }
+        }
+        Ok(uids.iter().filter_map(|uid| refusals.read.remove_entry(uid)).collect())
+    }
 }
 
 /// Lists messages of the source.
@@ -70,14 +123,14 @@ pub(super) async fn source_bodies(
     connection: &SourceConnection,
     by_transforms: BTreeMap<Vec<String>, Vec<Uid>>,
     canonical: bool,
+    refusals: &mut Refusals,
 ) -> Result<BTreeMap<Uid, Read>, ImapError> {
     let mut read = BTreeMap::new();
     for (labels, uids) in by_transforms {
         // What another version did cannot be done again: such a message differs.
         let transforms = by_names(&labels).unwrap_or_default();
-        let set = SequenceSet::from_uids(uids);
-        let bodies = connection.fetch_bodies(&set).await?;
-        read.extend(digests(bodies, &transforms, canonical).await?);
+        let giver = Giver::Source(connection);
+        read.extend(giver.given(&uids, &transforms, canonical, refusals).await?);
     }
     Ok(read)
 }
@@ -95,15 +148,25 @@ pub(super) async fn destination_rows(
     collect(connection.fetch_rows(&set, query(key_fields)).await?).await
 }
 
-/// Reads messages of the destination.
+/// Reads messages of the destination; one that it does not give is an error.
 pub(super) async fn destination_bodies(
     connection: &Connection,
     uids: &[Uid],
     canonical: bool,
 ) -> Result<BTreeMap<Uid, Read>, ImapError> {
-    if uids.is_empty() {
-        return Ok(BTreeMap::new());
+    let mut read = BTreeMap::new();
+    if !uids.is_empty() {
+        Giver::Destination(connection).digest(uids, &[], canonical, &mut read).await?;
     }
-    let set = SequenceSet::from_uids(uids.iter().copied());
-    digests(connection.fetch_bodies(&set).await?, &[], canonical).await
+    Ok(read)
+}
+
+/// Reads messages of the destination; what it does not give goes to `refusals`.
+pub(super) async fn destination_bodies_given(
+    connection: &Connection,
+    uids: &[Uid],
+    canonical: bool,
+    refusals: &mut Refusals,
+) -> Result<BTreeMap<Uid, Read>, ImapError> {
+    Giver::Destination(connection).given(uids, &[], canonical, refusals).await
 }

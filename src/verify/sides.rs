@@ -6,7 +6,7 @@ use crate::copy::desk::Desk;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
-use crate::error::{Class, Error, ErrorKind, Result};
+use crate::error::{Class, Error, ErrorKind, Result, Retry};
 use crate::imap::{Connection, SourceConnection};
 use crate::verify::evidence::Check;
 
@@ -27,7 +27,8 @@ pub(super) async fn both(
     }
 }
 
-/// Opens both sides, as often as apply would where a server only asks for patience.
+/// Opens both sides, as often as apply would where a server asks for patience or a connection is
+/// lost.
 pub(super) async fn patiently(
     accounts: &Accounts,
     desk: &Desk,
@@ -39,7 +40,7 @@ pub(super) async fn patiently(
             Ok(sides) => return Ok(Ok(sides)),
             Err(failures) => failures,
         };
-        if failures.iter().any(|error| error.class != Class::Throttle) {
+        if !failures.iter().all(may_pass) {
             return Ok(Err(failures));
         }
         let Some(error) = failures.pop() else { return Ok(Err(failures)) };
@@ -55,6 +56,16 @@ pub(super) async fn patiently(
                 return Ok(Err(failures));
             }
         }
+    }
+}
+
+/// Tells whether it may go better soon. A server that nobody could connect to is told at once: its
+/// name or port may be wrong.
+fn may_pass(error: &Error) -> bool {
+    match error.class {
+        Class::Throttle => true,
+        Class::Line => error.kind != ErrorKind::Unobservable && error.retry != Retry::Never,
+        _ => false,
     }
 }
 

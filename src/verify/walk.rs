@@ -4,6 +4,7 @@ use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::verify::astray::{Astray, There};
 use crate::verify::checks::Findings;
+use crate::verify::refusals::Refusals;
 use std::collections::BTreeSet;
 
 /// What is done for good.
@@ -28,6 +29,8 @@ pub(super) struct Pages {
     pub(super) other_dates: BTreeSet<Uid>,
     pub(super) next: usize,
     pub(super) found: Findings,
+    /// What each side does not give.
+    pub(super) refused: (Refusals, Refusals),
 }
 
 impl Walk {

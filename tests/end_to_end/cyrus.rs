@@ -169,3 +169,34 @@ fn nul_in_a_body_stays_where_a_literal8_carries_it_and_is_named_where_none_does(
     ferry.settled();
     assert!(from.dump_all(ADA) == before, "the source is unchanged");
 }
+
+/// Cyrus keeps the present in place of the first second of 1970.
+#[test]
+fn a_date_that_cyrus_does_not_keep_is_listed_and_accepted() {
+    let lab = Lab::start(LabOptions::default());
+    let there = lab.cyrus(&CyrusProfile::default(), &[ADA]);
+    let epoch = Mail::new("epoch", "01-Jan-1970 00:00:00 +0000", seeds::plain(9).bytes);
+    lab.source.seed(ADA, &[("INBOX", vec![seeds::plain(1), epoch])]);
+    let mut wanted = Wanted {
+        mailboxes: &[ADA],
+        folders: MAP,
+        destination_port: Some(there.port),
+        ..Wanted::default()
+    };
+    let ferry = Ferry::new(&lab, &wanted);
+    ferry.plan_and_apply(0);
+    let verify = ["verify", "plan.yaml", "--exceptions", "list.csv"];
+    let said = ferry.expect(6, &verify).stdout;
+    assert!(said.contains("1 message has another date"), "{said}");
+    assert!(said.contains("Next: to accept that 1 of"), "{said}");
+    let list = ferry.read("list.csv");
+    let line = list.lines().nth(1).expect("a row");
+    assert!(line.contains(",redated,other-date,") && line.contains(",G311,no"), "{list}");
+    let entry = said.lines().find_map(|line| line.split_once("acknowledge: ")).expect("it").1;
+    wanted.more = format!("acknowledge: {entry}\n");
+    ferry.write_plan(&lab, &wanted);
+    let said = ferry.expect(0, &verify).stdout;
+    assert!(said.contains("all there · dates equal but for 1, flags equal"), "{said}");
+    assert!(ferry.read("list.csv").contains(",G311,yes"), "it is accepted");
+    ferry.settled();
+}

@@ -47,6 +47,44 @@ fn one_message_that_the_source_will_not_give_stays_behind_alone() {
         .says(&[&named, "Message is damaged"]);
 }
 
+#[test]
+fn one_message_that_the_source_will_not_give_to_verify_is_unread_alone() {
+    let mut migration = empty();
+    let inbox: Vec<_> = (1..=9).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", inbox)]);
+    let uids: Vec<u32> = migration.lab.source.dump(ADA, "INBOX").iter().map(|m| m.uid).collect();
+    // The server ends the connection at three errors: two cost more than one.
+    let (first, last) = (uids[3], uids[4]);
+    let relay = Relay::start(migration.lab.source.plain_port, |_| Harm::None);
+    migration.wanted.source = format!("{{ host: localhost, port: {}, tls: none }}", relay.port);
+    migration.write();
+    migration.run(&APPLY).code(0).says(&["Copied 9 messages"]);
+    let verify = ["verify", "plan.yaml", "--trust", "localhost"];
+    relay.harm(move |_| Harm::RefuseBodies(first, last, 3));
+    migration.run(&verify).code(6).says(&[
+        "2 messages are not what was sent",
+        &format!("source UID {first}: unreadable: the source said "),
+        &format!("source UID {last}: unreadable: the source said "),
+        "9 at the source = 7 copied + 2 unread",
+    ]);
+    // They are remembered, and read again whatever is drawn, until they are well.
+    let sample = [&verify[..], &["--sample", "1"]].concat();
+    migration.run(&sample).code(6).says(&["7 copied + 2 unread"]);
+    relay.harm(|_| Harm::None);
+    migration.run(&verify).code(0).says(&["9 bodies read on both sides and equal"]);
+}
+
+#[test]
+fn a_date_that_was_never_sent_is_not_called_equal() {
+    let undated = b"Subject: no date\r\n\r\nx\r\n".to_vec();
+    let (migration, _script) = from_script(&[(1, "no date", undated)]);
+    migration.run(&APPLY).code(0);
+    migration
+        .run(&["verify", "plan.yaml", "--trust", "localhost"])
+        .code(0)
+        .says(&["dates equal but for 1, flags equal", "1 message has no valid date at the source"]);
+}
+
 const APPLY: [&str; 5] = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
 
 fn empty() -> Migration {

@@ -160,6 +160,7 @@ hand_on! { Ledger;
     fn rows(source: &FolderKey, uid_validity: UidValidity, from: Uid, limit: usize) -> Vec<MessageRow>;
     fn settle(source: &FolderKey, uid_validity: UidValidity, results: &[(Uid, MessageState, Option<Copied>)]) -> ();
     fn prove(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], at: Timestamp) -> ();
+    fn doubt(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], doubted: bool) -> ();
     fn flags_when_sent(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> BTreeMap<Uid, Flags>;
     fn forget_flags_when_sent(destination: &FolderKey) -> ();
     fn source_folders(mailbox: &Address) -> Vec<(FolderPath, Option<UidValidity>)>;

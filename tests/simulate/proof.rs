@@ -75,6 +75,30 @@ async fn a_verification_that_is_put_off_or_cut_goes_on_and_counts_everything_onc
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_lost_at_the_start_or_at_the_end_is_opened_again() {
+    let migration = Migration::start(quick(unaltering())).await;
+    let (code, said) = migration.copy().await;
+    assert_eq!(code, Some(0), "{said}");
+    let gone = inbox(&migration.destination)[3].uid;
+    migration.destination.hands().delete(ADA, "INBOX", gone).unwrap();
+    // The second LIST that is answered is that for the subjects.
+    let faults = [
+        at("LIST", 1, Mischief::DropBefore),
+        at("LIST", 3, Mischief::Throttle(Duration::from_millis(300))),
+    ];
+    for fault in faults.clone() {
+        migration.source.add_fault(fault);
+    }
+    let list = ["verify", "plan.yaml", "--exceptions", "list.csv", "--with-subjects"];
+    let (code, said) = migration.run(&list).await;
+    assert_eq!(code, Some(6), "{said}");
+    assert!(said.contains("1 message is missing"), "{said}");
+    assert_eq!(migration.source.script().struck().len(), faults.len());
+    let list = std::fs::read_to_string(migration.dir.path().join("list.csv")).unwrap();
+    assert!(list.lines().nth(1).unwrap().contains("message "), "{list}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_extra_copy_that_the_destination_wrote_anew_is_found_by_what_it_says_and_removed() {
     let exchange = quick(Product::exchange_online());
     let migration = Migration::start_with(exchange, "  profile: exchange-online\n").await;
@@ -106,7 +130,16 @@ async fn an_extra_copy_that_the_destination_wrote_anew_is_found_by_what_it_says_
     let named =
         format!("destination UID {}: says the same, under the assumed profile v0", extra.uid);
     assert!(said.contains("1 extra copy") && said.contains(&named), "{said}");
+    let (_, said) = migration.run(&["verify", "plan.yaml", "--format", "junit"]).await;
+    let property = "<property name=\"assumed profile\" value=\"exchange-v0\"/>";
+    assert!(said.contains(property), "{said}");
     let fix = ["apply", "plan.yaml", "--fix-own-duplicates"];
+    // It goes on over another connection, when it looks and when it removes.
+    let faults = [1, 5].map(|nth| at("EXAMINE", nth, Mischief::DropBefore));
+    let faults = [&faults[..], &[at("UID EXPUNGE", 1, Mischief::DropAfter)]].concat();
+    for fault in faults.clone() {
+        migration.destination.add_fault(fault);
+    }
     let (code, said) = migration.run(&fix).await;
     assert_eq!(code, Some(9), "nobody agreed: {said}");
     assert!(said.contains("1 extra copy of ours, digest "), "{said}");
@@ -118,6 +151,7 @@ async fn an_extra_copy_that_the_destination_wrote_anew_is_found_by_what_it_says_
     let after: Vec<u32> = inbox(&migration.destination).iter().map(|m| m.uid).collect();
     let left: Vec<u32> = before.into_iter().filter(|uid| *uid != extra.uid).collect();
     assert_eq!(after, left, "exactly the late copy is gone");
+    assert_eq!(migration.destination.script().struck().len(), faults.len());
     let found = evidence(&migration, &[], 0).await;
     assert_eq!(found["profile"], "exchange-v0");
     assert_eq!(found["profile_is_assumed"], true);
