@@ -4,7 +4,7 @@
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
-use crate::copy::recovery::{Search, Sources};
+use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::stop::Stop;
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
@@ -51,9 +51,10 @@ impl FolderCopy<'_> {
                     });
                 }
                 let adopt = from == FROM_THE_FIRST;
-                found += self.search(open, sources.clone(), from, quiet, adopt).run().await?;
+                let brought = if adopt { Brought::Before } else { Brought::Since(checkpoint.at) };
+                found += self.search(open, sources.clone(), from, quiet, brought).run().await?;
                 if !adopt {
-                    self.gone(open, &bound, from).await?;
+                    self.gone(open, &bound, &checkpoint).await?;
                     found += self.look_elsewhere(open, &sources).await?;
                 }
                 // What was not found was not sent.
@@ -124,7 +125,7 @@ impl FolderCopy<'_> {
             return Ok(0);
         }
         let ours = vec![(source, open.source_name.clone(), open.from.uid_validity)];
-        let found = self.search(open, ours, FROM_THE_FIRST, None, true).run().await?;
+        let found = self.search(open, ours, FROM_THE_FIRST, None, Brought::Before).run().await?;
         self.close_checkpoint().await?;
         self.examine_again(open).await?;
         Ok(found)
@@ -168,16 +169,22 @@ impl FolderCopy<'_> {
             return Ok(());
         }
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
-        self.search(open, sources, Uid(1), None, false).place().await
+        self.search(open, sources, Uid(1), None, Brought::Ever).place().await
     }
 
     /// Names what was pending in source folders that are gone and may be here.
-    async fn gone(&self, open: &Open<'_>, bound: &[FolderKey], from: Uid) -> Result<(), Stop> {
+    async fn gone(
+        &self,
+        open: &Open<'_>,
+        bound: &[FolderKey],
+        since: &Checkpoint,
+    ) -> Result<(), Stop> {
+        let (from, brought) = (since.uid_next, Brought::Since(since.at));
         for key in bound.iter().filter(|key| open.source.name(&key.folder).is_none()) {
             let asked = key.clone();
             let listed = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(validity) = listed {
-                self.search(open, Vec::new(), from, None, false).gone(key, validity).await?;
+                self.search(open, Vec::new(), from, None, brought).gone(key, validity).await?;
             }
         }
         Ok(())
@@ -189,7 +196,7 @@ impl FolderCopy<'_> {
         sources: Sources,
         from: Uid,
         quiet: Option<Duration>,
-        adopt: bool,
+        brought: Brought,
     ) -> SearchOwner<'s> {
         SearchOwner {
             folder: self.destination_key(),
@@ -198,7 +205,7 @@ impl FolderCopy<'_> {
             sources,
             from: from.max(Uid(1)),
             quiet,
-            adopt,
+            brought,
         }
     }
 }
@@ -211,7 +218,7 @@ pub(super) struct SearchOwner<'s> {
     sources: Sources,
     from: Uid,
     quiet: Option<Duration>,
-    adopt: bool,
+    brought: Brought,
 }
 
 impl SearchOwner<'_> {
@@ -239,7 +246,7 @@ impl SearchOwner<'_> {
             sources: self.sources.clone(),
             from: self.from,
             quiet: self.quiet,
-            adopt: self.adopt,
+            brought: self.brought,
             elsewhere: false,
             renamed: false,
         }
