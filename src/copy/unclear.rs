@@ -65,7 +65,7 @@ impl FolderCopy<'_> {
             }
         }
         if !bound.contains(&source) {
-            found += self.begin(open).await?;
+            found += self.begin(open, &bound).await?;
         }
         Ok(found)
     }
@@ -103,7 +103,7 @@ impl FolderCopy<'_> {
     ///
     /// The checkpoint is opened first, with an UIDNEXT below every UID: after a crash in between,
     /// the search is made again.
-    async fn begin(&self, open: &Open<'_>) -> Result<u64, Stop> {
+    async fn begin(&self, open: &Open<'_>, bound: &[FolderKey]) -> Result<u64, Stop> {
         let (key, source) = (self.destination_key(), self.source_key());
         let adopting = open.to.exists > 0;
         let checkpoint = Checkpoint {
@@ -124,6 +124,9 @@ impl FolderCopy<'_> {
         if !adopting {
             return Ok(0);
         }
+        // What lies there for messages of the others cannot be adopted.
+        let others = self.present(open, bound).await?;
+        self.search(open, others, Uid(1), None, Brought::Ever).place().await?;
         let ours = vec![(source, open.source_name.clone(), open.from.uid_validity)];
         let found = self.search(open, ours, FROM_THE_FIRST, None, Brought::Before).run().await?;
         self.close_checkpoint().await?;
@@ -162,12 +165,10 @@ impl FolderCopy<'_> {
     }
 
     /// Finds the UIDs of messages that were taken without a word about it, by a server without
-    /// UIDPLUS: without them their flags could not be brought up to date. Their bodies are read
-    /// back for it, once.
+    /// UIDPLUS or one that leaves it out at times: without them their flags could not be brought up
+    /// to date, and twins out of another source folder would be taken for them. Their bodies are
+    /// read back for it, once.
     pub(super) async fn place_unplaced(&self, open: &Open<'_>) -> Result<(), Stop> {
-        if open.destination.connection.has("UIDPLUS") {
-            return Ok(());
-        }
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
         self.search(open, sources, Uid(1), None, Brought::Ever).place().await
     }

@@ -170,3 +170,17 @@ fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
     answers.run("verify").code(0);
     answers.run("plan").code(0);
 }
+
+/// UIDPLUS is offered, and APPENDUID may be left out all the same.
+#[test]
+fn twins_of_two_folders_stay_two_where_the_server_does_not_say_where_they_are() {
+    let mut answers = Answers::new(3, true, |_| Answer::StoreUnsaid);
+    let old = (0..4).map(seeds::plain).collect();
+    answers.migration.lab.source.seed(ADA, &[("Old", old)]);
+    answers.migration.wanted.folders = "map: { Old: INBOX }\n  merge: [ INBOX ]".to_owned();
+    answers.migration.write();
+    answers.run("apply").code(0);
+    assert_eq!(answers.script.messages("INBOX").len(), 7);
+    answers.run("verify").code(0);
+    answers.run("plan").code(0);
+}
