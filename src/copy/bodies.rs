@@ -2,10 +2,12 @@
 
 use crate::imap::{Bodies, BodyEvent, ImapError};
 use crate::message::canonical::Canonical;
+use crate::message::date;
 use crate::message::rules::Refusal;
 use crate::message::scan::{Scanner, Traits};
 use crate::message::transform::{Recipe, Rehearsal, Transform, Transformer};
 use crate::model::digest::{Digest, Hasher};
+use crate::model::internal_date::InternalDate;
 use crate::model::uid::Uid;
 
 /// What one reading of a body tells.
@@ -27,6 +29,8 @@ pub struct Read {
     pub impossible: Option<Refusal>,
     /// The digest of what the sent octets say, when it was asked for.
     pub canonical: Option<Digest>,
+    /// The date of its header, when it was asked for.
+    pub header_date: Option<InternalDate>,
 }
 
 /// Reads bodies and digests them, as they are and as `transforms` make them.
@@ -35,13 +39,14 @@ pub struct Digester {
     bodies: Bodies,
     transforms: Vec<Transform>,
     canonical: bool,
+    dated: bool,
 }
 
 impl Digester {
     /// Digests the bodies of a running FETCH. A transform that a message does not need leaves it
     /// as it is, so all allowed ones can be given.
     pub fn new(bodies: Bodies, transforms: &[Transform]) -> Self {
-        Self { bodies, transforms: transforms.to_vec(), canonical: false }
+        Self { bodies, transforms: transforms.to_vec(), canonical: false, dated: false }
     }
 
     /// Digests what the messages say as well, see [`Canonical`].
@@ -49,6 +54,12 @@ impl Digester {
     pub fn canonical(mut self, wanted: bool) -> Self {
         self.canonical = wanted;
         self
+    }
+
+    /// Reads the dates of headers as well.
+    #[must_use]
+    pub fn dated(self) -> Self {
+        Self { dated: true, ..self }
     }
 
     /// What reads what the sent octets say. Leaves that are encoded anew say the same, so only
@@ -69,6 +80,7 @@ impl Digester {
     pub async fn next(&mut self) -> Result<Option<Read>, ImapError> {
         let mut hasher = Hasher::new();
         let mut scanner = Scanner::new();
+        let mut head = Vec::new();
         let mut says = self.saying();
         let mut sent = (!self.transforms.is_empty()).then(|| Rehearsal::new(&self.transforms));
         while let Some(event) = self.bodies.next().await? {
@@ -77,6 +89,10 @@ impl Digester {
                 BodyEvent::Chunk(chunk) => {
                     hasher.update(&chunk);
                     scanner.feed(&chunk);
+                    if self.dated {
+                        let room = date::LOOKED_AT.saturating_sub(head.len());
+                        head.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
+                    }
                     if let Some(sent) = &mut sent {
                         sent.feed(&chunk);
                     }
@@ -98,6 +114,7 @@ impl Digester {
                             canonical.feed(&transformer.finish());
                             canonical.finish()
                         }),
+                        header_date: date::from_headers(&head),
                     };
                     if let Some(sent) = sent.map(Rehearsal::finish)
                         && self.transforms.iter().any(|transform| transform.is_needed(&traits))

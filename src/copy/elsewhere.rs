@@ -4,7 +4,7 @@
 use crate::catalogue::Object;
 use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::landmarks;
-use crate::copy::recovery::{Search, Sources};
+use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::error::{Class, Error, ErrorKind};
@@ -106,7 +106,7 @@ impl FolderCopy<'_> {
     /// are there again: what is not in the destination folder is to be sent.
     pub(super) async fn clear(&self, open: &Open<'_>) -> Result<u64, Stop> {
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
-        let found = self.search(open, sources.clone(), Uid(1), None, true).run().await?;
+        let found = self.search(open, sources.clone(), Uid(1), None, Brought::Ever).run().await?;
         self.mark(&sources, &MessageState::Pending).await?;
         Ok(found)
     }
@@ -168,7 +168,7 @@ impl FolderCopy<'_> {
             sources: sources.clone(),
             from,
             quiet,
-            adopt: false,
+            brought: Brought::Since(self.desk.clock.now()),
             elsewhere: true,
             renamed,
         }

@@ -16,16 +16,35 @@ use crate::model::folder::RawName;
 use crate::model::pairing::Round;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Stray};
-use crate::ports::search::{Fate, Paired, Reading, SearchId, SourceUid};
+use crate::ports::search::{Fate, OtherDate, Paired, Reading, SearchId, SourceUid};
 use crate::profile::target::Target;
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Pairs that are recorded together.
 const PAGE: usize = 500;
 
+/// Seconds by which a date must be ahead for a server not to keep it. Fresh mail of a source whose
+/// clock is ahead is not meant: others deliver it to the destination as well.
+const FUTURE: i64 = 86_400;
+
+/// Seconds by which the clock of a server may be behind ours.
+const TOLERANCE: i64 = 120;
+
 /// Source folders with their names on the wire and their present UIDVALIDITY.
 pub type Sources = Vec<(FolderKey, RawName, UidValidity)>;
+
+/// Who may have brought what a search finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// We did, not before this time.
+    Since(Timestamp),
+    /// We did or others, and nobody knows when.
+    Ever,
+    /// Another tool, before we came.
+    Before,
+}
 
 /// A search in one destination folder.
 #[derive(Debug)]
@@ -50,8 +69,8 @@ pub struct Search<'a> {
     pub from: Uid,
     /// How long the folder must show nothing new of ours; `None` when nothing can be under way.
     pub quiet: Option<Duration>,
-    /// What is found was there before we came.
-    pub adopt: bool,
+    /// Who may have brought what is found.
+    pub brought: Brought,
     /// The folder is not the one that the messages belong into: their user may have moved them.
     pub elsewhere: bool,
     /// It looks for what was in a source folder that was renamed since: a vanished message of
@@ -101,6 +120,10 @@ impl Search<'_> {
         self.end(id, outcome).await
     }
 
+    pub(super) fn adopts(&self) -> bool {
+        !matches!(self.brought, Brought::Since(_))
+    }
+
     async fn begin(&self) -> Result<SearchId, Stop> {
         Ok(self.desk.ledger(|ledger| ledger.begin_search()).await?)
     }
@@ -129,7 +152,7 @@ impl Search<'_> {
         self.place(id).await?;
         self.read_ours(id).await?;
         self.pair(id, Fate::Unsettled).await?;
-        if self.adopt {
+        if self.adopts() {
             let most = look_alikes::EXAMPLES;
             let (count, first) =
                 self.desk.ledger(move |ledger| ledger.look_alikes(id, most)).await?;
@@ -151,12 +174,23 @@ impl Search<'_> {
     }
 
     async fn pair(&self, id: SearchId, fate: Fate) -> Result<(), Stop> {
+        let now = self.desk.clock.now().as_second();
+        let future = now.saturating_add(FUTURE);
+        let other = match (fate, self.brought) {
+            (Fate::Unsettled, Brought::Before) => OtherDate::Any,
+            (Fate::Unsettled, Brought::Since(at)) => {
+                OtherDate::Unkept { since: at.as_second() - TOLERANCE, future }
+            }
+            (Fate::Unsettled, Brought::Ever) | (Fate::Unplaced, _) => {
+                OtherDate::Unkept { since: i64::MIN, future }
+            }
+        };
         for round in Round::ALL {
             // In a folder that it does not belong into, only the very same message is ours.
             if self.elsewhere && fate == Fate::Unsettled && round == Round::Octets {
                 continue;
             }
-            self.desk.ledger(move |ledger| ledger.pair(id, fate, round)).await?;
+            self.desk.ledger(move |ledger| ledger.pair(id, fate, round, other)).await?;
         }
         Ok(())
     }
@@ -289,10 +323,10 @@ impl Search<'_> {
     fn one(&self, known: &Known, vacated: &mut Vec<Stray>, outcome: &mut Outcome) {
         let Known { row, sent, pair, reading } = known;
         let (key @ (index, uid), found) = (pair.key, &pair.found);
-        // A message with our octets and another date was delivered by somebody else; of one
-        // without a date nobody can tell.
+        // Of a message with our octets and another date, or without one of its own, nobody can
+        // tell whether somebody else delivered it.
         let dated = row.listed.internal_date.is_some();
-        let adopted = self.adopt || !pair.same_date || !dated;
+        let adopted = self.adopts() || !pair.same_date || !dated;
         let was = |stray: &Stray| {
             let digest = stray.row.copied.as_ref().map(|copied| copied.source_digest);
             digest == Some(reading.source_digest)
@@ -347,7 +381,7 @@ impl Search<'_> {
 
     /// Strays that were moved here by a MOVE that nobody lived to record.
     async fn vacated(&self, known: &[Known]) -> Result<Vec<Stray>, Stop> {
-        let Some((source, _, _)) = self.sources.first().filter(|_| !self.adopt) else {
+        let Some((source, _, _)) = self.sources.first().filter(|_| !self.adopts()) else {
             return Ok(Vec::new());
         };
         let listed = known.iter().map(|known| &known.row.listed);

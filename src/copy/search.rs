@@ -60,7 +60,7 @@ impl Search<'_> {
         ours: &mut [Ours],
     ) -> Result<(), Stop> {
         // What is adopted was not sent by us.
-        let unsettled = ours.iter().filter(|ours| !self.adopt && ours.fate == Fate::Unsettled);
+        let unsettled = ours.iter().filter(|ours| !self.adopts() && ours.fate == Fate::Unsettled);
         let (key, uids) = (key.clone(), unsettled.map(|ours| ours.key.1).collect::<Vec<_>>());
         let sent =
             self.desk.ledger(move |ledger| ledger.flags_when_sent(&key, validity, &uids)).await?;
@@ -272,7 +272,8 @@ impl Search<'_> {
         let failed = |error| Stop::from_imap(&error, &object);
         let bodies = self.source.connection.fetch_bodies(set).await.map_err(failed)?;
         let mut digester = Digester::new(bodies, &self.target.rules.transforms())
-            .canonical(self.target.profile.rewrites);
+            .canonical(self.target.profile.rewrites)
+            .dated();
         let mut read: Vec<(SourceUid, Reading)> = Vec::new();
         while let Some(body) = digester.next().await.map_err(failed)? {
             let reading = Reading {
@@ -281,6 +282,7 @@ impl Search<'_> {
                 sent_digest: body.sent_digest,
                 sent_size: body.sent_size,
                 transforms: applied(&body, &self.target.rules),
+                header_second: body.header_date.map(|date| date.instant().as_second()),
             };
             read.push(((index, body.uid), reading));
         }

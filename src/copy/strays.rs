@@ -10,7 +10,8 @@ use crate::copy::lines::Line;
 use crate::copy::matching::{self, Mark};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
-use crate::error::{Error, ErrorKind, Retry};
+use crate::error::{Class, Error, ErrorKind, Retry};
+use crate::executor::event::Event;
 use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
 use crate::model::address::Address;
 use crate::model::digest::Digest;
@@ -191,7 +192,17 @@ impl FolderCopy<'_> {
         let follow = self.desk.policy.follow_moves && connection.can_move();
         let opened =
             if follow { connection.select(name).await } else { connection.examine(name).await };
-        let selected = opened.map_err(failed)?;
+        let selected = match opened.map_err(failed) {
+            Ok(selected) => selected,
+            Err(Stop::Failed(error)) if error.class != Class::Ledger => {
+                let message = format!(
+                    "{object} cannot be opened, so what moved at the source out of it is copied again: {error}"
+                );
+                self.desk.tell(&Event::Notice { message });
+                return Ok(0);
+            }
+            Err(stop) => return Err(stop),
+        };
         let uids = pairs.iter().filter_map(|(_, stray)| place(stray));
         let uids = uids.filter(|(at, _)| *at == selected.uid_validity).map(|(_, uid)| uid);
         let there = those_there(connection, uids.collect()).await.map_err(failed)?;
@@ -342,8 +353,13 @@ pub(super) async fn vacated(
         let object = Object::folder("destination", &folder.mailbox, &path);
         let failed = |error| Stop::from_imap(&error, &object);
         let connection = &destination.connection;
-        let selected = connection.examine(name).await.map_err(failed)?;
         away = true;
+        let selected = match connection.examine(name).await.map_err(failed) {
+            Ok(selected) => selected,
+            // Whether the copies are still there is not known: they stay what they are.
+            Err(Stop::Failed(error)) if error.class != Class::Ledger => continue,
+            Err(stop) => return Err(stop),
+        };
         let at = |stray: &Stray| place(stray).filter(|(at, _)| *at == selected.uid_validity);
         let uids = strays.iter().filter_map(at).map(|(_, uid)| uid).collect();
         let there = those_there(connection, uids).await.map_err(failed)?;

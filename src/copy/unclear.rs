@@ -4,7 +4,7 @@
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
-use crate::copy::recovery::{Search, Sources};
+use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::stop::Stop;
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
@@ -51,9 +51,10 @@ impl FolderCopy<'_> {
                     });
                 }
                 let adopt = from == FROM_THE_FIRST;
-                found += self.search(open, sources.clone(), from, quiet, adopt).run().await?;
+                let brought = if adopt { Brought::Before } else { Brought::Since(checkpoint.at) };
+                found += self.search(open, sources.clone(), from, quiet, brought).run().await?;
                 if !adopt {
-                    self.gone(open, &bound, from).await?;
+                    self.gone(open, &bound, &checkpoint).await?;
                     found += self.look_elsewhere(open, &sources).await?;
                 }
                 // What was not found was not sent.
@@ -64,7 +65,7 @@ impl FolderCopy<'_> {
             }
         }
         if !bound.contains(&source) {
-            found += self.begin(open).await?;
+            found += self.begin(open, &bound).await?;
         }
         Ok(found)
     }
@@ -102,7 +103,7 @@ impl FolderCopy<'_> {
     ///
     /// The checkpoint is opened first, with an UIDNEXT below every UID: after a crash in between,
     /// the search is made again.
-    async fn begin(&self, open: &Open<'_>) -> Result<u64, Stop> {
+    async fn begin(&self, open: &Open<'_>, bound: &[FolderKey]) -> Result<u64, Stop> {
         let (key, source) = (self.destination_key(), self.source_key());
         let adopting = open.to.exists > 0;
         let checkpoint = Checkpoint {
@@ -123,8 +124,11 @@ impl FolderCopy<'_> {
         if !adopting {
             return Ok(0);
         }
+        // What lies there for messages of the others cannot be adopted.
+        let others = self.present(open, bound).await?;
+        self.search(open, others, Uid(1), None, Brought::Ever).place().await?;
         let ours = vec![(source, open.source_name.clone(), open.from.uid_validity)];
-        let found = self.search(open, ours, FROM_THE_FIRST, None, true).run().await?;
+        let found = self.search(open, ours, FROM_THE_FIRST, None, Brought::Before).run().await?;
         self.close_checkpoint().await?;
         self.examine_again(open).await?;
         Ok(found)
@@ -161,23 +165,27 @@ impl FolderCopy<'_> {
     }
 
     /// Finds the UIDs of messages that were taken without a word about it, by a server without
-    /// UIDPLUS: without them their flags could not be brought up to date. Their bodies are read
-    /// back for it, once.
+    /// UIDPLUS or one that leaves it out at times: without them their flags could not be brought up
+    /// to date, and twins out of another source folder would be taken for them. Their bodies are
+    /// read back for it, once.
     pub(super) async fn place_unplaced(&self, open: &Open<'_>) -> Result<(), Stop> {
-        if open.destination.connection.has("UIDPLUS") {
-            return Ok(());
-        }
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
-        self.search(open, sources, Uid(1), None, false).place().await
+        self.search(open, sources, Uid(1), None, Brought::Ever).place().await
     }
 
     /// Names what was pending in source folders that are gone and may be here.
-    async fn gone(&self, open: &Open<'_>, bound: &[FolderKey], from: Uid) -> Result<(), Stop> {
+    async fn gone(
+        &self,
+        open: &Open<'_>,
+        bound: &[FolderKey],
+        since: &Checkpoint,
+    ) -> Result<(), Stop> {
+        let (from, brought) = (since.uid_next, Brought::Since(since.at));
         for key in bound.iter().filter(|key| open.source.name(&key.folder).is_none()) {
             let asked = key.clone();
             let listed = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(validity) = listed {
-                self.search(open, Vec::new(), from, None, false).gone(key, validity).await?;
+                self.search(open, Vec::new(), from, None, brought).gone(key, validity).await?;
             }
         }
         Ok(())
@@ -189,7 +197,7 @@ impl FolderCopy<'_> {
         sources: Sources,
         from: Uid,
         quiet: Option<Duration>,
-        adopt: bool,
+        brought: Brought,
     ) -> SearchOwner<'s> {
         SearchOwner {
             folder: self.destination_key(),
@@ -198,7 +206,7 @@ impl FolderCopy<'_> {
             sources,
             from: from.max(Uid(1)),
             quiet,
-            adopt,
+            brought,
         }
     }
 }
@@ -211,7 +219,7 @@ pub(super) struct SearchOwner<'s> {
     sources: Sources,
     from: Uid,
     quiet: Option<Duration>,
-    adopt: bool,
+    brought: Brought,
 }
 
 impl SearchOwner<'_> {
@@ -239,7 +247,7 @@ impl SearchOwner<'_> {
             sources: self.sources.clone(),
             from: self.from,
             quiet: self.quiet,
-            adopt: self.adopt,
+            brought: self.brought,
             elsewhere: false,
             renamed: false,
         }

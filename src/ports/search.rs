@@ -55,6 +55,22 @@ pub struct Theirs {
     pub flags: Flags,
 }
 
+/// Which messages of equal octets may be ours although they have another date than the one that was
+/// sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherDate {
+    /// Every one: another tool gave it its date.
+    Any,
+    /// Only where servers are known not to keep the date that was sent: none, one before 1971, one
+    /// after the second `future`. Then one that is not earlier than the second `since`.
+    Unkept {
+        /// When the first of ours may have been sent.
+        since: i64,
+        /// What is later than this was in the future when it was sent.
+        future: i64,
+    },
+}
+
 /// What a body at the source says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
@@ -68,6 +84,8 @@ pub struct Reading {
     pub sent_size: u64,
     /// Named transforms, in order.
     pub transforms: Vec<String>,
+    /// The second of the header's date, which a message without INTERNALDATE is sent with.
+    pub header_second: Option<i64>,
 }
 
 /// A message of ours and the one that stands for it.
@@ -132,9 +150,9 @@ pub trait Searches {
     /// near to none any more.
     fn leave_out_twins(&self, search: SearchId) -> Result<()>;
 
-    /// Pairs messages of equal identity that have no partner yet, each with at most one. An unplaced
-    /// message with a date needs an equal one in every round.
-    fn pair(&self, search: SearchId, fate: Fate, round: Round) -> Result<()>;
+    /// Pairs messages of equal identity that have no partner yet, each with at most one. Dates are
+    /// those that were sent; what may have another one says `other` in [`Round::Octets`].
+    fn pair(&self, search: SearchId, fate: Fate, round: Round, other: OtherDate) -> Result<()>;
     /// Returns pairs behind one of ours, in order of ours, at most `limit`.
     fn paired(
         &self,

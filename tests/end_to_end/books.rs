@@ -24,6 +24,9 @@ pub(crate) struct Books {
     pub(crate) known: BTreeMap<String, BTreeSet<u32>>,
     /// Destination folders with an open checkpoint.
     pub(crate) open: BTreeSet<String>,
+    /// Destination folders that adopt nothing any more, by the number of source folders bound to
+    /// them.
+    pub(crate) begun: BTreeMap<String, u32>,
     /// Source folders with a listing under way.
     pub(crate) listing: BTreeSet<String>,
 }
@@ -50,9 +53,22 @@ impl Books {
         books.messages(&connection);
         books.open =
             names(&connection, "SELECT path FROM destination_folder WHERE checkpoint_open = 1");
+        books.begun(&connection);
         books.listing =
             names(&connection, "SELECT path FROM source_folder WHERE listing IS NOT NULL");
         books
+    }
+
+    fn begun(&mut self, connection: &Connection) {
+        let mut query = connection
+            .prepare(
+                "SELECT d.path, count(*) FROM destination_folder d
+                 JOIN source_folder s ON s.destination = d.id
+                 WHERE NOT (d.checkpoint_open = 1 AND d.checkpoint_uid_next = 0) GROUP BY d.id",
+            )
+            .expect("a query");
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        self.begun = rows.map(|row| row.expect("a folder")).collect();
     }
 
     fn messages(&mut self, connection: &Connection) {

@@ -224,11 +224,22 @@ impl<'a> Lane<'a> {
             _ => {}
         }
         self.truth.far.harm(&mut self.random);
-        // Before anything was copied, mail of others is a guard and not what this is about.
-        if !books.known.is_empty() {
-            let count = self.random.below(6);
-            self.truth.deliver(count, self.twin, goes, &mut self.random);
-        }
+        let count = self.random.below(6);
+        self.deliver(count, &books);
+    }
+
+    /// Lets others deliver. What lies in a folder before anything is copied into it is adopted, which
+    /// is not what this is about.
+    fn deliver(&mut self, count: u64, books: &Books) {
+        let sources = |to: &str| FOLDERS.iter().filter(|path| goes(path) == to).count();
+        let begun =
+            |to: &str| books.begun.get(to).is_some_and(|bound| *bound as usize == sources(to));
+        self.truth.deliver(
+            count,
+            self.twin,
+            |path| Some(goes(path)).filter(|to| begun(to)),
+            &mut self.random,
+        );
     }
 
     /// Starts an apply and kills it.
@@ -291,13 +302,12 @@ impl<'a> Lane<'a> {
             sleep(Duration::from_millis(1));
         }
         // Others do not wait for us.
-        let busy = matches!(aim, Aim::Anytime | Aim::Recovery)
-            && self.random.below(3) == 0
-            && !self.books().known.is_empty();
+        let busy = matches!(aim, Aim::Anytime | Aim::Recovery) && self.random.below(3) == 0;
         let moment = Instant::now();
         while apply.runs() && moment.elapsed() < after {
             if busy && moment.elapsed() < Duration::from_secs(1) {
-                self.truth.deliver(1, self.twin, goes, &mut self.random);
+                let books = self.books();
+                self.deliver(1, &books);
             }
             sleep(after.saturating_sub(moment.elapsed()).min(Duration::from_millis(50)));
         }

@@ -163,21 +163,26 @@ impl<'a> Truth<'a> {
     }
 
     /// Delivers somebody else's messages, equal in octets to some of the source, into the folders
-    /// at the destination to which those go.
+    /// at the destination to which those go, where that may be.
     pub(crate) fn deliver(
         &mut self,
         count: u64,
         twin: Twin,
-        goes: impl Fn(&str) -> String,
+        goes: impl Fn(&str) -> Option<String>,
         random: &mut Random,
     ) {
-        let small = |message: &&(String, u32)| self.messages[*message].bytes.len() < 1 << 20;
+        let small = |message: &&(String, u32)| {
+            self.messages[*message].bytes.len() < 1 << 20 && goes(&message.0).is_some()
+        };
         let all: Vec<_> = self.messages.keys().filter(small).cloned().collect();
+        if all.is_empty() {
+            return;
+        }
         // Most often one of those that came last: they are on their way.
         let last = &all[all.len().saturating_sub(40)..];
         for _ in 0..count {
             let key = if random.below(3) > 0 { random.pick(last) } else { random.pick(&all) };
-            let (path, message) = (goes(&key.0), &self.messages[key]);
+            let (path, message) = (goes(&key.0).expect("a folder"), &self.messages[key]);
             let date = match twin {
                 Twin::SameDate => message.date,
                 Twin::OtherDate => {
@@ -231,7 +236,8 @@ impl<'a> Truth<'a> {
     /// [`TRACE`]: nothing that is left of them tells them apart.
     ///
     /// What others delivered is told from ours by its UID. A message of theirs may stand for one
-    /// of ours with the same octets that was not sent for that reason, and for no second one.
+    /// of ours with the same octets and date that was not sent for that reason, and for no second
+    /// one.
     pub(crate) fn judge(&self, there: &Contents, goes: impl Fn(&str) -> String) -> Verdict {
         let mut verdict = Verdict::default();
         let mut wanted: BTreeMap<String, Vec<Stored>> = BTreeMap::new();
@@ -277,6 +283,9 @@ impl<'a> Truth<'a> {
         for (bytes, wanted) in &wanted {
             let (ours, others) =
                 (ours.get(bytes).unwrap_or(&none), others.get(bytes).unwrap_or(&none));
+            let dates: BTreeSet<i64> = wanted.iter().map(|message| message.date).collect();
+            let others: Vec<&Stored> =
+                others.iter().copied().filter(|message| dates.contains(&message.date)).collect();
             let there = ours.len() + others.len();
             verdict.lost += wanted.len().saturating_sub(there);
             verdict.stood_in += wanted.len().saturating_sub(ours.len());
@@ -305,10 +314,11 @@ impl<'a> Truth<'a> {
                 let count = |messages: &[&Stored]| {
                     messages.iter().filter(|message| message.flags.contains(flag)).count()
                 };
-                if count(ours) + count(others) < count(wanted) {
+                if count(ours) + count(&others) < count(wanted) {
                     verdict.unlike += 1;
                     verdict.example.get_or_insert_with(|| {
-                        let shown = [wanted, ours, others].map(|messages| shown(messages));
+                        let shown =
+                            [wanted.as_slice(), ours, &others].map(|messages| shown(messages));
                         format!("{}: {path}: {flag} is lost: {shown:#?}", self.user)
                     });
                 }

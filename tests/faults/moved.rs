@@ -170,3 +170,38 @@ fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
     answers.run("verify").code(0);
     answers.run("plan").code(0);
 }
+
+#[test]
+fn a_copy_in_a_folder_that_cannot_be_opened_keeps_no_other_folder_back() {
+    let answers = one_moved();
+    let mail = seeds::plain(90);
+    answers.migration.lab.source.deliver(ADA, "INBOX", &[], &mail.date, &mail.bytes);
+    let script = answers.script.handle();
+    answers.script.decide(move |_| {
+        script.shut_later(&["INBOX"]);
+        Answer::Store
+    });
+    let ended =
+        answers.run("apply").says(&["at the destination cannot be opened", "is copied again"]);
+    ended.code(0);
+    assert_eq!(answers.script.messages("Drafts").len(), 3);
+    answers.script.decide(|_| Answer::Store);
+    answers.script.shut(&[]);
+    answers.run("apply").code(0);
+    assert_eq!(answers.script.messages("Drafts").len(), 3);
+    assert_eq!(answers.script.messages("INBOX").len(), 6);
+}
+
+/// UIDPLUS is offered, and APPENDUID may be left out all the same.
+#[test]
+fn twins_of_two_folders_stay_two_where_the_server_does_not_say_where_they_are() {
+    let mut answers = Answers::new(3, true, |_| Answer::StoreUnsaid);
+    let old = (0..4).map(seeds::plain).collect();
+    answers.migration.lab.source.seed(ADA, &[("Old", old)]);
+    answers.migration.wanted.folders = "map: { Old: INBOX }\n  merge: [ INBOX ]".to_owned();
+    answers.migration.write();
+    answers.run("apply").code(0);
+    assert_eq!(answers.script.messages("INBOX").len(), 7);
+    answers.run("verify").code(0);
+    answers.run("plan").code(0);
+}

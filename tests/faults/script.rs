@@ -24,6 +24,8 @@ pub(super) enum Answer {
     SayAndClose(&'static str),
     /// Not stored; the connection ends without an answer.
     Die,
+    /// Stored, and answered without its UID.
+    StoreUnsaid,
     /// Stored, and answered with another UIDVALIDITY.
     StoreUnder(u32),
     /// Not stored; a BYE in these words is all that comes.
@@ -523,6 +525,7 @@ impl Client {
                 self.note("refused");
                 dies
             }
+            Answer::StoreUnsaid => Ok(self.stored(&name, message, false)),
             Answer::StoreUnder(validity) => {
                 let uid = store(&self.state, &name, message);
                 Ok(format!("OK [APPENDUID {validity} {uid}] stored"))

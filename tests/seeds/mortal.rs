@@ -17,7 +17,7 @@ use mailferry::ports::ledger::{
     MessageState, Owner, Pass, Pause, Stray,
 };
 use mailferry::ports::search::{
-    Fate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
+    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -138,7 +138,7 @@ hand_on! { Searches;
     fn leave_out_other_dates(search: SearchId) -> ();
     fn count_alike(search: SearchId, looks: &[Look], any_size: bool) -> ();
     fn leave_out_twins(search: SearchId) -> ();
-    fn pair(search: SearchId, fate: Fate, round: Round) -> ();
+    fn pair(search: SearchId, fate: Fate, round: Round, other: OtherDate) -> ();
     fn paired(search: SearchId, fate: Fate, behind: Option<SourceUid>, limit: usize) -> Vec<Paired>;
     fn look_alikes(search: SearchId, limit: usize) -> (u64, Vec<Uid>);
     synced

@@ -11,7 +11,9 @@ use crate::model::internal_date::InternalDate;
 use crate::model::pairing::{self, Round};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Look};
-use crate::ports::search::{Fate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs};
+use crate::ports::search::{
+    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
+};
 use rusqlite::types::ToSql;
 use rusqlite::{Row, Transaction, params};
 
@@ -36,6 +38,9 @@ const OURS_ALONE: &str = "NOT EXISTS (SELECT 1 FROM search_pair p
 /// A message of the table `t` that has no partner.
 const THEIRS_ALONE: &str =
     "NOT EXISTS (SELECT 1 FROM search_pair p WHERE p.search = ?1 AND p.theirs = t.uid)";
+
+/// The first second of 1971: Cyrus stores now instead of the epoch.
+const AFTER_THE_EPOCH: i64 = 365 * 86_400;
 
 fn number(fate: Fate) -> u8 {
     match fate {
@@ -84,32 +89,42 @@ fn sign(row: &Row<'_>) -> Result<Sign, Fault> {
 
 /// Pairs in one round. Both sides are sorted before the first pair is written, so that what is
 /// written changes neither.
-fn pair(tx: &Transaction<'_>, id: i64, fate: Fate, round: Round) -> Result<(), Fault> {
-    let (second, folded) = match round {
-        Round::DateAndFlags => ("second", "folded"),
-        Round::Date => ("second", "''"),
-        Round::Octets => ("NULL", "''"),
+fn pair(
+    tx: &Transaction<'_>,
+    id: i64,
+    fate: Fate,
+    round: Round,
+    other: OtherDate,
+) -> Result<(), Fault> {
+    let (sent, second, folded) = match round {
+        Round::DateAndFlags => ("sent", "second", "folded"),
+        Round::Date => ("sent", "second", "''"),
+        Round::Octets => ("NULL", "NULL", "''"),
     };
-    // With another date it was delivered by somebody else, and is theirs.
-    let undated = match (fate, round) {
-        (Fate::Unplaced, Round::Octets) => "AND o.second IS NULL",
-        _ => "",
+    // With a date that a server keeps, one with another date was delivered by somebody else.
+    let (since, future) = match (round, other) {
+        (Round::Octets, OtherDate::Unkept { since, future }) => (Some(since), Some(future)),
+        _ => (None, None),
     };
     let mut ours = tx.prepare_cached(&format!(
-        "SELECT source, uid, identity, {second} AS s, {folded} AS f FROM search_ours o
-         WHERE search = ?1 AND fate = ?2 AND identity IS NOT NULL {undated} AND {OURS_ALONE}
+        "SELECT source, uid, identity, {sent} AS s, {folded} AS f FROM search_ours o
+         WHERE search = ?1 AND fate = ?2 AND identity IS NOT NULL AND {OURS_ALONE}
+             AND (?3 IS NULL OR sent IS NULL OR sent < {AFTER_THE_EPOCH} OR sent > ?3)
          ORDER BY identity, s, f, source, uid"
     ))?;
     let mut theirs = tx.prepare_cached(&format!(
         "SELECT uid, 0, identity, {second} AS s, {folded} AS f FROM search_theirs t
          WHERE search = ?1 AND identity IS NOT NULL AND {THEIRS_ALONE}
+             AND (?2 IS NULL OR second >= ?2)
          ORDER BY identity, s, f, uid"
     ))?;
     let mut found = tx.prepare_cached(
         "INSERT INTO search_pair (search, source, uid, theirs) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    let ours = ours.query_and_then(params![id, number(fate)], |row| Ok((sign(row)?, key(row)?)))?;
-    let theirs = theirs.query_and_then([id], |row| Ok((sign(row)?, row.get::<_, u32>(0)?)))?;
+    let ours =
+        ours.query_and_then(params![id, number(fate), future], |row| Ok((sign(row)?, key(row)?)))?;
+    let theirs =
+        theirs.query_and_then(params![id, since], |row| Ok((sign(row)?, row.get::<_, u32>(0)?)))?;
     pairing::merge(ours, theirs, |(index, uid), theirs| {
         found.execute(params![id, source(index)?, uid.0, theirs])?;
         Ok::<_, Fault>(())
@@ -158,6 +173,7 @@ fn paired(row: &Row<'_>) -> Result<Paired, Fault> {
             sent_digest: digest(row.get(9)?)?,
             sent_size: unsigned(row.get(10)?)?,
             transforms: names(&row.get::<_, String>(11)?)?,
+            header_second: row.get(12)?,
         }),
     };
     Ok(Paired {
@@ -175,9 +191,9 @@ fn paired(row: &Row<'_>) -> Result<Paired, Fault> {
 
 fn add_ours(tx: &Transaction<'_>, id: i64, messages: &[Ours]) -> Result<(), Fault> {
     let mut statement = tx.prepare_cached(
-        "INSERT INTO search_ours (search, source, uid, fate, size, second, folded, identity,
+        "INSERT INTO search_ours (search, source, uid, fate, size, second, sent, folded, identity,
              any_size)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7, ?8, ?9)",
     )?;
     for message in messages {
         statement.execute(params![
@@ -280,7 +296,7 @@ impl Searches for SqliteLedger {
         self.aside(|tx| {
             let mut statement = tx.prepare_cached(
                 "UPDATE search_ours SET identity = ?4, source_digest = ?5, sent_digest = ?6,
-                     sent_size = ?7, transforms = ?8
+                     sent_size = ?7, transforms = ?8, sent = coalesce(second, ?9)
                  WHERE search = ?1 AND source = ?2 AND uid = ?3",
             )?;
             for ((index, uid), reading) in read {
@@ -293,6 +309,7 @@ impl Searches for SqliteLedger {
                     reading.sent_digest.0.as_slice(),
                     signed("a message", reading.sent_size)?,
                     words(&reading.transforms)?,
+                    reading.header_second,
                 ])?;
             }
             Ok(())
@@ -365,8 +382,8 @@ impl Searches for SqliteLedger {
         })
     }
 
-    fn pair(&self, search: SearchId, fate: Fate, round: Round) -> Result<()> {
-        self.aside(|tx| pair(tx, search.0, fate, round))
+    fn pair(&self, search: SearchId, fate: Fate, round: Round, other: OtherDate) -> Result<()> {
+        self.aside(|tx| pair(tx, search.0, fate, round, other))
     }
 
     fn paired(
@@ -380,7 +397,8 @@ impl Searches for SqliteLedger {
             let mut statement = tx.prepare_cached(
                 "SELECT p.source, p.uid, t.uid, t.size, t.date, t.flags,
                      o.second IS NULL OR o.second IS t.second,
-                     o.source_digest, o.identity, o.sent_digest, o.sent_size, o.transforms
+                     o.source_digest, o.identity, o.sent_digest, o.sent_size, o.transforms,
+                     iif(o.second IS NULL, o.sent, NULL)
                  FROM search_pair p
                  JOIN search_ours o ON o.search = ?1 AND o.source = p.source AND o.uid = p.uid
                  JOIN search_theirs t ON t.search = ?1 AND t.uid = p.theirs

@@ -9,6 +9,8 @@ CREATE TEMP TABLE IF NOT EXISTS search_ours (
     fate          INTEGER NOT NULL,
     size          INTEGER NOT NULL,
     second        INTEGER,
+    -- The second that it was sent with: that of its header where it has none.
+    sent          INTEGER,
     -- The flags in small letters, because case does not tell them apart.
     folded        TEXT NOT NULL,
     identity      BLOB,

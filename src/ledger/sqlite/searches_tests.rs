@@ -37,6 +37,11 @@ fn theirs(uid: u32, mark: &Mark) -> Theirs {
     Theirs { uid: Uid(uid), size: 10, date: mark.second.map(text), flags: mark.flags.clone() }
 }
 
+/// Dates below 1000 are before 1971, so these tests count in years.
+const YEAR: i64 = 365 * 86_400;
+
+const UNKEPT: OtherDate = OtherDate::Unkept { since: 40 * YEAR, future: 50 * YEAR };
+
 /// Begins a search with messages of both sides that are recognised.
 fn with(
     ledger: &SqliteLedger,
@@ -66,7 +71,7 @@ proptest! {
         let ledger = SqliteLedger::in_memory().unwrap();
         let search = with(&ledger, &here, &others);
         for round in Round::ALL {
-            ledger.pair(search, Fate::Unsettled, round).unwrap();
+            ledger.pair(search, Fate::Unsettled, round, OtherDate::Any).unwrap();
         }
         let mut found = BTreeMap::new();
         let mut behind = None;
@@ -149,7 +154,7 @@ fn only_what_has_the_date_of_a_message_that_was_not_found_looks_like_it() {
     let others = [(50, plain(1, 1)), (51, plain(8, 2)), (52, plain(8, 4)), (53, plain(7, 2))];
     let search = with(&ledger, &here, &others.map(|(uid, mark)| (Uid(uid), mark)).into());
     for round in Round::ALL {
-        ledger.pair(search, Fate::Unsettled, round).unwrap();
+        ledger.pair(search, Fate::Unsettled, round, OtherDate::Any).unwrap();
     }
     assert_eq!(ledger.look_alikes(search, 9).unwrap(), (2, vec![Uid(51), Uid(53)]));
     assert_eq!(ledger.look_alikes(search, 1).unwrap(), (2, vec![Uid(51)]));
@@ -183,12 +188,12 @@ fn an_unplaced_message_takes_none_with_another_date() {
     let search = with(&ledger, &BTreeMap::new(), &BTreeMap::new());
     let unplaced = |uid, mark: &Mark| Ours { fate: Fate::Unplaced, ..ours((0, Uid(uid)), mark) };
     let undated = Mark { second: None, ..plain(1, 0) };
-    ledger.add_ours(search, &[unplaced(1, &plain(1, 1)), unplaced(2, &undated)]).unwrap();
-    let one = theirs(50, &plain(1, 9));
+    ledger.add_ours(search, &[unplaced(1, &plain(1, 2 * YEAR)), unplaced(2, &undated)]).unwrap();
+    let one = theirs(50, &plain(1, 41 * YEAR));
     ledger.add_theirs(search, &there(), THERE, &[one]).unwrap();
     ledger.identify_theirs(search, &[(Uid(50), Digest([1; 32]))]).unwrap();
     for round in Round::ALL {
-        ledger.pair(search, Fate::Unplaced, round).unwrap();
+        ledger.pair(search, Fate::Unplaced, round, UNKEPT).unwrap();
     }
     let pairs = ledger.paired(search, Fate::Unplaced, None, 9).unwrap();
     let keys: Vec<SourceUid> = pairs.iter().map(|pair| pair.key).collect();
@@ -197,4 +202,47 @@ fn an_unplaced_message_takes_none_with_another_date() {
     ledger.add_ours(search, &[ours((0, Uid(3)), &plain(2, 2))]).unwrap();
     ledger.leave_out_like_unplaced(search).unwrap();
     assert_eq!(ledger.count_ours(search, Fate::Unsettled).unwrap(), 0);
+}
+
+#[test]
+fn with_another_date_only_what_a_server_did_not_keep_is_ours() {
+    let folder = there();
+    let pairs = |sent: Option<i64>, header: Option<i64>, there: i64| {
+        let ledger = SqliteLedger::in_memory().unwrap();
+        let search = ledger.begin_search().unwrap();
+        let digest = Digest([1; 32]);
+        let ours =
+            Ours { identity: None, ..ours((0, Uid(1)), &Mark { second: sent, ..plain(1, 0) }) };
+        ledger.add_ours(search, &[ours]).unwrap();
+        let theirs = [theirs(50, &plain(1, there))];
+        ledger.add_theirs(search, &folder, THERE, &theirs).unwrap();
+        ledger.identify_theirs(search, &[(Uid(50), digest)]).unwrap();
+        let reading = Reading {
+            identity: Some(digest),
+            source_digest: digest,
+            sent_digest: digest,
+            sent_size: 10,
+            transforms: Vec::new(),
+            header_second: header,
+        };
+        ledger.identify_ours(search, &[((0, Uid(1)), reading)]).unwrap();
+        for round in Round::ALL {
+            ledger.pair(search, Fate::Unsettled, round, UNKEPT).unwrap();
+        }
+        ledger.paired(search, Fate::Unsettled, None, 9).unwrap().len() == 1
+    };
+    let (kept, future, before, after) = (30 * YEAR, 60 * YEAR, 39 * YEAR, 41 * YEAR);
+    assert!(pairs(Some(kept), None, kept));
+    assert!(!pairs(Some(kept), None, after), "others delivered it");
+    assert!(!pairs(Some(kept), None, before), "others delivered it");
+    assert!(!pairs(Some(kept), Some(after), after), "its header was not asked");
+    assert!(pairs(Some(future), None, after), "a date in the future becomes now");
+    assert!(!pairs(Some(future), None, before), "it came before ours could");
+    assert!(pairs(Some(0), None, after), "the epoch becomes now");
+    assert!(!pairs(Some(0), None, before), "it came before ours could");
+    assert!(pairs(None, Some(kept), kept), "it was sent with the date of its header");
+    assert!(!pairs(None, Some(kept), after), "others delivered it");
+    assert!(pairs(None, Some(future), after), "a date in the future becomes now");
+    assert!(pairs(None, None, after), "it was sent without a date");
+    assert!(!pairs(None, None, before), "it came before ours could");
 }
