@@ -317,8 +317,7 @@ impl<'a> Truth<'a> {
                 if count(ours) + count(&others) < count(wanted) {
                     verdict.unlike += 1;
                     verdict.example.get_or_insert_with(|| {
-                        let shown =
-                            [wanted.as_slice(), ours, &others].map(|messages| shown(messages));
+                        let shown = [wanted.as_slice(), ours, &others].map(shown);
                         format!("{}: {path}: {flag} is lost: {shown:#?}", self.user)
                     });
                 }
