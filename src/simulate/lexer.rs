@@ -196,7 +196,8 @@ impl Lexer {
     /// `"dd-Mmm-yyyy hh:mm:ss +zzzz"`.
     pub(crate) fn date_time(&mut self) -> Option<InternalDate> {
         let text = String::from_utf8(self.quoted()?).ok()?;
-        InternalDate::parse(&text)
+        // A client has to give a day of one digit its blank: RFC 3501 section 9, `date-day-fixed`.
+        InternalDate::parse(&text).filter(|date| date.as_str() == text)
     }
 
     /// A sequence set, RFC 3501 section 9.
