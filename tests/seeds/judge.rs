@@ -66,7 +66,8 @@ pub(crate) fn judge(world: &World, evidence: &Evidence) -> Result<(), String> {
     }
     for (letter, there) in &there {
         let ever = world.ever.get(letter).copied().unwrap_or_default();
-        if there.ours > ever {
+        let moves = world.moves.get(letter).copied().unwrap_or_default();
+        if there.ours > ever + moves {
             wrong.push(format!("doubled: {ever} ever at the source, {there:?}: {}", text(letter)));
         }
     }

@@ -60,6 +60,9 @@ pub(crate) struct World {
     /// The most that the source ever held of each letter at one time, over all folders, and
     /// summed over every time that it came back.
     pub(crate) ever: BTreeMap<Letter, usize>,
+    /// How often each letter was moved at the source. One that moves while its answer is
+    /// outstanding is sent again from where it is then: docs/safety.md, what is not promised.
+    pub(crate) moves: BTreeMap<Letter, usize>,
     /// Somebody may have changed flags of ours at the destination.
     pub(crate) flags_touched: bool,
     /// Mail of ours may be in another folder than it was sent to, or than it belongs into.
@@ -98,6 +101,7 @@ impl World {
             disk: Disk::new(dir.path()),
             users,
             ever: BTreeMap::new(),
+            moves: BTreeMap::new(),
             flags_touched: false,
             moved,
             number: 0,
@@ -190,6 +194,9 @@ impl World {
                         let to = others[self.rng.usize(0..others.len())];
                         let message = &truth.messages[self.rng.usize(0..here)];
                         hands.move_message(&user, folder, message.uid, to).expect("a move");
+                        let octets = message.given.to_vec();
+                        let letter = Letter { user: user.clone(), octets };
+                        *self.moves.entry(letter).or_default() += 1;
                     }
                     5 if here > 0 && self.rng.u8(0..4) == 0 => {
                         hands.renumber(&user, folder).expect("a folder");
