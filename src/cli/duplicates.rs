@@ -11,6 +11,7 @@ use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::own_duplicates::{self, Duplicate, Found};
 use crate::model::address::Address;
+use crate::removal::Hands;
 use crate::render::style::{clean, count, shell, thousands};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -23,10 +24,12 @@ pub(crate) async fn run(args: &ApplyArgs, global: &Global, output: &Output) -> R
     world.consents().await?;
     let telling = world.looking(output);
     let compare = world.desired.compare;
+    // A dry run writes nothing, not even what an earlier run left over.
+    let hands = if args.dry_run { Hands::Bound } else { Hands::Free };
     let mut found: BTreeMap<Address, (Desk, Found)> = BTreeMap::new();
     for mailbox in &mailboxes {
         let desk = desk(&world, &telling.listener, &signals, &mailbox.source, 0);
-        let of = own_duplicates::find(&world.accounts, &desk, mailbox, compare).await?;
+        let of = own_duplicates::find(&world.accounts, &desk, mailbox, compare, hands).await?;
         found.insert(mailbox.source.clone(), (desk, of));
     }
     telling.finish();

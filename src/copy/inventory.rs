@@ -117,7 +117,7 @@ where
         self.messages += 1;
         self.old += u32::from(row.uid < self.uid_next);
         self.page.push(row);
-        if self.page.len() == PAGE { self.flush().await } else { Ok(()) }
+        if self.page.len() >= PAGE { self.flush().await } else { Ok(()) }
     }
 
     async fn flush(&mut self) -> Result<(), Stop> {

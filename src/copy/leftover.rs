@@ -129,6 +129,15 @@ impl FolderCopy<'_> {
         }
         // First of all: the source may have closed the connection right behind them.
         for (uid, error) in &round.unreadable {
+            if memory.gives_nothing() {
+                if !round.owed {
+                    self.close_checkpoint().await?;
+                }
+                let error = catalogue::imap(error, way.source_object);
+                return Err(Stop::Failed(error.hint(
+                    "So many messages in a row could not be read that it is the source and not they: look at the server, then run the same command again.",
+                )));
+            }
             let words = error.words().unwrap_or_else(|| error.to_string());
             way.except(&[(*uid, reasons::unreadable(&words))]).await?;
             tally.refused += 1;

@@ -25,6 +25,8 @@ pub struct Memory {
     /// Messages in a row that are taken for the reason why a line fell; others came in between
     /// when it is 0.
     falls: u32,
+    /// Messages in a row that the source would not give, each asked for alone.
+    unread: u32,
     /// The oldest message that was unanswered when the destination's line fell last, and how
     /// often that happened in a row.
     hung_at: Option<(Uid, u32)>,
@@ -52,7 +54,15 @@ impl Memory {
     pub fn went_through(&mut self, messages: u64) {
         if messages > 0 {
             self.falls = 0;
+            self.unread = 0;
         }
+    }
+
+    /// Notes a message that the source would not give; true when there are so many in a row that
+    /// it is the source and not the messages.
+    pub fn gives_nothing(&mut self) -> bool {
+        self.unread += 1;
+        self.unread > IN_A_ROW
     }
 
     /// Notes what the source owed when its line fell, in the order in which it gives messages.

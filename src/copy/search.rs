@@ -3,8 +3,9 @@
 use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
 use crate::copy::inventory;
-use crate::copy::recovery::Search;
+use crate::copy::recovery::{Brought, Search};
 use crate::copy::stop::Stop;
+use crate::error::{Error, ErrorKind};
 use crate::imap::{ImapError, RowQuery, SequenceSet};
 use crate::message::rules::Rules;
 use crate::message::transform::Transform;
@@ -214,16 +215,53 @@ impl Search<'_> {
             let bodies = self
                 .destination
                 .connection
-                .fetch_bodies(&SequenceSet::from_uids(uids))
+                .fetch_bodies(&SequenceSet::from_uids(uids.iter().copied()))
                 .await
                 .map_err(failed)?;
             let mut digester = Digester::new(bodies, &[]).canonical(self.target.profile.rewrites);
             let mut read: Vec<(Uid, Digest)> = Vec::new();
+            let mut unread: BTreeSet<Uid> = uids.into_iter().collect();
             while let Some(body) = digester.next().await.map_err(failed)? {
+                unread.remove(&body.uid);
                 read.extend(self.identity(&body).map(|digest| (body.uid, digest)));
+            }
+            drop(digester);
+            if matches!(self.brought, Brought::Since(_)) {
+                self.still_there(unread).await?;
             }
             self.desk.ledger(move |ledger| ledger.identify_theirs(id, &read)).await?;
         }
+    }
+
+    /// Fails when one of these is still listed: what the server shows and does not give may be ours,
+    /// and ours would be sent a second time.
+    async fn still_there(&self, unread: BTreeSet<Uid>) -> Result<(), Stop> {
+        if unread.is_empty() {
+            return Ok(());
+        }
+        let failed = |error| Stop::from_imap(&error, &self.object());
+        let query = RowQuery {
+            flags: true,
+            internal_date: false,
+            size: false,
+            modseq: false,
+            header_fields: Vec::new(),
+        };
+        let set = SequenceSet::from_uids(unread);
+        let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
+        let mut there = None;
+        while let Some(row) = rows.next().await.map_err(failed)? {
+            there.get_or_insert(row.uid);
+        }
+        let Some(uid) = there else { return Ok(()) };
+        Err(Stop::Failed(
+            Error::new(
+                ErrorKind::Failed,
+                "E243",
+                format!("{}: UID {uid} is listed there and the server does not give it", self.object()),
+            )
+            .hint("It may be one of ours that an interrupted run sent, so nothing is sent to this folder before that is known: look at it with a mail program, move or delete it, then apply again."),
+        ))
     }
 
     /// Reads those messages of the source that may lie in the folder.

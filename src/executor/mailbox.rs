@@ -145,6 +145,10 @@ impl MailboxRun {
         lines: &mut Lines,
         roll: &mut Roll,
     ) -> Result<Outcome, Stop> {
+        if matches!(action.kind, Kind::RemoveCopies(_)) {
+            // One that failed before may have left something: the next intent would hide it.
+            self.taken_up = false;
+        }
         self.take_up(lines).await?;
         match &action.kind {
             Kind::CreateFolder(params) => self.create(params, lines).await,

@@ -60,6 +60,7 @@ pub async fn find(
     desk: &Desk,
     mailbox: &DesiredMailbox,
     compare: Option<Compare>,
+    hands: Hands,
 ) -> Result<Found> {
     let source = mailbox.source.clone();
     let tallies = desk.ledger(|ledger| ledger.tallies()).await?;
@@ -73,7 +74,7 @@ pub async fn find(
     let look = async || {
         let mut found = Found::default();
         let line = lines::destination(accounts, mailbox).await?;
-        removal::take_up(desk, mailbox, &line, Hands::Free).await?;
+        removal::take_up(desk, mailbox, &line, hands).await?;
         let compare = Compare::of(compare, line.target(accounts).profile.rewrites);
         for folder in &folders {
             in_folder(desk, &line, compare, folder, &mut found).await?;

@@ -358,7 +358,7 @@ impl Ledger for SqliteLedger {
     }
 
     fn journal(&self, entry: &JournalEntry) -> Result<()> {
-        self.write(|tx| {
+        let add = |tx: &Transaction<'_>| {
             tx.prepare_cached(
                 "INSERT INTO journal (at, action, step, note) VALUES (?1, ?2, ?3, ?4)",
             )?
@@ -369,7 +369,13 @@ impl Ledger for SqliteLedger {
                 entry.note
             ])?;
             Ok(())
-        })
+        };
+        // Without it nobody could tell after a loss of power that it was us who removed a message.
+        if entry.step == "intent" && entry.action.starts_with("removal/") {
+            self.durable(add)
+        } else {
+            self.write(add)
+        }
     }
 
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>> {

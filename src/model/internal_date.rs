@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The first second of 1971, in seconds since 1970: of earlier dates Cyrus stores now instead.
+pub const KEPT_FROM: i64 = 365 * 86_400;
+
 /// A date-time exactly as a server wrote it, ` 7-Feb-1994 21:52:25 -0800`, without the quotes.
 ///
 /// It is sent back verbatim and compared as an instant in whole seconds, because servers answer

@@ -184,7 +184,10 @@ impl Count {
     /// Returns the numbers of a listing that is not complete, of a folder with so many messages.
     /// What it lacks did not vanish and is still to be copied, so that the folder is never done.
     pub(super) async fn without_end(&self, exists: u32) -> Census {
-        self.looks.lock().await.gone.clear();
+        let mut looks = self.looks.lock().await;
+        looks.gone.clear();
+        looks.vanished.clear();
+        drop(looks);
         let census = self.state.lock().await.0.clone();
         let lacking = u64::from(exists).saturating_sub(census.listed).max(1);
         let (listed, to_copy) = (census.listed + lacking, census.to_copy + lacking);

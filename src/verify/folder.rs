@@ -13,6 +13,7 @@ use crate::imap::{Connection, FetchRow, ImapError, Selected, SourceConnection};
 use crate::message::canonical::Canonical;
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
+use crate::model::internal_date::KEPT_FROM;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, Ledger, MessageRow, MessageState};
 use crate::verify::astray::{Astray, There};
@@ -356,8 +357,14 @@ impl FolderProof<'_> {
             there.own(copied, listed.uid);
             count(&mut found.account, copied);
             let clock = self.desk.clock.now();
+            let before = found.checks.dates.count;
             let fine = marks::compare(row, copied, listed, page.now.get(&uid), clock, found);
-            there.dates_lost |= found.checks.dates.count > 0;
+            // A date before 1971 or in the future is kept by no server, and says nothing of others.
+            let usual = copied.internal_date.as_ref().is_some_and(|date| {
+                let sent = date.instant();
+                sent.as_second() >= KEPT_FROM && sent <= clock
+            });
+            there.dates_lost |= usual && found.checks.dates.count > before;
             let Some(equal) = equal else {
                 found.account.listed_only += 1;
                 continue;

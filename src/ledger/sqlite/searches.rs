@@ -7,7 +7,7 @@ use crate::ledger::folders::{Side, find};
 use crate::ledger::rows::{date, digest, flags, names, signed, unsigned, words};
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
-use crate::model::internal_date::InternalDate;
+use crate::model::internal_date::{InternalDate, KEPT_FROM};
 use crate::model::pairing::{self, Round};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Look};
@@ -38,9 +38,6 @@ const OURS_ALONE: &str = "NOT EXISTS (SELECT 1 FROM search_pair p
 /// A message of the table `t` that has no partner.
 const THEIRS_ALONE: &str =
     "NOT EXISTS (SELECT 1 FROM search_pair p WHERE p.search = ?1 AND p.theirs = t.uid)";
-
-/// The first second of 1971: Cyrus stores now instead of the epoch.
-const AFTER_THE_EPOCH: i64 = 365 * 86_400;
 
 fn number(fate: Fate) -> u8 {
     match fate {
@@ -109,7 +106,7 @@ fn pair(
     let mut ours = tx.prepare_cached(&format!(
         "SELECT source, uid, identity, {sent} AS s, {folded} AS f FROM search_ours o
          WHERE search = ?1 AND fate = ?2 AND identity IS NOT NULL AND {OURS_ALONE}
-             AND (?3 IS NULL OR sent IS NULL OR sent < {AFTER_THE_EPOCH} OR sent > ?3)
+             AND (?3 IS NULL OR sent IS NULL OR sent < {KEPT_FROM} OR sent > ?3)
          ORDER BY identity, s, f, source, uid"
     ))?;
     let mut theirs = tx.prepare_cached(&format!(
