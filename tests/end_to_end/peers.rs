@@ -42,10 +42,9 @@ pub(crate) fn doveadm_backup(lab: &Lab, user: &str) {
     succeeded(&output);
 }
 
-/// Runs imapsync, which is in no Debian package: `MAILFERRY_TEST_IMAPSYNC` names it, or it is on the
-/// `PATH`.
+/// Runs imapsync, which is in no Debian package: `MAILFERRY_TEST_IMAPSYNC` names it.
 pub(crate) fn imapsync(lab: &Lab, user: &str, more: &[&str]) -> Output {
-    let program = std::env::var_os("MAILFERRY_TEST_IMAPSYNC").unwrap_or_else(|| "imapsync".into());
+    let program = std::env::var_os("MAILFERRY_TEST_IMAPSYNC").expect("the program");
     let mut command = Command::new(program);
     for (side, port, password) in [
         ("1", lab.source.plain_port, Lab::SOURCE_PASSWORD),
