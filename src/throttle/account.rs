@@ -78,7 +78,9 @@ impl Throttle {
                 let mut state = self.state();
                 state.server(key, allowed.server);
                 state.accounts.entry(key.clone()).or_insert_with(|| Limits::new(allowed.account));
-                if state.both(key).all(|limits| limits.has_room(now)) {
+                // Both are asked: one that is not told the time goes on saying when it would have
+                // grown, and a wait until then is none.
+                if state.both(key).fold(true, |room, limits| limits.has_room(now) && room) {
                     state.both(key).for_each(Limits::take);
                     return Ok(Place { throttle: Arc::clone(self), key: key.clone() });
                 }

@@ -43,6 +43,30 @@ async fn places_are_counted_for_the_account_and_for_the_server() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_waits_for_a_place_sleeps() {
+    let throttle = Arc::new(Throttle::default());
+    let (ada, bob) = (key("source", "ada"), key("source", "bob"));
+    let allowed = Allowed { server: 2, account: 2 };
+    let _full = [
+        throttle.place(&bob, allowed).await.unwrap(),
+        throttle.place(&bob, allowed).await.unwrap(),
+    ];
+    brake(&throttle, &ada).heard(&throttled(1_000));
+    drop(is_full(&throttle, &ada, allowed).await);
+    brake(&throttle, &ada).heard(&throttled(1_000));
+    // The account has room again by now, and the server has none.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let mut polls = 0;
+    let mut place = std::pin::pin!(throttle.place(&ada, allowed));
+    let waits = std::future::poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 1_000, "it turns round and round");
+        place.as_mut().poll(cx)
+    });
+    assert!(tokio::time::timeout(Duration::from_secs(3_600), waits).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_account_waits_exactly_as_long_as_the_server_says_and_the_others_go_on() {
     let throttle = Arc::new(Throttle::default());
     let (ada, bob) = (key("destination", "ada"), key("destination", "bob"));
