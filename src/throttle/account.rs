@@ -80,7 +80,9 @@ impl Throttle {
                 state.accounts.entry(key.clone()).or_insert_with(|| Limits::new(allowed.account));
                 // Both are asked: one that is not told the time goes on saying when it would have
                 // grown, and a wait until then is none.
-                if state.both(key).fold(true, |room, limits| limits.has_room(now) && room) {
+                let full =
+                    state.both(key).map(|limits| u8::from(!limits.has_room(now))).sum::<u8>();
+                if full == 0 {
                     state.both(key).for_each(Limits::take);
                     return Ok(Place { throttle: Arc::clone(self), key: key.clone() });
                 }

@@ -52,7 +52,7 @@ async fn whoever_waits_for_a_place_sleeps() {
         throttle.place(&bob, allowed).await.unwrap(),
     ];
     brake(&throttle, &ada).heard(&throttled(1_000));
-    drop(is_full(&throttle, &ada, allowed).await);
+    assert!(is_full(&throttle, &ada, allowed).await, "the server is full");
     brake(&throttle, &ada).heard(&throttled(1_000));
     // The account has room again by now, and the server has none.
     tokio::time::sleep(Duration::from_secs(60)).await;
