@@ -421,6 +421,29 @@ mod rules {
         assert_eq!(ledger.slowest_append(&there()).unwrap(), Some(Duration::from_millis(700)));
     }
 
+    pub(super) fn what_vanished_unanswered_is_noted_until_it_was_looked_for(ledger: &dyn Ledger) {
+        take(ledger);
+        let mailbox = &there().mailbox;
+        assert!(!ledger.lost_unanswered(&there()).unwrap(), "an unknown folder");
+        ledger.bind(&inbox(), &there()).unwrap();
+        list_all(ledger, &inbox(), FIRST, &[1, 2]);
+        let copied = (Uid(1), MessageState::Acknowledged, Some(copied(50)));
+        ledger.settle(&inbox(), FIRST, &[copied]).unwrap();
+        assert!(!ledger.lost_unanswered(&there()).unwrap(), "both are there");
+        list_all(ledger, &inbox(), FIRST, &[2]);
+        assert!(!ledger.lost_unanswered(&there()).unwrap(), "the first is known to be copied");
+        list_all(ledger, &inbox(), FIRST, &[]);
+        assert!(ledger.lost_unanswered(&there()).unwrap());
+        assert!(ledger.orphans(mailbox).unwrap().is_empty());
+        for uid in [7, 5] {
+            ledger.set_orphan(&there(), Some((THERE, Uid(uid)))).unwrap();
+            let noted = BTreeMap::from([(there().folder, (THERE, Uid(uid)))]);
+            assert_eq!(ledger.orphans(mailbox).unwrap(), noted);
+        }
+        ledger.set_orphan(&there(), None).unwrap();
+        assert!(ledger.orphans(mailbox).unwrap().is_empty());
+    }
+
     pub(super) fn a_mailbox_rests_without_the_lock(ledger: &dyn Ledger) {
         let (mailbox, pause) =
             (inbox().mailbox, Pause { since: at(0), note: "holiday".to_owned() });
@@ -713,6 +736,7 @@ conformance!(
     checkpoints_are_found_while_they_are_open,
     what_was_removed_is_to_be_copied_when_it_is_back,
     landmarks_and_slow_answers_are_kept_for_each_folder,
+    what_vanished_unanswered_is_noted_until_it_was_looked_for,
     a_mailbox_rests_without_the_lock,
     a_copy_out_of_an_unbound_folder_is_refused,
     our_uids_are_known_over_merged_folders,

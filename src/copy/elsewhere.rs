@@ -19,8 +19,8 @@ use std::time::Duration;
 pub(super) enum Part {
     /// Nothing came since.
     Nothing,
-    /// From this UID on.
-    From(Uid),
+    /// From this UID on, under this UIDVALIDITY.
+    From((UidValidity, Uid)),
     /// It cannot be told.
     Unknown,
 }
@@ -38,7 +38,7 @@ pub(super) fn part(
         Some((was, from)) if *was == validity => *from,
         _ => return Part::Unknown,
     };
-    if uid_next <= from { Part::Nothing } else { Part::From(from) }
+    if uid_next <= from { Part::Nothing } else { Part::From((validity, from)) }
 }
 
 impl FolderCopy<'_> {
@@ -64,9 +64,9 @@ impl FolderCopy<'_> {
             match part(&known, folder, *position) {
                 Part::Nothing => {}
                 Part::Unknown => unread.push(folder.to_string()),
-                Part::From(from) => {
+                Part::From(at) => {
                     away = true;
-                    match self.look_into(open, sources, folder, name, from, None, false).await {
+                    match self.look_into(open, sources, folder, name, at, None, false).await {
                         Ok(there) => found += there,
                         Err(Stop::Failed(error)) if error.class != Class::Ledger => {
                             unread.push(format!("{folder} ({error})"));
@@ -112,27 +112,31 @@ impl FolderCopy<'_> {
     }
 
     /// Looks for what is new in this source folder in those destination folders to which an
-    /// interrupted run sent it out of a folder that is gone now: it was renamed since.
+    /// interrupted run may have sent it: out of a folder that was renamed since, or before it was
+    /// moved here.
     pub(super) async fn look_into_orphans(
         &self,
         open: &Open<'_>,
         roll: &mut Roll,
     ) -> Result<u64, Stop> {
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
-        if roll.orphans().is_empty() || !self.any_left(&sources).await? {
+        let orphans = roll.orphans();
+        if orphans.folders().is_empty() || !self.any_left(&sources).await? {
             return Ok(0);
         }
         let mut found = 0;
-        for (folder, checkpoint) in roll.orphans() {
-            let Some(name) = open.destination.name(folder).filter(|_| folder != self.destination)
+        for (folder, (validity, from)) in orphans.folders().clone() {
+            let Some(name) = open.destination.name(&folder).filter(|_| folder != *self.destination)
             else {
                 continue;
             };
             let mailbox = self.mailbox.destination.clone();
             let key = FolderKey { mailbox, folder: folder.clone() };
-            let quiet = self.quiet(&key).await?;
-            let from = checkpoint.uid_next.max(Uid(1));
-            found += self.look_into(open, &sources, folder, name, from, Some(quiet), true).await?;
+            let still = orphans.is_still(&folder);
+            let quiet = if still { None } else { Some(self.quiet(&key).await?) };
+            let at = (validity, from);
+            found += self.look_into(open, &sources, &folder, name, at, quiet, true).await?;
+            orphans.stands_still(&folder);
         }
         self.select_again(open).await?;
         Ok(found)
@@ -148,7 +152,7 @@ impl FolderCopy<'_> {
         sources: &Sources,
         folder: &FolderPath,
         name: &RawName,
-        from: Uid,
+        (validity, from): (UidValidity, Uid),
         quiet: Option<Duration>,
         renamed: bool,
     ) -> Result<u64, Stop> {
@@ -157,6 +161,8 @@ impl FolderCopy<'_> {
         let failed = |error| Stop::from_imap(&error, &object);
         let selected = open.destination.connection.examine(name).await.map_err(failed)?;
         let key = FolderKey { mailbox: mailbox.clone(), folder: folder.clone() };
+        // Under another UIDVALIDITY it may be anywhere.
+        let from = if selected.uid_validity == validity { from } else { Uid(1) };
         Search {
             desk: self.desk,
             source: open.source,
@@ -230,12 +236,16 @@ mod tests {
         ]);
         let at = |validity, next| Some((UidValidity(validity), Uid(next)));
         assert_eq!(part(&landmarks, &old, at(7, 5)), Part::Nothing);
-        assert_eq!(part(&landmarks, &old, at(7, 6)), Part::From(Uid(5)));
+        assert_eq!(part(&landmarks, &old, at(7, 6)), Part::From((UidValidity(7), Uid(5))));
         assert_eq!(part(&landmarks, &old, at(8, 6)), Part::Unknown, "another folder");
         assert_eq!(part(&landmarks, &old, None), Part::Unknown);
         assert_eq!(part(&landmarks, &folder("Shut"), at(7, 6)), Part::Unknown);
         assert_eq!(part(&landmarks, &new, at(7, 1)), Part::Nothing, "it is empty");
-        assert_eq!(part(&landmarks, &new, at(7, 2)), Part::From(Uid(1)), "made since");
+        assert_eq!(
+            part(&landmarks, &new, at(7, 2)),
+            Part::From((UidValidity(7), Uid(1))),
+            "made since"
+        );
         assert_eq!(part(&BTreeMap::new(), &new, at(7, 2)), Part::Unknown, "never recorded");
     }
 }

@@ -112,7 +112,7 @@ impl FolderCopy<'_> {
             Some(pass) => Listing { pass, incomplete: None },
             None => self.list(&open).await?,
         };
-        tally.found += self.settle_unclear(&open).await?;
+        tally.found += self.settle_unclear(&open, roll).await?;
         tally.found += self.look_into_orphans(&open, roll).await?;
         self.take_over(&open, tally).await?;
         self.send_pending(&open, tally, memory).await?;

@@ -18,6 +18,7 @@ pub mod lines;
 pub mod look_alikes;
 pub mod matching;
 pub mod memory;
+mod orphans;
 pub mod pace;
 mod pending;
 pub mod progress;

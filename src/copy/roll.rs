@@ -6,13 +6,14 @@ use crate::copy::desk::Desk;
 use crate::copy::inventory::{self, Listing};
 use crate::copy::landmarks;
 use crate::copy::lines::{self, Line};
+use crate::copy::orphans::Orphans;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
 use crate::error::Class;
 use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
-use crate::ports::ledger::{Checkpoint, FolderKey, Pass};
+use crate::ports::ledger::{FolderKey, Pass};
 use std::collections::BTreeMap;
 
 /// What was listed of a mailbox in this run.
@@ -24,9 +25,8 @@ pub struct Roll {
     listed: BTreeMap<FolderPath, Option<Pass>>,
     /// Folders that could not be listed, with why.
     unlisted: BTreeMap<FolderPath, String>,
-    /// Destination folders with an open checkpoint of which a source folder is gone: what was on
-    /// its way there may be what is new in another source folder now.
-    orphans: BTreeMap<FolderPath, Checkpoint>,
+    /// Where copies of messages may be that are elsewhere at the source now.
+    orphans: Orphans,
     /// How often a folder brought trouble that may be over the next time.
     troubles: BTreeMap<FolderPath, u32>,
     called: bool,
@@ -93,7 +93,7 @@ impl Roll {
         if let Some(stop) = again {
             return Err(stop);
         }
-        self.orphans = orphans(desk, source, mailbox).await?;
+        self.orphans = Orphans::find(desk, source, mailbox).await?;
         landmarks::record(desk, destination, &mailbox.destination).await?;
         self.called = true;
         Ok(())
@@ -160,53 +160,15 @@ impl Roll {
         self.listed.get_mut(folder)?.take().filter(|pass| inventory::same(pass, now))
     }
 
-    pub(super) fn orphans(&self) -> &BTreeMap<FolderPath, Checkpoint> {
-        &self.orphans
+    pub(super) fn orphans(&mut self) -> &mut Orphans {
+        &mut self.orphans
     }
 
-    /// Closes the checkpoints of folders that nothing goes to any more, after every copy of the
-    /// mailbox looked into them.
+    /// Ends the search for copies of messages that are elsewhere at the source now, after every
+    /// copy of the mailbox took part in it.
     pub async fn close_orphans(&self, desk: &Desk, mailbox: &DesiredMailbox) -> Result<(), Stop> {
-        for folder in self.orphans.keys() {
-            let key = FolderKey { mailbox: mailbox.destination.clone(), folder: folder.clone() };
-            desk.ledger(move |ledger| match ledger.checkpoint(&key)? {
-                Some(checkpoint) if checkpoint.open => {
-                    ledger.set_checkpoint(&key, &Checkpoint { open: false, ..checkpoint })
-                }
-                _ => Ok(()),
-            })
-            .await?;
-        }
-        Ok(())
+        self.orphans.close(desk, mailbox).await
     }
-}
-
-/// Finds destination folders whose checkpoint is open and of which a source folder is gone.
-async fn orphans(
-    desk: &Desk,
-    source: &Line<SourceConnection>,
-    mailbox: &DesiredMailbox,
-) -> Result<BTreeMap<FolderPath, Checkpoint>, Stop> {
-    let address = mailbox.destination.clone();
-    let bound = desk
-        .ledger(move |ledger| {
-            let open = ledger.open_checkpoints(&address)?;
-            let with_sources = open.into_iter().map(|(folder, checkpoint)| {
-                let key = FolderKey { mailbox: address.clone(), folder };
-                let bound = ledger.bound_to(&key)?;
-                Ok((key.folder, (checkpoint, bound)))
-            });
-            with_sources.collect::<crate::error::Result<BTreeMap<_, _>>>()
-        })
-        .await?;
-    let gone = |key: &FolderKey| {
-        key.mailbox == mailbox.source && !source.folders.contains_key(&key.folder)
-    };
-    Ok(bound
-        .into_iter()
-        .filter(|(_, (_, bound))| bound.iter().any(gone))
-        .map(|(folder, (checkpoint, _))| (folder, checkpoint))
-        .collect())
 }
 
 /// A failure that is about one folder only becomes a reason; a lost line, the ledger and an

@@ -5,6 +5,7 @@ use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
 use crate::copy::recovery::{Brought, Search, Sources};
+use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
@@ -17,7 +18,11 @@ const FROM_THE_FIRST: Uid = Uid(0);
 
 impl FolderCopy<'_> {
     /// Finds out what became of unanswered APPENDs, and adopts what was there before us.
-    pub(super) async fn settle_unclear(&self, open: &Open<'_>) -> Result<u64, Stop> {
+    pub(super) async fn settle_unclear(
+        &self,
+        open: &Open<'_>,
+        roll: &mut Roll,
+    ) -> Result<u64, Stop> {
         let (key, source) = (self.destination_key(), self.source_key());
         let asked = key.clone();
         let (checkpoint, bound) = self
@@ -60,6 +65,9 @@ impl FolderCopy<'_> {
                 // What was not found was not sent.
                 let asked = key.clone();
                 self.desk.ledger(move |ledger| ledger.forget_flags_when_sent(&asked)).await?;
+                if checkpoint.open && !another {
+                    roll.orphans().settled(self.desk, &key, &checkpoint).await?;
+                }
                 self.close_checkpoint().await?;
                 self.examine_again(open).await?;
             }

@@ -228,22 +228,68 @@ pub(super) fn open_checkpoints(
     Ok(open)
 }
 
+/// Reads places in folders of a mailbox: path, UIDVALIDITY and UID.
+fn places(
+    tx: &Transaction<'_>,
+    sql: &str,
+    mailbox: &Address,
+) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>, Fault> {
+    let mut statement = tx.prepare_cached(sql)?;
+    let mut rows = statement.query([mailbox.as_str()])?;
+    let mut places = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let at = (UidValidity(row.get(1)?), Uid(row.get(2)?));
+        places.insert(path(&row.get::<_, String>(0)?)?, at);
+    }
+    Ok(places)
+}
+
+/// Tells whether unanswered messages vanished from a source folder that goes to this one.
+pub(super) fn lost_unanswered(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+) -> Result<bool, Fault> {
+    let Some(id) = find(tx, Side::Destination, destination)? else { return Ok(false) };
+    let mut statement = tx.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM source_folder s JOIN message m ON m.folder = s.id
+             WHERE s.destination = ?1 AND m.vanished = 1 AND m.state IN (0, 4))",
+    )?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
+/// Returns where copies may be whose messages are elsewhere at the source.
+pub(super) fn orphans(
+    tx: &Transaction<'_>,
+    mailbox: &Address,
+) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>, Fault> {
+    let sql = "SELECT path, orphan_uid_validity, orphan_uid_next FROM destination_folder
+         WHERE mailbox = ?1 AND orphan_uid_validity IS NOT NULL";
+    places(tx, sql, mailbox)
+}
+
+/// Notes such a place, or that there is none any more.
+pub(super) fn set_orphan(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+    from: Option<(UidValidity, Uid)>,
+) -> Result<(), Fault> {
+    let id = ensure(tx, Side::Destination, destination)?;
+    tx.prepare_cached(
+        "UPDATE destination_folder SET orphan_uid_validity = ?2, orphan_uid_next = ?3
+         WHERE id = ?1",
+    )?
+    .execute(params![id, from.map(|(validity, _)| validity.0), from.map(|(_, uid)| uid.0)])?;
+    Ok(())
+}
+
 /// Returns the landmarks of a destination mailbox.
 pub(super) fn landmarks(
     tx: &Transaction<'_>,
     mailbox: &Address,
 ) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>, Fault> {
-    let mut statement = tx.prepare_cached(
-        "SELECT path, landmark_uid_validity, landmark_uid_next FROM destination_folder
-         WHERE mailbox = ?1 AND landmark_uid_validity IS NOT NULL",
-    )?;
-    let mut rows = statement.query([mailbox.as_str()])?;
-    let mut landmarks = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let at = (UidValidity(row.get(1)?), Uid(row.get(2)?));
-        landmarks.insert(path(&row.get::<_, String>(0)?)?, at);
-    }
-    Ok(landmarks)
+    let sql = "SELECT path, landmark_uid_validity, landmark_uid_next FROM destination_folder
+         WHERE mailbox = ?1 AND landmark_uid_validity IS NOT NULL";
+    places(tx, sql, mailbox)
 }
 
 /// Replaces the landmarks of a destination mailbox.

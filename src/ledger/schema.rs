@@ -4,12 +4,13 @@ use super::fault::Fault;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Brings a ledger from version `n` to `n + 1`, in order.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
     include_str!("schema/0004.sql"),
     include_str!("schema/0005.sql"),
+    include_str!("schema/0006.sql"),
 ];
 
 /// `mfly`: tells a ledger from any other SQLite file.

@@ -337,6 +337,18 @@ impl Ledger for SqliteLedger {
         self.write(|tx| folders::set_landmarks(tx, mailbox, folders))
     }
 
+    fn lost_unanswered(&self, destination: &FolderKey) -> Result<bool> {
+        self.read(|tx| folders::lost_unanswered(tx, destination))
+    }
+
+    fn orphans(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>> {
+        self.read(|tx| folders::orphans(tx, mailbox))
+    }
+
+    fn set_orphan(&self, destination: &FolderKey, from: Option<(UidValidity, Uid)>) -> Result<()> {
+        self.write(|tx| folders::set_orphan(tx, destination, from))
+    }
+
     fn slowest_append(&self, destination: &FolderKey) -> Result<Option<Duration>> {
         self.read(|tx| folders::slowest_append(tx, destination))
     }

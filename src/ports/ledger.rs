@@ -385,6 +385,14 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
         mailbox: &Address,
         folders: &BTreeMap<FolderPath, (UidValidity, Uid)>,
     ) -> Result<()>;
+    /// Tells whether messages vanished from a source folder that is bound to a destination folder
+    /// before it was known whether they are copied.
+    fn lost_unanswered(&self, destination: &FolderKey) -> Result<bool>;
+    /// Returns the folders of a destination mailbox that [`Ledger::set_orphan`] noted.
+    fn orphans(&self, mailbox: &Address) -> Result<BTreeMap<FolderPath, (UidValidity, Uid)>>;
+    /// Notes from which UID on a destination folder may hold copies of messages that are in
+    /// another source folder now, or that it does not any more.
+    fn set_orphan(&self, destination: &FolderKey, from: Option<(UidValidity, Uid)>) -> Result<()>;
     /// Returns the slowest answer to an APPEND into a destination folder that was recorded.
     fn slowest_append(&self, destination: &FolderKey) -> Result<Option<Duration>>;
     /// Records an answer to an APPEND, when it is slower than what was recorded.

@@ -2,6 +2,7 @@
 
 use super::answers::Answers;
 use super::script::Answer;
+use crate::lab::client::Session;
 use crate::lab::seeds;
 use crate::migration::run::until;
 use crate::migration::{ADA, Migration};
@@ -135,6 +136,21 @@ fn a_move_that_does_not_say_where_to_is_found_by_digest() {
 
 #[test]
 fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
+    leaves_nothing_twice_after_a_kill(|source| source.rename("Work", "Jobs").unwrap());
+}
+
+#[test]
+fn messages_that_are_moved_at_the_source_after_a_kill_leave_nothing_twice() {
+    leaves_nothing_twice_after_a_kill(|source| {
+        source.create("Jobs").unwrap();
+        let uids = source.uids("Work").unwrap();
+        source.move_to("Work", &uids, "Jobs").unwrap();
+    });
+}
+
+/// Kills an apply behind an APPEND into Work that is stored and not answered; then the messages of
+/// Work come into Jobs.
+fn leaves_nothing_twice_after_a_kill(change: impl FnOnce(&mut Session)) {
     let cut = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&cut);
     let answers = Answers::new(5, true, move |number| {
@@ -155,7 +171,7 @@ fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
     apply.signal(Signal::KILL);
     apply.end();
     assert_eq!(answers.script.messages("Work").len(), 2);
-    source.session(ADA).rename("Work", "Jobs").unwrap();
+    change(&mut source.session(ADA));
     answers.run("apply").code(0);
     let mut there: Vec<Vec<u8>> = ["Work", "Jobs"]
         .iter()

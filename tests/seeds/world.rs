@@ -60,9 +60,11 @@ pub(crate) struct World {
     /// The most that the source ever held of each letter at one time, over all folders, and
     /// summed over every time that it came back.
     pub(crate) ever: BTreeMap<Letter, usize>,
-    /// How often each letter was moved at the source. One that moves while its answer is
-    /// outstanding is sent again from where it is then: docs/safety.md, what is not promised.
+    /// How often each letter was moved at the source. The copy of one that moves while its answer
+    /// is outstanding stays where it was sent to.
     pub(crate) moves: BTreeMap<Letter, usize>,
+    /// How many letters of a user were delivered with a second and a size.
+    looks: BTreeMap<(String, i64, usize), usize>,
     /// Somebody may have changed flags of ours at the destination.
     pub(crate) flags_touched: bool,
     /// Mail of ours may be in another folder than it was sent to, or than it belongs into.
@@ -102,6 +104,7 @@ impl World {
             users,
             ever: BTreeMap::new(),
             moves: BTreeMap::new(),
+            looks: BTreeMap::new(),
             flags_touched: false,
             moved,
             number: 0,
@@ -149,8 +152,11 @@ impl World {
             } else {
                 letter(&mut self.rng, self.number).into_bytes()
             };
-            // Few dates, so that many letters look alike.
-            let second = 1_700_000_000 + self.rng.i64(0..4);
+            // Few dates, so that many letters look alike; and some that have one of their own.
+            let mut second = 1_700_000_000 + self.rng.i64(0..4);
+            if self.number.is_multiple_of(3) {
+                second = 1_700_000_010 + i64::try_from(self.number).expect("few letters");
+            }
             let date = Timestamp::from_second(second).expect("a time");
             let flags = [&[][..], &["\\Seen"], &["\\Seen", "\\Flagged"], &["\\Answered"]];
             let flags = Flags::from_words(flags[self.rng.usize(0..4)]);
@@ -160,8 +166,28 @@ impl World {
                 ..Delivery::new(octets.clone())
             };
             self.source.hands().deliver(user, folder, delivery).expect("a delivery");
+            *self.looks.entry((user.to_owned(), second, octets.len())).or_default() += 1;
             *self.ever.entry(Letter { user: user.to_owned(), octets }).or_default() += 1;
         }
+    }
+
+    /// Tells whether a letter has a look-alike in its mailbox, see docs/safety.md: of the same date
+    /// and size, or of the same date alone where the destination makes messages anew.
+    pub(crate) fn has_look_alikes(&self, letter: &Letter) -> bool {
+        let rewrites = !self.destination.product().habits.is_empty();
+        let user = mailbox(&self.source, &letter.user);
+        let mut dates = user
+            .values()
+            .flat_map(|folder| &folder.messages)
+            .filter(|message| message.given == letter.octets)
+            .map(|message| message.date.instant().as_second());
+        dates.any(|date| {
+            let alike = self.looks.iter().filter(|((user, second, size), _)| {
+                (user, *second) == (&letter.user, date)
+                    && (rewrites || *size == letter.octets.len())
+            });
+            alike.map(|(_, count)| count).sum::<usize>() > 1
+        })
     }
 
     /// What people do at the source while nothing runs.
