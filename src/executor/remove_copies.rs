@@ -20,12 +20,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl MailboxRun {
     /// Removes those of the reviewed copies whose messages a listing made now lacks, that are in no
-    /// other folder of the source, and that are at the destination as we left them.
+    /// other folder of the source, and that are at the destination as we left them. `removed` grows
+    /// by what is gone, however it ends.
     pub(super) async fn remove_copies(
         &self,
         params: &RemoveCopies,
         before: &State,
         lines: &mut Lines,
+        removed: &mut u64,
     ) -> Result<Outcome, Stop> {
         let State::Vanished { source, destination, mail } = before else {
             return Err(Stop::Failed(Error::new(
@@ -45,10 +47,10 @@ impl MailboxRun {
         self.not_emptied(params, left)?;
         // What left the folder before it was listed is in the others by now.
         let unsettled = self.list_others(from, &key, *source).await?;
-        let (removed, stayed) =
-            self.remove_from(to, params, (&key, *source), *destination, &unsettled).await?;
+        let of = (&key, *source);
+        let stayed = self.remove_from(to, params, of, *destination, &unsettled, removed).await?;
         Ok(Outcome::Done {
-            tally: BTreeMap::from([("removed", removed), ("copies_stayed", stayed)]),
+            tally: BTreeMap::from([("removed", *removed), ("copies_stayed", stayed)]),
         })
     }
 
@@ -169,7 +171,7 @@ impl MailboxRun {
         Ok(())
     }
 
-    /// Returns how many copies were removed and how many stayed.
+    /// Adds how many copies were removed, and returns how many stayed.
     async fn remove_from(
         &self,
         to: &Line<Connection>,
@@ -177,7 +179,8 @@ impl MailboxRun {
         (key, source): (&FolderKey, UidValidity),
         destination: UidValidity,
         unsettled: &Unsettled,
-    ) -> Result<(u64, u64), Stop> {
+        removed: &mut u64,
+    ) -> Result<u64, Stop> {
         let asked = key.clone();
         let bound = self.desk.ledger(move |ledger| ledger.binding(&asked)).await?;
         if bound.is_none_or(|bound| bound.folder != params.destination) {
@@ -190,8 +193,8 @@ impl MailboxRun {
                 .hint("Plan again."),
             ));
         }
-        let (mut removed, mut stayed) = (0, 0);
-        let Some(mut from) = params.uids.first() else { return Ok((0, 0)) };
+        let mut stayed = 0;
+        let Some(mut from) = params.uids.first() else { return Ok(0) };
         while let Some(rows) = self.desk.page(key, source, &mut from).await? {
             let mut going: Vec<Own> = Vec::new();
             for row in rows.iter().filter(|row| params.uids.contains(row.listed.uid)) {
@@ -210,10 +213,10 @@ impl MailboxRun {
                     messages: messages.to_vec(),
                 };
                 let done = removal::remove(&self.desk, &self.mailbox, to, batch).await?;
-                removed += done.gone.len() as u64;
+                *removed += done.gone.len() as u64;
                 stayed += done.stayed.len() as u64;
             }
         }
-        Ok((removed, stayed))
+        Ok(stayed)
     }
 }

@@ -47,11 +47,7 @@ impl MailboxRun {
                 );
                 return Ok(Outcome::Skipped { reason });
             }
-            let stop = Stop::from_imap(&error, &object);
-            if !error.is_answer() {
-                lines.drop_both();
-            }
-            return Err(stop);
+            return Err(Stop::from_imap(&error, &object));
         }
         if let Some(entry) = line.folders.get_mut(folder) {
             entry.subscribed = true;
