@@ -30,5 +30,6 @@ pub mod stop;
 mod strays;
 pub mod stream;
 pub mod tally;
+pub mod there;
 mod unclear;
 pub mod window;

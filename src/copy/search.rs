@@ -5,6 +5,7 @@ use crate::copy::bodies::{Digester, Read};
 use crate::copy::inventory;
 use crate::copy::recovery::{Brought, Search};
 use crate::copy::stop::Stop;
+use crate::copy::there::those_there;
 use crate::error::{Error, ErrorKind};
 use crate::imap::{ImapError, RowQuery, SequenceSet};
 use crate::message::rules::Rules;
@@ -128,13 +129,8 @@ impl Search<'_> {
         let failed = |error| Stop::from_imap(&error, &self.object());
         // New messages become visible to a session between commands.
         self.destination.connection.noop().await.map_err(failed)?;
-        let query = RowQuery {
-            flags: true,
-            internal_date: true,
-            size: true,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
+        let query =
+            RowQuery { flags: true, internal_date: true, size: true, ..RowQuery::default() };
         let from = *next;
         let set = SequenceSet::starting_at(from);
         let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
@@ -240,20 +236,8 @@ impl Search<'_> {
             return Ok(());
         }
         let failed = |error| Stop::from_imap(&error, &self.object());
-        let query = RowQuery {
-            flags: true,
-            internal_date: false,
-            size: false,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
-        let set = SequenceSet::from_uids(unread);
-        let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
-        let mut there = None;
-        while let Some(row) = rows.next().await.map_err(failed)? {
-            there.get_or_insert(row.uid);
-        }
-        let Some(uid) = there else { return Ok(()) };
+        let there = those_there(&self.destination.connection, unread).await.map_err(failed)?;
+        let Some(uid) = there.keys().next() else { return Ok(()) };
         Err(Stop::Failed(
             Error::new(
                 ErrorKind::Failed,

@@ -5,14 +5,14 @@ use crate::catalogue::Object;
 use crate::copy::bodies::Digester;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
-use crate::copy::inventory;
 use crate::copy::lines::Line;
 use crate::copy::matching::{self, Mark};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
+use crate::copy::there::{BATCH, those_there};
 use crate::error::{Class, Error, ErrorKind, Retry};
 use crate::executor::event::Event;
-use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
+use crate::imap::{Connection, SequenceSet};
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
@@ -24,10 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Strays in memory at once: twice the rows of a page, so that a page whose messages all have
 /// twins is dealt with in one go. What is beyond comes in the next round.
 const MOST: usize = 4_000;
-
-/// Messages of which one command asks for flags, or that it moves: a kill leaves no more to be found
-/// by digest.
-const BATCH: usize = 500;
 
 /// A message at the source and the copy that stands for it.
 type Pair = (MessageRow, Stray);
@@ -205,7 +201,7 @@ impl FolderCopy<'_> {
         };
         let uids = pairs.iter().filter_map(|(_, stray)| place(stray));
         let uids = uids.filter(|(at, _)| *at == selected.uid_validity).map(|(_, uid)| uid);
-        let there = those_there(connection, uids.collect()).await.map_err(failed)?;
+        let there = those_there(connection, uids).await.map_err(failed)?;
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         for (row, stray) in pairs {
             let Some(copied) = stray.row.copied.clone() else { continue };
@@ -225,6 +221,7 @@ impl FolderCopy<'_> {
         }
         let mut count = 0;
         while !go.is_empty() {
+            // A kill leaves no more to be found by digest.
             let batch = go.split_off(go.len().saturating_sub(BATCH));
             count += self.follow(open, &object, batch, &mut stay).await?;
         }
@@ -254,7 +251,7 @@ impl FolderCopy<'_> {
             // Whatever it did nevertheless is seen below.
             Err(_) => BTreeMap::new(),
         };
-        let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied().collect();
+        let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied();
         let still = those_there(connection, unsaid).await.map_err(failed)?;
         let (mut moved, mut lost) = (Vec::new(), false);
         for (stray, uid, mut copied) in batch {
@@ -361,7 +358,7 @@ pub(super) async fn vacated(
             Err(stop) => return Err(stop),
         };
         let at = |stray: &Stray| place(stray).filter(|(at, _)| *at == selected.uid_validity);
-        let uids = strays.iter().filter_map(at).map(|(_, uid)| uid).collect();
+        let uids = strays.iter().filter_map(at).map(|(_, uid)| uid);
         let there = those_there(connection, uids).await.map_err(failed)?;
         vacated.extend(
             strays
@@ -379,8 +376,7 @@ fn place(stray: &Stray) -> Option<(UidValidity, Uid)> {
 /// Tells whether a copy was sent by us and nobody changed its flags since. What was there before
 /// us is not ours to move or to remove.
 pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
-    let recent = Flags::from_words(["\\Recent"]);
-    !copied.adopted && now.minus(&recent) == copied.stored_flags.minus(&recent)
+    !copied.adopted && *now == copied.stored_flags
 }
 
 /// Tells whether a message has the size that was sent: a mailbox that was restored from a backup may
@@ -388,29 +384,6 @@ pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
 fn is_as_sent(open: &Open<'_>, stray: &Stray, there: &Listed) -> bool {
     let size = stray.row.copied.as_ref().map(|copied| copied.size);
     open.target.profile.rewrites || size == Some(there.size)
-}
-
-/// Returns those messages of the selected folder that are there.
-async fn those_there(
-    connection: &Connection,
-    uids: Vec<Uid>,
-) -> Result<BTreeMap<Uid, Listed>, ImapError> {
-    let mut there = BTreeMap::new();
-    for batch in uids.chunks(BATCH) {
-        let query = RowQuery {
-            flags: true,
-            internal_date: false,
-            size: true,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
-        let set = SequenceSet::from_uids(batch.iter().copied());
-        let mut rows = connection.fetch_rows(&set, query).await?;
-        while let Some(row) = rows.next().await? {
-            there.insert(row.uid, inventory::listed(row)?);
-        }
-    }
-    Ok(there)
 }
 
 /// Pairs messages with strays of equal octets, each with at most one, and takes the messages out
