@@ -6,7 +6,7 @@ use crate::copy::bodies::Digester;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
 use crate::copy::lines::Line;
-use crate::copy::matching::{self, Mark};
+use crate::copy::pairs::{Pair, pairs};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::copy::there::{BATCH, those_there};
@@ -24,9 +24,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Strays in memory at once: twice the rows of a page, so that a page whose messages all have
 /// twins is dealt with in one go. What is beyond comes in the next round.
 const MOST: usize = 4_000;
-
-/// A message at the source and the copy that stands for it.
-type Pair = (MessageRow, Stray);
 
 impl FolderCopy<'_> {
     /// Gives pending messages the copies of messages that vanished elsewhere at the source and are
@@ -247,9 +244,20 @@ impl FolderCopy<'_> {
         let set = SequenceSet::from_uids(uids.iter().copied());
         let places = match connection.uid_move(&set, open.destination_name).await {
             Ok(places) => places,
-            Err(error) if error.loses_connection() => return Err(failed(error)),
-            // Whatever it did nevertheless is seen below.
-            Err(_) => BTreeMap::new(),
+            Err(error) => {
+                let answered = error.is_answer();
+                match failed(error) {
+                    Stop::Failed(error) => {
+                        if answered {
+                            self.tell_refused(object, uids.len(), &error);
+                        }
+                        // Whatever it did nevertheless is seen below.
+                        BTreeMap::new()
+                    }
+                    // The checkpoint stays open: the next pass looks for what was moved.
+                    stop => return Err(stop),
+                }
+            }
         };
         let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied();
         let still = those_there(connection, unsaid).await.map_err(failed)?;
@@ -281,6 +289,16 @@ impl FolderCopy<'_> {
         }
         self.close_checkpoint().await?;
         Ok(count)
+    }
+
+    fn tell_refused(&self, object: &Object, count: usize, error: &Error) {
+        let words = error.words.as_deref().unwrap_or(&error.message);
+        let copies = if count == 1 { "copy stays" } else { "copies stay" };
+        let message = format!(
+            "{object}: {count} {copies} there although the message is in {} now, because the server refused to move it: {words}; move it with a mail program, or write `folders.moves: leave`",
+            self.destination
+        );
+        self.desk.tell(&Event::Notice { message });
     }
 
     /// Records which message each copy stands for now.
@@ -384,40 +402,6 @@ pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
 fn is_as_sent(open: &Open<'_>, stray: &Stray, there: &Listed) -> bool {
     let size = stray.row.copied.as_ref().map(|copied| copied.size);
     open.target.profile.rewrites || size == Some(there.size)
-}
-
-/// Pairs messages with strays of equal octets, each with at most one, and takes the messages out
-/// of `pending`.
-fn pairs(
-    pending: &mut BTreeMap<Uid, MessageRow>,
-    digests: &BTreeMap<Uid, Digest>,
-    strays: Vec<Stray>,
-) -> Vec<Pair> {
-    let mark = |listed: &Listed, digest: Digest| Mark {
-        digest,
-        second: Look::of(listed).second,
-        flags: listed.flags.clone(),
-    };
-    let ours = pending
-        .iter()
-        .filter_map(|(uid, row)| Some((*uid, mark(&row.listed, *digests.get(uid)?))))
-        .collect();
-    let theirs = strays
-        .iter()
-        .enumerate()
-        .filter_map(|(index, stray)| {
-            let copied = stray.row.copied.as_ref()?;
-            Some((index, mark(&stray.row.listed, copied.source_digest)))
-        })
-        .collect();
-    let found = matching::pair::<Uid, usize>(&ours, &theirs);
-    let by_stray: BTreeMap<usize, Uid> =
-        found.into_iter().map(|(uid, found)| (found.uid, uid)).collect();
-    strays
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, stray)| Some((pending.remove(by_stray.get(&index)?)?, stray)))
-        .collect()
 }
 
 #[cfg(test)]

@@ -137,6 +137,35 @@ fn a_move_that_does_not_say_where_to_is_found_by_digest() {
 }
 
 #[test]
+fn a_move_that_is_put_off_is_made_later_and_one_that_is_refused_is_told() {
+    let refuse = |answers: &Answers, words: &'static str, mut times: usize| {
+        answers.script.meddle(move |text| {
+            let refused = text.starts_with("UID MOVE") && times > 0;
+            times -= usize::from(refused);
+            refused.then_some(Answer::Say(words))
+        });
+    };
+    let answers = one_moved();
+    refuse(&answers, "NO [UNAVAILABLE] not just now", 1);
+    answers.run("apply").code(0).does_not_say(&["refused to move it"]);
+    moved_once(&answers.migration, &answers);
+
+    let answers = one_moved();
+    refuse(&answers, "NO [NOPERM] nobody moves here", usize::MAX);
+    let told = [
+        "folder `INBOX` at the destination",
+        "in Drafts now",
+        "nobody moves here",
+        "folders.moves",
+    ];
+    answers.run("apply").code(0).says(&told);
+    let there = |folder| answers.script.messages(folder).len();
+    assert_eq!((there("INBOX"), there("Drafts")), (5, 2));
+    answers.run("verify").code(0).says(&["1 in another folder"]);
+    answers.run("plan").code(0);
+}
+
+#[test]
 fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
     let cut = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&cut);

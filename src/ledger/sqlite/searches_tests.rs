@@ -1,11 +1,14 @@
 //! The side table against what is paired in memory.
 
 use super::*;
-use crate::copy::matching::{self, Mark};
 use crate::model::address::Address;
 use crate::ports::ledger::{Copied, Ledger, Listed, MessageState};
+use oracle::Mark;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+
+#[path = "searches_oracle.rs"]
+mod oracle;
 
 const THERE: UidValidity = UidValidity(7);
 
@@ -82,7 +85,7 @@ proptest! {
             behind = Some(last.key);
             found.extend(page.iter().map(|p| (p.key, (p.found.uid, p.same_date))));
         }
-        let wanted: BTreeMap<_, _> = matching::pair(&here, &others)
+        let wanted: BTreeMap<_, _> = oracle::pair(&here, &others)
             .into_iter()
             .map(|(key, found)| (key, (found.uid, found.same_date)))
             .collect();
