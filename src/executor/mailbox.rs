@@ -9,6 +9,7 @@ use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox};
 use crate::error::{Class, Error, ErrorKind};
 use crate::executor::event::{Event, Outcome};
+use crate::executor::remove_copies::Seen;
 use crate::executor::resting::{self, Rest};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
@@ -34,6 +35,7 @@ pub struct MailboxRun {
     stopped_by: Option<ActionId>,
     /// No removal of an earlier run is left half done.
     taken_up: bool,
+    pub(super) seen: Seen,
 }
 
 /// What came of the actions of one mailbox.
@@ -71,6 +73,7 @@ impl MailboxRun {
             ended,
             stopped_by: None,
             taken_up: false,
+            seen: Seen::default(),
         }
     }
 

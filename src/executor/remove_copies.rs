@@ -9,21 +9,45 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::event::Outcome;
 use crate::executor::mailbox::MailboxRun;
 use crate::imap::{Connection, SourceConnection};
+use crate::model::folder::{FolderPath, RawName};
 use crate::model::records::Mx;
 use crate::model::uid::UidValidity;
 use crate::observe;
 use crate::planner::mail_flow::{self, MailFlow};
 use crate::planner::plan::{RemoveCopies, State};
-use crate::ports::ledger::FolderKey;
+use crate::ports::ledger::{FolderKey, Look, Pass};
 use crate::removal::{self, BATCH, Batch, Own, Purpose, Unsettled, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Looks of folders that are not copied, which are kept for the next action.
+const MOST: usize = 100_000;
+
+/// What was listed of a source for removals of one run: every one of them looks at every folder, and
+/// one that holds the same messages is not listed again.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Of folders that the ledger knows.
+    passes: BTreeMap<FolderPath, Pass>,
+    /// Of folders that are not copied.
+    outside: BTreeMap<FolderPath, (Pass, Vec<Look>)>,
+}
+
+impl Seen {
+    fn keep(&mut self, folder: &FolderPath, pass: Pass, looks: Vec<Look>) {
+        self.outside.remove(folder);
+        let kept: usize = self.outside.values().map(|(_, looks)| looks.len()).sum();
+        if kept + looks.len() <= MOST {
+            self.outside.insert(folder.clone(), (pass, looks));
+        }
+    }
+}
 
 impl MailboxRun {
     /// Removes those of the reviewed copies whose messages a listing made now lacks, that are in no
     /// other folder of the source, and that are at the destination as we left them. `removed` grows
     /// by what is gone, however it ends.
     pub(super) async fn remove_copies(
-        &self,
+        &mut self,
         params: &RemoveCopies,
         before: &State,
         lines: &mut Lines,
@@ -82,7 +106,7 @@ impl MailboxRun {
 
     /// Lists the folder that messages vanished from and returns how many are left in it.
     async fn list_first(
-        &self,
+        &mut self,
         from: &Line<SourceConnection>,
         key: &FolderKey,
         validity: UidValidity,
@@ -94,7 +118,27 @@ impl MailboxRun {
                     .hint("A folder that vanished as a whole takes no copy along; plan again."),
             ));
         }
-        Ok(inventory::anew(&self.desk, from, key, validity).await?.map_or(0, |pass| pass.messages))
+        Ok(self.listed_anew(from, key, validity).await?.map_or(0, |pass| pass.messages))
+    }
+
+    async fn listed_anew(
+        &mut self,
+        from: &Line<SourceConnection>,
+        key: &FolderKey,
+        validity: UidValidity,
+    ) -> Result<Option<Pass>, Stop> {
+        let known = match self.seen.passes.get(&key.folder) {
+            Some(pass) => Some(*pass),
+            None => {
+                let asked = key.clone();
+                self.desk.ledger(move |ledger| ledger.last_pass(&asked)).await?
+            }
+        };
+        let pass = inventory::anew(&self.desk, from, key, validity, known).await?;
+        if let Some(pass) = pass {
+            self.seen.passes.insert(key.folder.clone(), pass);
+        }
+        Ok(pass)
     }
 
     fn not_emptied(&self, params: &RemoveCopies, left: u32) -> Result<(), Stop> {
@@ -121,7 +165,7 @@ impl MailboxRun {
     /// Lists every other folder of the source, and returns what may be what vanished. One that
     /// cannot be listed ends it: what vanished may be there.
     async fn list_others(
-        &self,
+        &mut self,
         from: &Line<SourceConnection>,
         first: &FolderKey,
         validity: UidValidity,
@@ -137,22 +181,45 @@ impl MailboxRun {
             let asked = key.clone();
             let known = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(known) = known {
-                inventory::anew(&self.desk, from, &key, known).await?;
+                self.listed_anew(from, &key, known).await?;
                 self.add_unsettled(&key, known, &mut unsettled).await?;
                 continue;
             }
-            let object = Object::folder("source", &key.mailbox, path);
-            let failed = |error| Stop::from_imap(&error, &object);
-            let selected = from.connection.examine(&entry.name).await.map_err(failed)?;
-            inventory::walk(&from.connection, &entry.name, &selected, &object, |page| {
-                for listed in &page {
-                    unsettled.add_outside(listed);
-                }
-                std::future::ready(Ok(()))
-            })
-            .await?;
+            self.add_outside(from, &key, &entry.name, &mut unsettled).await?;
         }
         Ok(unsettled)
+    }
+
+    /// Adds the messages of a folder that is not copied.
+    async fn add_outside(
+        &mut self,
+        from: &Line<SourceConnection>,
+        key: &FolderKey,
+        name: &RawName,
+        unsettled: &mut Unsettled,
+    ) -> Result<(), Stop> {
+        let object = Object::folder("source", &key.mailbox, &key.folder);
+        let failed = |error| Stop::from_imap(&error, &object);
+        let selected = from.connection.examine(name).await.map_err(failed)?;
+        if let Some((pass, looks)) = self.seen.outside.get(&key.folder)
+            && inventory::same(pass, &selected)
+        {
+            looks.iter().for_each(|look| unsettled.add_outside(*look));
+            return Ok(());
+        }
+        let mut looks = Vec::new();
+        let pass = inventory::walk(&from.connection, name, &selected, &object, |page| {
+            for look in page.iter().map(Look::of) {
+                unsettled.add_outside(look);
+                if looks.len() <= MOST {
+                    looks.push(look);
+                }
+            }
+            std::future::ready(Ok(()))
+        })
+        .await?;
+        self.seen.keep(&key.folder, pass, looks);
+        Ok(())
     }
 
     async fn add_unsettled(
