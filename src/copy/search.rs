@@ -13,7 +13,7 @@ use crate::message::transform::Transform;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, Listed, Look, MessageRow, MessageState};
+use crate::ports::ledger::{FolderKey, Listed, Look, MessageRow, MessageState, Need};
 use crate::ports::search::{Fate, Ours, Reading, SearchId, SourceUid, Theirs};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -37,9 +37,10 @@ impl Search<'_> {
     /// Adds what the ledger says may have been sent: what is surely there and nobody said where,
     /// and, when `unsettled`, what may be there or not.
     pub(super) async fn add_ours(&self, id: SearchId, unsettled: bool) -> Result<(), Stop> {
+        let need = if unsettled { Need::ToFind } else { Need::Unplaced };
         for (index, (key, _, validity)) in self.sources.iter().enumerate() {
             let mut from = Uid(1);
-            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
+            while let Some(rows) = self.desk.page_for(key, *validity, need, &mut from).await? {
                 self.desk.go_on()?;
                 let ours = rows.into_iter().filter_map(|row| self.ours(index, row));
                 let mut ours: Vec<Ours> =

@@ -18,7 +18,9 @@ use crate::model::digest::Digest;
 use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, Listed, Look, MessageRow, MessageState, Stray};
+use crate::ports::ledger::{
+    Copied, FolderKey, Listed, Look, MessageRow, MessageState, Need, Stray,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Strays in memory at once: twice the rows of a page, so that a page whose messages all have
@@ -32,13 +34,11 @@ impl FolderCopy<'_> {
         let (key, validity) = (self.source_key(), open.from.uid_validity);
         let mut from = Uid(1);
         let mut unclear = false;
-        while let Some(rows) = self.desk.page(&key, validity, &mut from).await? {
-            unclear |= rows
-                .iter()
-                .any(|row| !row.vanished && matches!(row.state, MessageState::Unclear(_)));
+        while let Some(rows) = self.desk.page_for(&key, validity, Need::ToSend, &mut from).await? {
+            unclear |= rows.iter().any(|row| matches!(row.state, MessageState::Unclear(_)));
             let pending: BTreeMap<Uid, MessageRow> = rows
                 .into_iter()
-                .filter(|row| row.state == MessageState::Pending && !row.vanished)
+                .filter(|row| row.state == MessageState::Pending)
                 .map(|row| (row.listed.uid, row))
                 .collect();
             if !pending.is_empty() {

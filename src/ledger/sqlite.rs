@@ -9,7 +9,7 @@ use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
-    MessageState, Owner, Pass, Pause, Stray,
+    MessageState, Need, Owner, Pass, Pause, Stray,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -219,7 +219,28 @@ impl Ledger for SqliteLedger {
         from: Uid,
         limit: usize,
     ) -> Result<Vec<MessageRow>> {
-        self.read(|tx| messages::rows(tx, source, uid_validity, from, limit))
+        self.read(|tx| messages::rows(tx, source, uid_validity, None, from, limit))
+    }
+
+    fn rows_for(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        need: Need,
+        from: Uid,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>> {
+        self.read(|tx| messages::rows(tx, source, uid_validity, Some(need), from, limit))
+    }
+
+    fn pages_for(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        need: Need,
+        size: usize,
+    ) -> Result<Vec<Uid>> {
+        self.read(|tx| messages::pages(tx, source, uid_validity, need, size))
     }
 
     fn settle(
