@@ -691,6 +691,7 @@ mod rules {
                 ledger.set_checkpoint(&there(), &checkpoint),
                 ledger.bind(&inbox(), &there()),
                 ledger.journal(&entry),
+                ledger.journal_durably(&entry),
             ];
             for (place, attempt) in attempts.into_iter().enumerate() {
                 assert_eq!(attempt.unwrap_err().kind, ErrorKind::Locked, "number {place}");
@@ -756,6 +757,7 @@ macro_rules! conformance {
 
 conformance!(
     a_new_ledger_is_empty_and_answers,
+    a_listing_is_kept_in_order_and_read_in_pages,
     a_step_reads_the_rows_that_it_needs_and_no_others,
     what_a_server_did_not_tell_stays_untold,
     a_complete_listing_marks_what_it_lacks,
