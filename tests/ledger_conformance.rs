@@ -680,7 +680,7 @@ mod rules {
         let pass =
             Pass { uid_validity: FIRST, uid_next: Uid(1), messages: 0, highest_modseq: None };
         let refused = || {
-            let attempts: [Result<()>; 10] = [
+            let attempts: [Result<()>; 11] = [
                 ledger.heartbeat(at(1)),
                 ledger.release(),
                 ledger.end_pass(&inbox(), pass),

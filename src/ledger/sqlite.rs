@@ -379,24 +379,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn journal(&self, entry: &JournalEntry) -> Result<()> {
-        let add = |tx: &Transaction<'_>| {
-            tx.prepare_cached(
-                "INSERT INTO journal (at, action, step, note) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                entry.at.to_string(),
-                entry.action,
-                entry.step,
-                entry.note
-            ])?;
-            Ok(())
-        };
-        // Without it nobody could tell after a loss of power that it was us who removed a message.
-        if entry.step == "intent" && entry.action.starts_with("removal/") {
-            self.durable(add)
-        } else {
-            self.write(add)
-        }
+        self.write(|tx| add_to_journal(tx, entry))
+    }
+
+    fn journal_durably(&self, entry: &JournalEntry) -> Result<()> {
+        self.durable(|tx| add_to_journal(tx, entry))
     }
 
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>> {
@@ -425,6 +412,12 @@ impl Ledger for SqliteLedger {
             found.next()?.map(rows::entry).transpose()
         })
     }
+}
+
+fn add_to_journal(tx: &Transaction<'_>, entry: &JournalEntry) -> Result<(), Fault> {
+    tx.prepare_cached("INSERT INTO journal (at, action, step, note) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![entry.at.to_string(), entry.action, entry.step, entry.note])?;
+    Ok(())
 }
 
 mod archives;

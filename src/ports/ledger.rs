@@ -431,6 +431,9 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
 
     /// Adds to the journal.
     fn journal(&self, entry: &JournalEntry) -> Result<()>;
+    /// Adds to the journal; it is on disk when this returns (`synchronous=FULL`). For what nobody
+    /// could tell after a loss of power otherwise.
+    fn journal_durably(&self, entry: &JournalEntry) -> Result<()>;
     /// Returns the last `limit` journal entries, the newest last.
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>>;
     /// Returns the newest journal entry of an action.

@@ -186,5 +186,6 @@ hand_on! { Ledger;
     fn journal_tail(limit: usize) -> Vec<JournalEntry>;
     fn journal_last(action: &str) -> Option<JournalEntry>;
     synced
+    fn journal_durably(entry: &JournalEntry) -> ();
     fn set_checkpoint(destination: &FolderKey, checkpoint: &Checkpoint) -> ();
 }
