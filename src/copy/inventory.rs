@@ -24,7 +24,7 @@ pub fn query(connection: &SourceConnection, selected: &Selected) -> RowQuery {
         size: true,
         // A folder that keeps none answers BAD to the question, RFC 7162 section 3.1.2.2.
         modseq: connection.has("CONDSTORE") && selected.highest_modseq.is_some(),
-        header_fields: Vec::new(),
+        ..RowQuery::default()
     }
 }
 

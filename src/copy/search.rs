@@ -23,8 +23,9 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A folder into which others deliver look-alikes all the time never shows nothing new. After
-/// this many times [`Search::quiet`], two minutes, an APPEND would have timed out on a connection
-/// that lives, so one whose connection is dead is over too.
+/// this many times [`Search::quiet`] (two minutes of the least quiet, five seconds; longer where the
+/// server answers slowly) an APPEND would have timed out on a connection that lives, so one whose
+/// connection is dead is over too.
 const PATIENCE: u32 = 24;
 
 /// Rows of a listing that are in memory at once.
