@@ -29,6 +29,8 @@ mod observing;
 mod reaching;
 #[path = "faults/relay.rs"]
 mod relay;
+#[path = "faults/removing.rs"]
+mod removing;
 #[path = "faults/saved_plans.rs"]
 mod saved_plans;
 #[path = "faults/script.rs"]

@@ -12,7 +12,7 @@ use mailferry::model::internal_date::InternalDate;
 use mailferry::model::uid::{Uid, UidValidity};
 use mailferry::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
-    MessageState, Owner, Pass, Pause,
+    MessageState, Need, Owner, Pass, Pause,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -115,6 +115,66 @@ mod rules {
         assert!(ledger.known_destination_uids(&there(), THERE, Uid(1)).unwrap().is_empty());
         assert!(ledger.journal_tail(9).unwrap().is_empty());
         assert!(all(ledger, &inbox(), FIRST).is_empty());
+    }
+
+    pub(super) fn a_step_reads_the_rows_that_it_needs_and_no_others(ledger: &dyn Ledger) {
+        take(ledger);
+        let uids: Vec<u32> = (1..=20).collect();
+        list_all(ledger, &inbox(), FIRST, &uids);
+        ledger.bind(&inbox(), &there()).unwrap();
+        let other = Copied { source_flags: Flags::from_words(["\\Flagged"]), ..copied(1) };
+        let unsaid = Copied { destination: None, ..copied(1) };
+        let states = [
+            (MessageState::Acknowledged, Some(copied(1))),
+            (MessageState::Acknowledged, Some(other.clone())),
+            (MessageState::Acknowledged, Some(unsaid)),
+            (MessageState::Excepted("why".to_owned()), None),
+            (MessageState::Unclear("why".to_owned()), None),
+            (MessageState::Pending, None),
+            (MessageState::Acknowledged, Some(Copied { destination: None, ..other })),
+        ];
+        let all_states = states.iter().cycle().zip(1..=19_u32);
+        let results: Vec<_> = all_states
+            .map(|((state, copied), uid)| (Uid(uid), state.clone(), copied.clone()))
+            .collect();
+        ledger.settle(&inbox(), FIRST, &results).unwrap();
+        ledger.prove(&inbox(), FIRST, &[Uid(1), Uid(2)], at(0)).unwrap();
+        let left: Vec<u32> = uids.iter().copied().filter(|uid| uid % 5 != 0).collect();
+        list_all(ledger, &inbox(), FIRST, &left);
+
+        let copied = |row: &MessageRow| {
+            matches!(row.state, MessageState::Acknowledged | MessageState::Verified)
+        };
+        let open = |row: &MessageRow| {
+            matches!(row.state, MessageState::Pending | MessageState::Unclear(_))
+        };
+        let excepted = |row: &MessageRow| matches!(row.state, MessageState::Excepted(_));
+        let unplaced =
+            |row: &MessageRow| row.copied.as_ref().is_some_and(|it| it.destination.is_none());
+        let behind = |row: &MessageRow| {
+            row.copied.as_ref().is_some_and(|it| it.source_flags != row.listed.flags)
+        };
+        for need in [Need::ToSend, Need::Unplaced, Need::ToFind, Need::Behind] {
+            let needed = |row: &MessageRow| match need {
+                Need::ToSend => !row.vanished && (open(row) || excepted(row)),
+                Need::Unplaced => unplaced(row),
+                Need::ToFind => !row.vanished && open(row) || unplaced(row),
+                Need::Behind => !row.vanished && copied(row) && behind(row),
+            };
+            let mut wanted = all(ledger, &inbox(), FIRST);
+            wanted.retain(needed);
+            assert!(wanted.len() > 3, "{need:?}: {wanted:?}");
+            let pages = ledger.pages_for(&inbox(), FIRST, need, 2).unwrap();
+            let begins: Vec<Uid> = wanted.chunks(2).map(|page| page[0].listed.uid).collect();
+            assert_eq!(pages, begins, "{need:?}");
+            let mut found = Vec::new();
+            for begin in pages {
+                found.extend(ledger.rows_for(&inbox(), FIRST, need, begin, 2).unwrap());
+            }
+            assert_eq!(found, wanted, "{need:?}");
+            assert_eq!(ledger.rows_for(&odd(), FIRST, need, Uid(1), 2).unwrap(), []);
+            assert_eq!(ledger.pages_for(&inbox(), SECOND, need, 2).unwrap(), []);
+        }
     }
 
     pub(super) fn a_listing_is_kept_in_order_and_read_in_pages(ledger: &dyn Ledger) {
@@ -643,7 +703,7 @@ mod rules {
         let pass =
             Pass { uid_validity: FIRST, uid_next: Uid(1), messages: 0, highest_modseq: None };
         let refused = || {
-            let attempts: [Result<()>; 10] = [
+            let attempts: [Result<()>; 11] = [
                 ledger.heartbeat(at(1)),
                 ledger.release(),
                 ledger.end_pass(&inbox(), pass),
@@ -654,6 +714,7 @@ mod rules {
                 ledger.set_checkpoint(&there(), &checkpoint),
                 ledger.bind(&inbox(), &there()),
                 ledger.journal(&entry),
+                ledger.journal_durably(&entry),
             ];
             for (place, attempt) in attempts.into_iter().enumerate() {
                 assert_eq!(attempt.unwrap_err().kind, ErrorKind::Locked, "number {place}");
@@ -720,6 +781,7 @@ macro_rules! conformance {
 conformance!(
     a_new_ledger_is_empty_and_answers,
     a_listing_is_kept_in_order_and_read_in_pages,
+    a_step_reads_the_rows_that_it_needs_and_no_others,
     what_a_server_did_not_tell_stays_untold,
     a_complete_listing_marks_what_it_lacks,
     a_listing_that_did_not_end_marks_nothing,

@@ -1,22 +1,16 @@
 //! The checkpoint of a destination folder: durable before the first APPEND.
 
-use crate::copy::folder::{FolderCopy, Open, same_validity};
+use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::stop::Stop;
 use crate::model::uid::Uid;
 use crate::ports::ledger::Checkpoint;
 
 impl FolderCopy<'_> {
-    /// Makes the checkpoint durable before the first APPEND.
+    /// Makes the checkpoint durable before the first APPEND or MOVE. The UIDNEXT that SELECT told is
+    /// enough: what we store has it or a higher one, and what others stored since is told apart by
+    /// digest and date like all that they store while we send.
     pub(super) async fn checkpoint(&self, open: &Open<'_>) -> Result<(), Stop> {
-        let object = self.destination_object();
-        let now = open
-            .destination
-            .connection
-            .status(open.destination_name)
-            .await
-            .map_err(|error| Stop::from_imap(&error, &object))?;
-        same_validity(&object, open.to.uid_validity, now.uid_validity)?;
-        self.open_checkpoint(open, now.uid_next).await
+        self.open_checkpoint(open, open.to.uid_next).await
     }
 
     pub(super) async fn open_checkpoint(&self, open: &Open<'_>, uid_next: Uid) -> Result<(), Stop> {

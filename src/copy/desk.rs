@@ -8,7 +8,7 @@ use crate::error::{Result, Retry};
 use crate::executor::event::{Event, Listener};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::clock::Clock;
-use crate::ports::ledger::{FolderKey, Ledger, MessageRow};
+use crate::ports::ledger::{FolderKey, Ledger, MessageRow, Need};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -72,14 +72,50 @@ impl Desk {
         validity: UidValidity,
         from: &mut Uid,
     ) -> Result<Option<Vec<MessageRow>>> {
+        self.paged(key, validity, None, from).await
+    }
+
+    /// Reads the next page of those rows that a step needs, like [`Desk::page`].
+    pub async fn page_for(
+        &self,
+        key: &FolderKey,
+        validity: UidValidity,
+        need: Need,
+        from: &mut Uid,
+    ) -> Result<Option<Vec<MessageRow>>> {
+        self.paged(key, validity, Some(need), from).await
+    }
+
+    async fn paged(
+        &self,
+        key: &FolderKey,
+        validity: UidValidity,
+        need: Option<Need>,
+        from: &mut Uid,
+    ) -> Result<Option<Vec<MessageRow>>> {
         if *from == BEHIND_ALL {
             return Ok(None);
         }
         let (key, start) = (key.clone(), *from);
-        let rows = self.ledger(move |ledger| ledger.rows(&key, validity, start, PAGE)).await?;
+        let read = move |ledger: &dyn Ledger| match need {
+            Some(need) => ledger.rows_for(&key, validity, need, start, PAGE),
+            None => ledger.rows(&key, validity, start, PAGE),
+        };
+        let rows = self.ledger(read).await?;
         let Some(last) = rows.last() else { return Ok(None) };
         *from = last.listed.uid.0.checked_add(1).map_or(BEHIND_ALL, Uid);
         Ok(Some(rows))
+    }
+
+    /// Returns where the pages begin of those rows that a step needs.
+    pub async fn pages_for(
+        &self,
+        key: &FolderKey,
+        validity: UidValidity,
+        need: Need,
+    ) -> Result<Vec<Uid>> {
+        let key = key.clone();
+        self.ledger(move |ledger| ledger.pages_for(&key, validity, need, PAGE)).await
     }
 
     /// Tells the listener.

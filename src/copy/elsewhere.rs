@@ -21,7 +21,7 @@ pub(super) enum Part {
     Nothing,
     /// From this UID on, under this UIDVALIDITY.
     From((UidValidity, Uid)),
-    /// It cannot be told.
+    /// It cannot be told, because the folder cannot be read now.
     Unknown,
 }
 
@@ -33,10 +33,10 @@ pub(super) fn part(
 ) -> Part {
     let Some((validity, uid_next)) = now else { return Part::Unknown };
     let from = match landmarks.get(folder) {
-        // Landmarks of the others tell that it was made since: all of it is above.
-        None if !landmarks.is_empty() => Uid(1),
         Some((was, from)) if *was == validity => *from,
-        _ => return Part::Unknown,
+        // It was made since or is another one now, or could not be read then: nothing says which
+        // part is older, and nothing ever would.
+        _ => Uid(1),
     };
     if uid_next <= from { Part::Nothing } else { Part::From((validity, from)) }
 }
@@ -55,7 +55,8 @@ impl FolderCopy<'_> {
         }
         let mailbox = self.mailbox.destination.clone();
         let known = self.desk.ledger(move |ledger| ledger.landmarks(&mailbox)).await?;
-        let now = landmarks::positions(open.destination, &self.mailbox.destination).await?;
+        let now =
+            landmarks::positions(self.desk, open.destination, &self.mailbox.destination).await?;
         let mut found = 0;
         let mut unread: Vec<String> = Vec::new();
         let mut away = false;
@@ -227,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_looked_into_from_its_landmark_on_and_is_unknown_without_one() {
+    fn a_folder_is_looked_into_from_its_landmark_on_and_as_a_whole_without_one() {
         let folder = |name: &str| -> FolderPath { name.parse().unwrap() };
         let (old, new) = (folder("Old"), folder("New"));
         let landmarks = BTreeMap::from([
@@ -235,17 +236,14 @@ mod tests {
             (folder("Shut"), (UidValidity(0), Uid(0))),
         ]);
         let at = |validity, next| Some((UidValidity(validity), Uid(next)));
+        let from = |validity, uid| Part::From((UidValidity(validity), Uid(uid)));
         assert_eq!(part(&landmarks, &old, at(7, 5)), Part::Nothing);
-        assert_eq!(part(&landmarks, &old, at(7, 6)), Part::From((UidValidity(7), Uid(5))));
-        assert_eq!(part(&landmarks, &old, at(8, 6)), Part::Unknown, "another folder");
+        assert_eq!(part(&landmarks, &old, at(7, 6)), from(7, 5));
+        assert_eq!(part(&landmarks, &old, at(8, 6)), from(8, 1), "another folder");
         assert_eq!(part(&landmarks, &old, None), Part::Unknown);
-        assert_eq!(part(&landmarks, &folder("Shut"), at(7, 6)), Part::Unknown);
+        assert_eq!(part(&landmarks, &folder("Shut"), at(7, 6)), from(7, 1), "unread");
         assert_eq!(part(&landmarks, &new, at(7, 1)), Part::Nothing, "it is empty");
-        assert_eq!(
-            part(&landmarks, &new, at(7, 2)),
-            Part::From((UidValidity(7), Uid(1))),
-            "made since"
-        );
-        assert_eq!(part(&BTreeMap::new(), &new, at(7, 2)), Part::Unknown, "never recorded");
+        assert_eq!(part(&landmarks, &new, at(7, 2)), from(7, 1), "made since");
+        assert_eq!(part(&BTreeMap::new(), &new, at(7, 2)), from(7, 1), "never recorded");
     }
 }

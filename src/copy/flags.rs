@@ -9,7 +9,7 @@ use crate::imap::{Connection, SequenceSet};
 use crate::model::flags::{Flags, PermanentFlags};
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState, Need};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What one message needs: flags to add and to take away.
@@ -88,7 +88,8 @@ impl Target<'_> {
     ) -> Result<u64, Stop> {
         let mut touched = 0;
         let mut from = Uid(1);
-        while let Some(rows) = self.desk.page(self.source.0, self.source.1, &mut from).await? {
+        let (key, validity) = self.source;
+        while let Some(rows) = self.desk.page_for(key, validity, Need::Behind, &mut from).await? {
             self.desk.go_on()?;
             touched += self.page(rows, others).await?;
         }

@@ -24,7 +24,7 @@ pub fn query(connection: &SourceConnection, selected: &Selected) -> RowQuery {
         size: true,
         // A folder that keeps none answers BAD to the question, RFC 7162 section 3.1.2.2.
         modseq: connection.has("CONDSTORE") && selected.highest_modseq.is_some(),
-        header_fields: Vec::new(),
+        ..RowQuery::default()
     }
 }
 
@@ -54,7 +54,7 @@ pub fn unchanged(pass: &Pass, selected: &Selected) -> bool {
 
 /// Tells whether a folder holds the same messages as at the end of a pass, and, where the server
 /// keeps mod-sequences, with the same flags.
-pub(super) fn same(pass: &Pass, selected: &Selected) -> bool {
+pub fn same(pass: &Pass, selected: &Selected) -> bool {
     pass.highest_modseq == selected.highest_modseq
         && pass.uid_validity == selected.uid_validity
         && pass.uid_next == selected.uid_next
@@ -250,7 +250,9 @@ where
     })
 }
 
-/// Lists a source folder that the ledger knows anew into it; `None` when the folder is gone, and so are its messages.
+/// Lists a source folder that the ledger knows anew into it; `None` when the folder is gone, and so
+/// are its messages. One that holds the same messages as in `known`, which the ledger has, is not
+/// listed again.
 ///
 /// # Errors
 /// When it could not be listed completely, or has another UIDVALIDITY.
@@ -259,6 +261,7 @@ pub async fn anew(
     source: &Line<SourceConnection>,
     key: &FolderKey,
     validity: UidValidity,
+    known: Option<Pass>,
 ) -> Result<Option<Pass>, Stop> {
     let object = Object::folder("source", &key.mailbox, &key.folder);
     let Some(name) = source.name(&key.folder) else {
@@ -272,6 +275,9 @@ pub async fn anew(
     if selected.uid_validity != validity {
         let now = selected.uid_validity;
         return Err(Stop::Failed(catalogue::new_validity(&object, validity, now)));
+    }
+    if known.is_some_and(|pass| same(&pass, &selected)) {
+        return Ok(known);
     }
     record(desk, connection, name, &selected, key, &object).await.map(Some)
 }

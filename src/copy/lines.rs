@@ -98,16 +98,15 @@ impl Lines {
         })
     }
 
-    /// Tells whether a connection is to be replaced: it has seen too many errors, or there are more
-    /// connections than there may be now. Both go, because the destination is always opened first.
+    /// Tells whether a connection is to be replaced: it is lost, it has seen too many errors, or
+    /// there are more connections than there may be now. Both go, because the destination is always
+    /// opened first.
     fn must_go(&self) -> bool {
-        self.source
-            .as_ref()
-            .is_some_and(|line| line.connection.is_worn() || line.connection.is_surplus())
-            || self
-                .destination
-                .as_ref()
-                .is_some_and(|line| line.connection.is_worn() || line.connection.is_surplus())
+        let source = self.source.as_ref().map(|line| &line.connection);
+        let destination = self.destination.as_ref().map(|line| &line.connection);
+        source.is_some_and(|held| !held.is_open() || held.is_worn() || held.is_surplus())
+            || destination
+                .is_some_and(|held| !held.is_open() || held.is_worn() || held.is_surplus())
     }
 
     /// Returns both connections.

@@ -8,7 +8,7 @@ use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::model::date_range::{MessageChoice, Order};
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{MessageRow, MessageState};
+use crate::ports::ledger::{MessageRow, MessageState, Need};
 
 impl FolderCopy<'_> {
     pub(super) async fn send_pending(
@@ -39,8 +39,8 @@ impl FolderCopy<'_> {
             }),
         };
         let mut checkpointed = false;
-        for from in self.pages(way.validity).await? {
-            let mut rows = self.pending(&way, from, tally).await?;
+        for page in self.pages(way.validity).await? {
+            let mut rows = self.pending(&way, page, tally).await?;
             rows.retain(|row| !memory.suspects.contains(&row.listed.uid));
             if !rows.is_empty() && !checkpointed {
                 self.checkpoint(open).await?;
@@ -62,38 +62,36 @@ impl FolderCopy<'_> {
         Ok(())
     }
 
-    /// Returns where the pages of the folder's rows begin, in the order in which they are sent.
-    /// What a crash leaves does not depend on it: the search looks for every pending message.
-    async fn pages(&self, validity: UidValidity) -> Result<Vec<Uid>, Stop> {
-        let key = self.source_key();
-        let mut pages = Vec::new();
-        let (mut from, mut begins) = (Uid(1), Uid(1));
-        while self.desk.page(&key, validity, &mut from).await?.is_some() {
-            pages.push(begins);
-            begins = from;
-        }
+    /// Returns the pages of messages that may be to send, in the order in which they are sent: the
+    /// first UID of each, and that of the one above. What a crash leaves does not depend on it: the
+    /// search looks for every pending message.
+    async fn pages(&self, validity: UidValidity) -> Result<Vec<(Uid, Option<Uid>)>, Stop> {
+        let begins = self.desk.pages_for(&self.source_key(), validity, Need::ToSend).await?;
+        let above = begins.iter().skip(1).copied().map(Some).chain([None]);
+        let mut pages: Vec<_> = begins.iter().copied().zip(above).collect();
         if self.mailbox.messages.order == Order::NewestFirst {
             pages.reverse();
         }
         Ok(pages)
     }
 
-    /// Returns the messages to send of the page that begins at a UID.
+    /// Returns the messages to send of a page.
     async fn pending(
         &self,
         way: &Way<'_>,
-        from: Uid,
+        (mut from, above): (Uid, Option<Uid>),
         tally: &mut Tally,
     ) -> Result<Vec<MessageRow>, Stop> {
         let (key, validity) = (self.source_key(), way.validity);
-        let mut from = from;
-        let rows = self.desk.page(&key, validity, &mut from).await?.unwrap_or_default();
+        let rows = self.desk.page_for(&key, validity, Need::ToSend, &mut from).await?;
+        let within = |row: &MessageRow| above.is_none_or(|above| row.listed.uid < above);
+        let rows = rows.unwrap_or_default().into_iter().filter(within);
         let MessageChoice { order, range } = self.mailbox.messages;
         let limit = way.target.message_size;
         let mut too_large = Vec::new();
         let mut pending = Vec::new();
         let mut lifted = Vec::new();
-        for row in rows.into_iter().filter(|row| !row.vanished) {
+        for row in rows {
             let wanted = match &row.state {
                 MessageState::Pending => true,
                 MessageState::Excepted(reason) => reasons::may_be_lifted(reason, &way.target.rules),

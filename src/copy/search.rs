@@ -5,6 +5,7 @@ use crate::copy::bodies::{Digester, Read};
 use crate::copy::inventory;
 use crate::copy::recovery::{Brought, Search};
 use crate::copy::stop::Stop;
+use crate::copy::there::those_there;
 use crate::error::{Error, ErrorKind};
 use crate::imap::{ImapError, RowQuery, SequenceSet};
 use crate::message::rules::Rules;
@@ -12,7 +13,7 @@ use crate::message::transform::Transform;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, Listed, Look, MessageRow, MessageState};
+use crate::ports::ledger::{FolderKey, Listed, Look, MessageRow, MessageState, Need};
 use crate::ports::search::{Fate, Ours, Reading, SearchId, SourceUid, Theirs};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,8 +23,9 @@ use tokio::time::Instant;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A folder into which others deliver look-alikes all the time never shows nothing new. After
-/// this many times [`Search::quiet`], two minutes, an APPEND would have timed out on a connection
-/// that lives, so one whose connection is dead is over too.
+/// this many times [`Search::quiet`] (two minutes of the least quiet, five seconds; longer where the
+/// server answers slowly) an APPEND would have timed out on a connection that lives, so one whose
+/// connection is dead is over too.
 const PATIENCE: u32 = 24;
 
 /// Rows of a listing that are in memory at once.
@@ -36,9 +38,10 @@ impl Search<'_> {
     /// Adds what the ledger says may have been sent: what is surely there and nobody said where,
     /// and, when `unsettled`, what may be there or not.
     pub(super) async fn add_ours(&self, id: SearchId, unsettled: bool) -> Result<(), Stop> {
+        let need = if unsettled { Need::ToFind } else { Need::Unplaced };
         for (index, (key, _, validity)) in self.sources.iter().enumerate() {
             let mut from = Uid(1);
-            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
+            while let Some(rows) = self.desk.page_for(key, *validity, need, &mut from).await? {
                 self.desk.go_on()?;
                 let ours = rows.into_iter().filter_map(|row| self.ours(index, row));
                 let mut ours: Vec<Ours> =
@@ -128,13 +131,8 @@ impl Search<'_> {
         let failed = |error| Stop::from_imap(&error, &self.object());
         // New messages become visible to a session between commands.
         self.destination.connection.noop().await.map_err(failed)?;
-        let query = RowQuery {
-            flags: true,
-            internal_date: true,
-            size: true,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
+        let query =
+            RowQuery { flags: true, internal_date: true, size: true, ..RowQuery::default() };
         let from = *next;
         let set = SequenceSet::starting_at(from);
         let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
@@ -240,20 +238,8 @@ impl Search<'_> {
             return Ok(());
         }
         let failed = |error| Stop::from_imap(&error, &self.object());
-        let query = RowQuery {
-            flags: true,
-            internal_date: false,
-            size: false,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
-        let set = SequenceSet::from_uids(unread);
-        let mut rows = self.destination.connection.fetch_rows(&set, query).await.map_err(failed)?;
-        let mut there = None;
-        while let Some(row) = rows.next().await.map_err(failed)? {
-            there.get_or_insert(row.uid);
-        }
-        let Some(uid) = there else { return Ok(()) };
+        let there = those_there(&self.destination.connection, unread).await.map_err(failed)?;
+        let Some(uid) = there.keys().next() else { return Ok(()) };
         Err(Stop::Failed(
             Error::new(
                 ErrorKind::Failed,

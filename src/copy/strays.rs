@@ -5,32 +5,27 @@ use crate::catalogue::Object;
 use crate::copy::bodies::Digester;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
-use crate::copy::inventory;
 use crate::copy::lines::Line;
-use crate::copy::matching::{self, Mark};
+use crate::copy::pairs::{Pair, pairs};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
+use crate::copy::there::{BATCH, those_there};
 use crate::error::{Class, Error, ErrorKind, Retry};
 use crate::executor::event::Event;
-use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
+use crate::imap::{Connection, SequenceSet};
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, Listed, Look, MessageRow, MessageState, Stray};
+use crate::ports::ledger::{
+    Copied, FolderKey, Listed, Look, MessageRow, MessageState, Need, Stray,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Strays in memory at once: twice the rows of a page, so that a page whose messages all have
 /// twins is dealt with in one go. What is beyond comes in the next round.
 const MOST: usize = 4_000;
-
-/// Messages of which one command asks for flags, or that it moves: a kill leaves no more to be found
-/// by digest.
-const BATCH: usize = 500;
-
-/// A message at the source and the copy that stands for it.
-type Pair = (MessageRow, Stray);
 
 impl FolderCopy<'_> {
     /// Gives pending messages the copies of messages that vanished elsewhere at the source and are
@@ -39,13 +34,11 @@ impl FolderCopy<'_> {
         let (key, validity) = (self.source_key(), open.from.uid_validity);
         let mut from = Uid(1);
         let mut unclear = false;
-        while let Some(rows) = self.desk.page(&key, validity, &mut from).await? {
-            unclear |= rows
-                .iter()
-                .any(|row| !row.vanished && matches!(row.state, MessageState::Unclear(_)));
+        while let Some(rows) = self.desk.page_for(&key, validity, Need::ToSend, &mut from).await? {
+            unclear |= rows.iter().any(|row| matches!(row.state, MessageState::Unclear(_)));
             let pending: BTreeMap<Uid, MessageRow> = rows
                 .into_iter()
-                .filter(|row| row.state == MessageState::Pending && !row.vanished)
+                .filter(|row| row.state == MessageState::Pending)
                 .map(|row| (row.listed.uid, row))
                 .collect();
             if !pending.is_empty() {
@@ -205,7 +198,7 @@ impl FolderCopy<'_> {
         };
         let uids = pairs.iter().filter_map(|(_, stray)| place(stray));
         let uids = uids.filter(|(at, _)| *at == selected.uid_validity).map(|(_, uid)| uid);
-        let there = those_there(connection, uids.collect()).await.map_err(failed)?;
+        let there = those_there(connection, uids).await.map_err(failed)?;
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         for (row, stray) in pairs {
             let Some(copied) = stray.row.copied.clone() else { continue };
@@ -225,6 +218,7 @@ impl FolderCopy<'_> {
         }
         let mut count = 0;
         while !go.is_empty() {
+            // A kill leaves no more to be found by digest.
             let batch = go.split_off(go.len().saturating_sub(BATCH));
             count += self.follow(open, &object, batch, &mut stay).await?;
         }
@@ -250,11 +244,22 @@ impl FolderCopy<'_> {
         let set = SequenceSet::from_uids(uids.iter().copied());
         let places = match connection.uid_move(&set, open.destination_name).await {
             Ok(places) => places,
-            Err(error) if error.loses_connection() => return Err(failed(error)),
-            // Whatever it did nevertheless is seen below.
-            Err(_) => BTreeMap::new(),
+            Err(error) => {
+                let answered = error.is_answer();
+                match failed(error) {
+                    Stop::Failed(error) => {
+                        if answered {
+                            self.tell_refused(object, uids.len(), &error);
+                        }
+                        // Whatever it did nevertheless is seen below.
+                        BTreeMap::new()
+                    }
+                    // The checkpoint stays open: the next pass looks for what was moved.
+                    stop => return Err(stop),
+                }
+            }
         };
-        let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied().collect();
+        let unsaid = uids.iter().filter(|uid| !places.contains_key(uid)).copied();
         let still = those_there(connection, unsaid).await.map_err(failed)?;
         let (mut moved, mut lost) = (Vec::new(), false);
         for (stray, uid, mut copied) in batch {
@@ -284,6 +289,16 @@ impl FolderCopy<'_> {
         }
         self.close_checkpoint().await?;
         Ok(count)
+    }
+
+    fn tell_refused(&self, object: &Object, count: usize, error: &Error) {
+        let words = error.words.as_deref().unwrap_or(&error.message);
+        let copies = if count == 1 { "copy stays" } else { "copies stay" };
+        let message = format!(
+            "{object}: {count} {copies} there although the message is in {} now, because the server refused to move it: {words}; move it with a mail program, or write `folders.moves: leave`",
+            self.destination
+        );
+        self.desk.tell(&Event::Notice { message });
     }
 
     /// Records which message each copy stands for now.
@@ -361,7 +376,7 @@ pub(super) async fn vacated(
             Err(stop) => return Err(stop),
         };
         let at = |stray: &Stray| place(stray).filter(|(at, _)| *at == selected.uid_validity);
-        let uids = strays.iter().filter_map(at).map(|(_, uid)| uid).collect();
+        let uids = strays.iter().filter_map(at).map(|(_, uid)| uid);
         let there = those_there(connection, uids).await.map_err(failed)?;
         vacated.extend(
             strays
@@ -379,8 +394,7 @@ fn place(stray: &Stray) -> Option<(UidValidity, Uid)> {
 /// Tells whether a copy was sent by us and nobody changed its flags since. What was there before
 /// us is not ours to move or to remove.
 pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
-    let recent = Flags::from_words(["\\Recent"]);
-    !copied.adopted && now.minus(&recent) == copied.stored_flags.minus(&recent)
+    !copied.adopted && *now == copied.stored_flags
 }
 
 /// Tells whether a message has the size that was sent: a mailbox that was restored from a backup may
@@ -388,63 +402,6 @@ pub(super) fn ours_unchanged(copied: &Copied, now: &Flags) -> bool {
 fn is_as_sent(open: &Open<'_>, stray: &Stray, there: &Listed) -> bool {
     let size = stray.row.copied.as_ref().map(|copied| copied.size);
     open.target.profile.rewrites || size == Some(there.size)
-}
-
-/// Returns those messages of the selected folder that are there.
-async fn those_there(
-    connection: &Connection,
-    uids: Vec<Uid>,
-) -> Result<BTreeMap<Uid, Listed>, ImapError> {
-    let mut there = BTreeMap::new();
-    for batch in uids.chunks(BATCH) {
-        let query = RowQuery {
-            flags: true,
-            internal_date: false,
-            size: true,
-            modseq: false,
-            header_fields: Vec::new(),
-        };
-        let set = SequenceSet::from_uids(batch.iter().copied());
-        let mut rows = connection.fetch_rows(&set, query).await?;
-        while let Some(row) = rows.next().await? {
-            there.insert(row.uid, inventory::listed(row)?);
-        }
-    }
-    Ok(there)
-}
-
-/// Pairs messages with strays of equal octets, each with at most one, and takes the messages out
-/// of `pending`.
-fn pairs(
-    pending: &mut BTreeMap<Uid, MessageRow>,
-    digests: &BTreeMap<Uid, Digest>,
-    strays: Vec<Stray>,
-) -> Vec<Pair> {
-    let mark = |listed: &Listed, digest: Digest| Mark {
-        digest,
-        second: Look::of(listed).second,
-        flags: listed.flags.clone(),
-    };
-    let ours = pending
-        .iter()
-        .filter_map(|(uid, row)| Some((*uid, mark(&row.listed, *digests.get(uid)?))))
-        .collect();
-    let theirs = strays
-        .iter()
-        .enumerate()
-        .filter_map(|(index, stray)| {
-            let copied = stray.row.copied.as_ref()?;
-            Some((index, mark(&stray.row.listed, copied.source_digest)))
-        })
-        .collect();
-    let found = matching::pair::<Uid, usize>(&ours, &theirs);
-    let by_stray: BTreeMap<usize, Uid> =
-        found.into_iter().map(|(uid, found)| (found.uid, uid)).collect();
-    strays
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, stray)| Some((pending.remove(by_stray.get(&index)?)?, stray)))
-        .collect()
 }
 
 #[cfg(test)]

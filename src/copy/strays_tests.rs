@@ -1,6 +1,7 @@
 //! Strays as a multiset.
 
 use super::*;
+use crate::model::internal_date::InternalDate;
 use proptest::prelude::*;
 
 fn row(uid: u32, content: u8, state: MessageState, vanished: bool) -> MessageRow {
@@ -104,4 +105,33 @@ fn what_was_there_before_us_or_was_changed_is_not_ours_to_move() {
     assert!(!ours_unchanged(&copied, &Flags::default()));
     copied.adopted = true;
     assert!(!ours_unchanged(&copied, &Flags::from_words(["\\Seen"])));
+}
+
+fn dated(mut row: MessageRow, second: Option<i64>) -> MessageRow {
+    row.listed.internal_date = second
+        .map(|second| InternalDate::from_timestamp(jiff::Timestamp::from_second(second).unwrap()));
+    row
+}
+
+#[test]
+fn twins_with_dates_are_paired_by_them_and_only_without_one_by_their_octets() {
+    let found = |new: &[Option<i64>], gone: &[Option<i64>]| -> Vec<(u32, u32)> {
+        let mut pending: BTreeMap<Uid, MessageRow> = (1..)
+            .zip(new)
+            .map(|(uid, date)| (Uid(uid), dated(row(uid, 7, MessageState::Pending, false), *date)))
+            .collect();
+        let digests = pending.keys().map(|uid| (*uid, Digest([7; 32]))).collect();
+        let strays = (1..).zip(gone).map(|(uid, date)| {
+            let stray = stray(uid, 7);
+            Stray { row: dated(stray.row, *date), ..stray }
+        });
+        let pairs = pairs(&mut pending, &digests, strays.collect());
+        pairs.iter().map(|(row, stray)| (row.listed.uid.0, stray.row.listed.uid.0)).collect()
+    };
+    let (one, two) = (Some(100_000_000), Some(200_000_000));
+    assert_eq!(found(&[one, two], &[two, two]), [(2, 1)], "one is copied with its own date");
+    assert_eq!(found(&[one, two], &[two, one]), [(2, 1), (1, 2)]);
+    assert_eq!(found(&[one, None], &[two, two]), [(2, 1)]);
+    assert_eq!(found(&[one], &[two, None]), [(1, 2)]);
+    assert_eq!(found(&[one], &[two]), []);
 }

@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl MailboxRun {
     /// Creates a folder. CREATE itself is the check that it is not there: a server refuses a name
-    /// that exists, and then LIST tells which of the two it was.
+    /// that exists, and then LIST tells which of the two it was. Tried again after a lost line, the
+    /// LIST of the next one shows whether the unanswered CREATE was carried out.
     pub(super) async fn create(
         &self,
         params: &CreateFolder,
@@ -49,9 +50,7 @@ impl MailboxRun {
                     .map_err(|error| Stop::from_imap(&error, &object))?;
                 if entries.iter().any(|entry| entry.name == name && selectable(entry)) {
                     Outcome::AlreadyDone
-                } else if self.made_above(folder, &entries, line, &object).await?
-                    && line.connection.create(&name).await.is_ok()
-                {
+                } else if self.made_below(folder, &name, &entries, line, &object).await? {
                     Outcome::Done { tally: BTreeMap::from([("folders", 1)]) }
                 } else {
                     let explained = catalogue::imap(&error, &object);
@@ -101,6 +100,25 @@ impl MailboxRun {
             format!("{object}: it was created without the special use {special_use}: {said}");
         self.desk.tell(&Event::Notice { message });
         Ok(())
+    }
+
+    /// Creates a folder once more when what is above it could be declared.
+    async fn made_below(
+        &self,
+        folder: &FolderPath,
+        name: &RawName,
+        entries: &[ListEntry],
+        line: &Line<Connection>,
+        object: &Object,
+    ) -> Result<bool, Stop> {
+        if !self.made_above(folder, entries, line, object).await? {
+            return Ok(false);
+        }
+        match line.connection.create(name).await {
+            Ok(()) => Ok(true),
+            Err(error) if is_refused(&error) => Ok(false),
+            Err(error) => Err(Stop::from_imap(&error, object)),
+        }
     }
 
     /// Declares the names above a folder, RFC 3501 section 6.3.3, where nobody knows that the server

@@ -1,6 +1,7 @@
 //! Runs the actions of one mailbox, one after the other, on one connection a side.
 
 use crate::accounts::Accounts;
+use crate::copy::again::Again;
 use crate::copy::desk::Desk;
 use crate::copy::lines::Lines;
 use crate::copy::roll::Roll;
@@ -8,6 +9,7 @@ use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox};
 use crate::error::{Class, Error, ErrorKind};
 use crate::executor::event::{Event, Outcome};
+use crate::executor::remove_copies::Seen;
 use crate::executor::resting::{self, Rest};
 use crate::model::folder::FolderPath;
 use crate::model::uid::UidValidity;
@@ -33,6 +35,7 @@ pub struct MailboxRun {
     stopped_by: Option<ActionId>,
     /// No removal of an earlier run is left half done.
     taken_up: bool,
+    pub(super) seen: Seen,
 }
 
 /// What came of the actions of one mailbox.
@@ -70,6 +73,7 @@ impl MailboxRun {
             ended,
             stopped_by: None,
             taken_up: false,
+            seen: Seen::default(),
         }
     }
 
@@ -92,7 +96,8 @@ impl MailboxRun {
             && let Err(stop) = roll.close_orphans(&self.desk, &self.mailbox).await
         {
             // They stay open, and the next run looks into them again.
-            self.desk.tell(&Event::Notice { message: format!("the ledger: {stop:?}") });
+            let message = format!("the ledger: {}", stop.into_error());
+            self.desk.tell(&Event::Notice { message });
         }
         self.ended.moved |= self.desk.progress.messages() > 0;
         self.ended
@@ -118,17 +123,7 @@ impl MailboxRun {
         if let Err(error) = self.journal(&action.id, "intent", &action.reason).await {
             return self.failed(&action.id, error);
         }
-        let mut ended = self.act(action, lines, roll).await;
-        while matches!(ended, Err(Stop::Again(_))) {
-            // What comes next starts with connections that work.
-            lines.drop_both();
-            // The end of the hours in the middle of an action is no failure of it.
-            ended = match self.desk.office_hours().await {
-                Ok(true) => self.act(action, lines, roll).await,
-                Ok(false) => break,
-                Err(stop) => Err(stop),
-            };
-        }
+        let ended = self.until_done(action, lines, roll).await;
         match ended {
             Ok(outcome) => {
                 self.ended.moved |= matches!(outcome, Outcome::Done { .. });
@@ -139,36 +134,71 @@ impl MailboxRun {
         }
     }
 
-    async fn act(
+    /// Acts over as many connections as it takes. A copy counts its own tries, by messages.
+    async fn until_done(
         &mut self,
         action: &Action,
         lines: &mut Lines,
         roll: &mut Roll,
     ) -> Result<Outcome, Stop> {
+        let (mut again, mut removed) = (Again::default(), None);
+        loop {
+            let before = removed;
+            let error = match self.act(action, lines, roll, &mut removed).await {
+                Err(Stop::Again(error)) => error,
+                ended => return ended,
+            };
+            // What comes next starts with connections that work.
+            lines.drop_both();
+            // The end of the hours in the middle of an action is no failure of it.
+            if self.desk.office_hours().await? {
+                continue;
+            }
+            if removed > before.or(Some(0)) {
+                again.moved_on();
+            }
+            again.hold(&self.desk, error).await?;
+        }
+    }
+
+    /// Acts once; `removed` is how many copies earlier tries removed, `None` at the first.
+    async fn act(
+        &mut self,
+        action: &Action,
+        lines: &mut Lines,
+        roll: &mut Roll,
+        removed: &mut Option<u64>,
+    ) -> Result<Outcome, Stop> {
         if matches!(action.kind, Kind::RemoveCopies(_)) {
             // One that failed before may have left something: the next intent would hide it.
             self.taken_up = false;
         }
-        self.take_up(lines).await?;
+        let gone = self.take_up(lines).await?;
+        // A batch that an earlier try of this action began.
+        *removed = Some(removed.map_or(0, |removed| removed + gone));
         match &action.kind {
             Kind::CreateFolder(params) => self.create(params, lines).await,
             Kind::SetSubscription(params) => self.subscribe(params, lines).await,
             Kind::CopyFolder(params) => self.copy(params, &action.before, lines, roll).await,
-            Kind::RemoveCopies(params) => self.remove_copies(params, &action.before, lines).await,
+            Kind::RemoveCopies(params) => {
+                self.remove_copies(params, &action.before, lines, removed.get_or_insert(0)).await
+            }
         }
     }
 
-    /// Takes up what a removal of an earlier run left, before anything is concluded from what is
-    /// at the destination.
-    async fn take_up(&mut self, lines: &mut Lines) -> Result<(), Stop> {
+    /// Takes up what a removal left that was cut off, before anything is concluded from what is at
+    /// the destination; returns how many copies it took.
+    async fn take_up(&mut self, lines: &mut Lines) -> Result<u64, Stop> {
         let address = self.mailbox.source.clone();
         let begun = move |ledger: &dyn Ledger| removal::begun(ledger, &address);
+        let mut gone = 0;
         if !self.taken_up && self.desk.ledger(begun).await?.is_some() {
             let line = lines.destination(&self.accounts, &self.mailbox).await?;
-            removal::take_up(&self.desk, &self.mailbox, line, Hands::Free).await?;
+            let taken = removal::take_up(&self.desk, &self.mailbox, line, Hands::Free).await?;
+            gone = taken.map_or(0, |taken| taken.gone);
         }
         self.taken_up = true;
-        Ok(())
+        Ok(gone)
     }
 
     /// A mailbox that was told to rest waits; nothing of it failed.

@@ -63,9 +63,11 @@ pub async fn find(
     hands: Hands,
 ) -> Result<Found> {
     let source = mailbox.source.clone();
-    let tallies = desk.ledger(|ledger| ledger.tallies()).await?;
+    let address = source.clone();
+    let known = desk.ledger(move |ledger| ledger.source_folders(&address)).await?;
     let mut folders = BTreeSet::new();
-    for key in tallies.into_keys().filter(|key| key.mailbox == source) {
+    for (folder, _) in known {
+        let key = FolderKey { mailbox: source.clone(), folder };
         folders.extend(desk.ledger(move |ledger| ledger.binding(&key)).await?);
     }
     if folders.is_empty() {
@@ -108,6 +110,7 @@ async fn in_folder(
     let key = to.clone();
     let open = desk.ledger(move |ledger| ledger.checkpoint(&key)).await?;
     let open = open.is_some_and(|checkpoint| checkpoint.open);
+    let mut ours = Vec::new();
     for extra in extras {
         let one = Duplicate { folder: to.clone(), validity, extra };
         let reason = if open {
@@ -121,11 +124,20 @@ async fn in_folder(
         };
         match reason {
             Some(reason) => found.left.push((one, reason.to_owned())),
-            None if !extras::are_there(connection, &one.extra).await.map_err(failed)? => {
+            None => ours.push(one),
+        }
+    }
+    for some in ours.chunks(BATCH) {
+        desk.go_on()?;
+        let extras: Vec<&Extra> = some.iter().map(|one| &one.extra).collect();
+        let there = extras::are_there(connection, &extras).await.map_err(failed)?;
+        for one in some {
+            if there.contains(&one.extra.uid) {
+                found.removable.push(one.clone());
+            } else {
                 let reason = "not all messages that it is a copy of are there: it may be the last";
-                found.left.push((one, reason.to_owned()));
+                found.left.push((one.clone(), reason.to_owned()));
             }
-            None => found.removable.push(one),
         }
     }
     Ok(())

@@ -9,23 +9,49 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::event::Outcome;
 use crate::executor::mailbox::MailboxRun;
 use crate::imap::{Connection, SourceConnection};
+use crate::model::folder::{FolderPath, RawName};
 use crate::model::records::Mx;
 use crate::model::uid::UidValidity;
 use crate::observe;
 use crate::planner::mail_flow::{self, MailFlow};
 use crate::planner::plan::{RemoveCopies, State};
-use crate::ports::ledger::FolderKey;
+use crate::ports::ledger::{FolderKey, Look, Pass};
 use crate::removal::{self, BATCH, Batch, Own, Purpose, Unsettled, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Looks of folders that are not copied, which are kept for the next action.
+const MOST: usize = 100_000;
+
+/// What was listed of a source for removals of one run: every one of them looks at every folder, and
+/// one that holds the same messages is not listed again.
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    /// Of folders that the ledger knows.
+    passes: BTreeMap<FolderPath, Pass>,
+    /// Of folders that are not copied.
+    outside: BTreeMap<FolderPath, (Pass, Vec<Look>)>,
+}
+
+impl Seen {
+    fn keep(&mut self, folder: &FolderPath, pass: Pass, looks: Vec<Look>) {
+        self.outside.remove(folder);
+        let kept: usize = self.outside.values().map(|(_, looks)| looks.len()).sum();
+        if kept + looks.len() <= MOST {
+            self.outside.insert(folder.clone(), (pass, looks));
+        }
+    }
+}
+
 impl MailboxRun {
     /// Removes those of the reviewed copies whose messages a listing made now lacks, that are in no
-    /// other folder of the source, and that are at the destination as we left them.
+    /// other folder of the source, and that are at the destination as we left them. `removed` grows
+    /// by what is gone, however it ends.
     pub(super) async fn remove_copies(
-        &self,
+        &mut self,
         params: &RemoveCopies,
         before: &State,
         lines: &mut Lines,
+        removed: &mut u64,
     ) -> Result<Outcome, Stop> {
         let State::Vanished { source, destination, mail } = before else {
             return Err(Stop::Failed(Error::new(
@@ -45,10 +71,10 @@ impl MailboxRun {
         self.not_emptied(params, left)?;
         // What left the folder before it was listed is in the others by now.
         let unsettled = self.list_others(from, &key, *source).await?;
-        let (removed, stayed) =
-            self.remove_from(to, params, (&key, *source), *destination, &unsettled).await?;
+        let of = (&key, *source);
+        let stayed = self.remove_from(to, params, of, *destination, &unsettled, removed).await?;
         Ok(Outcome::Done {
-            tally: BTreeMap::from([("removed", removed), ("copies_stayed", stayed)]),
+            tally: BTreeMap::from([("removed", *removed), ("copies_stayed", stayed)]),
         })
     }
 
@@ -80,7 +106,7 @@ impl MailboxRun {
 
     /// Lists the folder that messages vanished from and returns how many are left in it.
     async fn list_first(
-        &self,
+        &mut self,
         from: &Line<SourceConnection>,
         key: &FolderKey,
         validity: UidValidity,
@@ -92,7 +118,27 @@ impl MailboxRun {
                     .hint("A folder that vanished as a whole takes no copy along; plan again."),
             ));
         }
-        Ok(inventory::anew(&self.desk, from, key, validity).await?.map_or(0, |pass| pass.messages))
+        Ok(self.listed_anew(from, key, validity).await?.map_or(0, |pass| pass.messages))
+    }
+
+    async fn listed_anew(
+        &mut self,
+        from: &Line<SourceConnection>,
+        key: &FolderKey,
+        validity: UidValidity,
+    ) -> Result<Option<Pass>, Stop> {
+        let known = match self.seen.passes.get(&key.folder) {
+            Some(pass) => Some(*pass),
+            None => {
+                let asked = key.clone();
+                self.desk.ledger(move |ledger| ledger.last_pass(&asked)).await?
+            }
+        };
+        let pass = inventory::anew(&self.desk, from, key, validity, known).await?;
+        if let Some(pass) = pass {
+            self.seen.passes.insert(key.folder.clone(), pass);
+        }
+        Ok(pass)
     }
 
     fn not_emptied(&self, params: &RemoveCopies, left: u32) -> Result<(), Stop> {
@@ -119,7 +165,7 @@ impl MailboxRun {
     /// Lists every other folder of the source, and returns what may be what vanished. One that
     /// cannot be listed ends it: what vanished may be there.
     async fn list_others(
-        &self,
+        &mut self,
         from: &Line<SourceConnection>,
         first: &FolderKey,
         validity: UidValidity,
@@ -135,22 +181,45 @@ impl MailboxRun {
             let asked = key.clone();
             let known = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(known) = known {
-                inventory::anew(&self.desk, from, &key, known).await?;
+                self.listed_anew(from, &key, known).await?;
                 self.add_unsettled(&key, known, &mut unsettled).await?;
                 continue;
             }
-            let object = Object::folder("source", &key.mailbox, path);
-            let failed = |error| Stop::from_imap(&error, &object);
-            let selected = from.connection.examine(&entry.name).await.map_err(failed)?;
-            inventory::walk(&from.connection, &entry.name, &selected, &object, |page| {
-                for listed in &page {
-                    unsettled.add_outside(listed);
-                }
-                std::future::ready(Ok(()))
-            })
-            .await?;
+            self.add_outside(from, &key, &entry.name, &mut unsettled).await?;
         }
         Ok(unsettled)
+    }
+
+    /// Adds the messages of a folder that is not copied.
+    async fn add_outside(
+        &mut self,
+        from: &Line<SourceConnection>,
+        key: &FolderKey,
+        name: &RawName,
+        unsettled: &mut Unsettled,
+    ) -> Result<(), Stop> {
+        let object = Object::folder("source", &key.mailbox, &key.folder);
+        let failed = |error| Stop::from_imap(&error, &object);
+        let selected = from.connection.examine(name).await.map_err(failed)?;
+        if let Some((pass, looks)) = self.seen.outside.get(&key.folder)
+            && inventory::same(pass, &selected)
+        {
+            looks.iter().for_each(|look| unsettled.add_outside(*look));
+            return Ok(());
+        }
+        let mut looks = Vec::new();
+        let pass = inventory::walk(&from.connection, name, &selected, &object, |page| {
+            for look in page.iter().map(Look::of) {
+                unsettled.add_outside(look);
+                if looks.len() <= MOST {
+                    looks.push(look);
+                }
+            }
+            std::future::ready(Ok(()))
+        })
+        .await?;
+        self.seen.keep(&key.folder, pass, looks);
+        Ok(())
     }
 
     async fn add_unsettled(
@@ -169,7 +238,7 @@ impl MailboxRun {
         Ok(())
     }
 
-    /// Returns how many copies were removed and how many stayed.
+    /// Adds how many copies were removed, and returns how many stayed.
     async fn remove_from(
         &self,
         to: &Line<Connection>,
@@ -177,7 +246,8 @@ impl MailboxRun {
         (key, source): (&FolderKey, UidValidity),
         destination: UidValidity,
         unsettled: &Unsettled,
-    ) -> Result<(u64, u64), Stop> {
+        removed: &mut u64,
+    ) -> Result<u64, Stop> {
         let asked = key.clone();
         let bound = self.desk.ledger(move |ledger| ledger.binding(&asked)).await?;
         if bound.is_none_or(|bound| bound.folder != params.destination) {
@@ -190,8 +260,8 @@ impl MailboxRun {
                 .hint("Plan again."),
             ));
         }
-        let (mut removed, mut stayed) = (0, 0);
-        let Some(mut from) = params.uids.first() else { return Ok((0, 0)) };
+        let mut stayed = 0;
+        let Some(mut from) = params.uids.first() else { return Ok(0) };
         while let Some(rows) = self.desk.page(key, source, &mut from).await? {
             let mut going: Vec<Own> = Vec::new();
             for row in rows.iter().filter(|row| params.uids.contains(row.listed.uid)) {
@@ -210,10 +280,10 @@ impl MailboxRun {
                     messages: messages.to_vec(),
                 };
                 let done = removal::remove(&self.desk, &self.mailbox, to, batch).await?;
-                removed += done.gone.len() as u64;
+                *removed += done.gone.len() as u64;
                 stayed += done.stayed.len() as u64;
             }
         }
-        Ok((removed, stayed))
+        Ok(stayed)
     }
 }

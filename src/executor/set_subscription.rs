@@ -1,9 +1,9 @@
 //! Subscribes a folder at the destination.
 
 use crate::catalogue::Object;
+use crate::copy::folder::gone;
 use crate::copy::lines::{Lines, selectable};
 use crate::copy::stop::Stop;
-use crate::error::{Error, ErrorKind};
 use crate::executor::event::Outcome;
 use crate::executor::mailbox::MailboxRun;
 use crate::imap::mailbox_name;
@@ -24,20 +24,15 @@ impl MailboxRun {
         if entry.is_some_and(|entry| entry.subscribed) {
             return Ok(Outcome::AlreadyDone);
         }
-        let gone = || {
-            Stop::Failed(
-                Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
-                    .hint("Plan again: the world changed since the plan was made."),
-            )
-        };
         let name = match entry {
             Some(entry) => entry.name.clone(),
             // The server made the name with what lies below it, after the folders were listed.
             None if params.name_only => {
                 let space = &line.namespace;
-                mailbox_name::encode(folder, space.separator, &space.prefix).map_err(|_| gone())?
+                mailbox_name::encode(folder, space.separator, &space.prefix)
+                    .map_err(|_| gone(&object))?
             }
-            None => return Err(gone()),
+            None => return Err(gone(&object)),
         };
         let may_be_refused = params.name_only && !entry.is_some_and(selectable);
         if let Err(error) = line.connection.subscribe(&name).await {
@@ -47,11 +42,7 @@ impl MailboxRun {
                 );
                 return Ok(Outcome::Skipped { reason });
             }
-            let stop = Stop::from_imap(&error, &object);
-            if !error.is_answer() {
-                lines.drop_both();
-            }
-            return Err(stop);
+            return Err(Stop::from_imap(&error, &object));
         }
         if let Some(entry) = line.folders.get_mut(folder) {
             entry.subscribed = true;

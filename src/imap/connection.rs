@@ -63,6 +63,11 @@ impl Link {
         send::send(&self.shared, self.literals, command, parts, sink, limit).await
     }
 
+    /// Tells whether the server only asked for patience.
+    pub(crate) fn is_put_off(&self, error: &ImapError) -> bool {
+        self.shared.brake.as_ref().is_some_and(|brake| brake.again(error))
+    }
+
     /// Sends and waits for the answer with the untagged data of the given keywords. A server that
     /// only asks for patience is asked again when it wants it.
     pub(crate) async fn ask(

@@ -1,6 +1,7 @@
 //! Sets of UIDs in a command, RFC 3501 section 9 (`sequence-set`).
 
 use crate::model::uid::Uid;
+use crate::model::uid_set;
 use std::fmt::Write as _;
 
 /// The most octets of a set in one command: with the rest of the command the line stays under
@@ -23,14 +24,7 @@ impl SequenceSet {
         let mut numbers: Vec<u32> =
             uids.into_iter().map(|uid| uid.0).filter(|&uid| uid > 0).collect();
         numbers.sort_unstable();
-        let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for number in numbers {
-            match ranges.last_mut() {
-                Some((_, last)) if number <= last.saturating_add(1) => *last = number,
-                _ => ranges.push((number, number)),
-            }
-        }
-        Self { ranges, from: None }
+        Self { ranges: uid_set::ranges(numbers.into_iter()), from: None }
     }
 
     /// Makes the set from `first` to `last`, inclusive.

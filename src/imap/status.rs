@@ -27,6 +27,9 @@ pub struct StatusData {
     pub size: Option<u64>,
 }
 
+/// Where a folder stands: UIDVALIDITY and UIDNEXT.
+pub type Position = (UidValidity, Uid);
+
 /// UIDNEXT and UIDVALIDITY are nz-numbers, RFC 3501 section 9.
 fn positive(items: &[Value], name: &str) -> Option<u32> {
     number(items, name).filter(|&number| number > 0)
@@ -77,13 +80,18 @@ impl Connection {
     }
 
     /// Asks where the folders of a mailbox stand: in one round trip with LIST-STATUS, RFC 5819, else
-    /// with one STATUS for each, sent together. A folder without an entry could not be read.
+    /// with one STATUS for each, sent together. What was put off, and what LIST-STATUS left out, is
+    /// asked for again alone, when the server wants it. Each folder has its own outcome.
+    ///
+    /// # Errors
+    /// When nothing could be asked: the connection is lost, or LIST was refused.
     pub async fn positions(
         &self,
         names: &[RawName],
-    ) -> Result<BTreeMap<RawName, (UidValidity, Uid)>, ImapError> {
+    ) -> Result<BTreeMap<RawName, Result<Position, ImapError>>, ImapError> {
         const ITEMS: &str = "(UIDNEXT UIDVALIDITY)";
         let mut lines = Vec::new();
+        let mut refused = BTreeMap::new();
         if self.has("LIST-STATUS") {
             let command = format!("LIST \"\" \"*\" RETURN (STATUS {ITEMS})");
             lines = self.link.ask("LIST", plain(command), &["STATUS"]).await?.data;
@@ -96,25 +104,32 @@ impl Connection {
                     quote::mailbox(&mut parts, name)?;
                     quote::text(&mut parts, &format!(" {ITEMS}"));
                     let sink = Sink::Collect(&["STATUS"], Vec::new());
-                    tickets.push(self.link.send("STATUS", parts, sink).await?);
+                    tickets.push((name, self.link.send("STATUS", parts, sink).await?));
                 }
-                for ticket in tickets {
+                for (name, ticket) in tickets {
                     match ticket.answer().await {
                         Ok(answer) => lines.extend(answer.data),
                         Err(error) if error.loses_connection() => return Err(error),
-                        // It has no entry.
-                        Err(_) => {}
+                        Err(error) if self.link.is_put_off(&error) => {}
+                        Err(error) => drop(refused.insert(name.clone(), error)),
                     }
                 }
             }
         }
-        let position = |name: &RawName| {
-            let line = of_folder(&lines, name).filter(|line| line.complete)?;
-            let items = line.values.get(1).and_then(Value::list)?;
-            let validity = positive(items, "UIDVALIDITY").map(UidValidity)?;
-            Some((name.clone(), (validity, positive(items, "UIDNEXT").map(Uid)?)))
-        };
-        Ok(names.iter().filter_map(position).collect())
+        let mut positions = BTreeMap::new();
+        for name in names {
+            let position = match (refused.remove(name), told(&lines, name)) {
+                (Some(error), _) => Err(error),
+                (None, Some(position)) => Ok(position),
+                (None, None) => match self.status(name).await {
+                    Ok(status) => Ok((status.uid_validity, status.uid_next)),
+                    Err(error) if error.loses_connection() => return Err(error),
+                    Err(error) => Err(error),
+                },
+            };
+            positions.insert(name.clone(), position);
+        }
+        Ok(positions)
     }
 
     /// Asks for the personal namespace, RFC 2342; `None` when the server does not offer to tell
@@ -198,6 +213,13 @@ fn storage(resources: &Value) -> Result<Option<Quota>, ImapError> {
         return Ok(Some(Quota { used, limit: Some(limit) }));
     }
     Ok(None)
+}
+
+fn told(lines: &[Untagged], name: &RawName) -> Option<Position> {
+    let line = of_folder(lines, name).filter(|line| line.complete)?;
+    let items = line.values.get(1).and_then(Value::list)?;
+    let validity = positive(items, "UIDVALIDITY").map(UidValidity)?;
+    Some((validity, positive(items, "UIDNEXT").map(Uid)?))
 }
 
 /// Finds the line about a folder: the very name, or else one that differs in case only, because

@@ -8,7 +8,7 @@ use super::rows::{
 use crate::model::flags::Flags;
 use crate::model::internal_date::InternalDate;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, Listed, MessageRow, MessageState, Need};
 use rusqlite::{OptionalExtension, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -146,19 +146,22 @@ pub(super) fn end_listing(
     Ok(())
 }
 
-/// Returns rows in order of UID.
+/// Returns rows in order of UID; all of them without a need.
 pub(super) fn rows(
     tx: &Transaction<'_>,
     source: &FolderKey,
     uid_validity: UidValidity,
+    need: Option<Need>,
     from: Uid,
     limit: usize,
 ) -> Result<Vec<MessageRow>, Fault> {
     let Some(id) = find(tx, Side::Source, source)? else { return Ok(Vec::new()) };
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let needed = need.map_or("1", condition);
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {MESSAGE_COLUMNS} FROM {MESSAGE_TABLES}
-         WHERE m.folder = ?1 AND m.uid_validity = ?2 AND m.uid >= ?3 ORDER BY m.uid LIMIT ?4"
+         WHERE m.folder = ?1 AND m.uid_validity = ?2 AND m.uid >= ?3 AND {needed}
+         ORDER BY m.uid LIMIT ?4"
     ))?;
     let mut found = statement.query(params![id, uid_validity.0, from.0, limit])?;
     let mut rows = Vec::new();
@@ -166,6 +169,44 @@ pub(super) fn rows(
         rows.push(message(row)?);
     }
     Ok(rows)
+}
+
+/// Returns the first UID of every `size` rows.
+pub(super) fn pages(
+    tx: &Transaction<'_>,
+    source: &FolderKey,
+    uid_validity: UidValidity,
+    need: Need,
+    size: usize,
+) -> Result<Vec<Uid>, Fault> {
+    let Some(id) = find(tx, Side::Source, source)? else { return Ok(Vec::new()) };
+    let needed = condition(need);
+    let mut statement = tx.prepare_cached(&format!(
+        "SELECT m.uid FROM message m
+         WHERE m.folder = ?1 AND m.uid_validity = ?2 AND {needed} ORDER BY m.uid"
+    ))?;
+    let mut found = statement.query(params![id, uid_validity.0])?;
+    let (mut pages, mut count) = (Vec::new(), 0_usize);
+    while let Some(row) = found.next()? {
+        if count.is_multiple_of(size.max(1)) {
+            pages.push(Uid(row.get(0)?));
+        }
+        count += 1;
+    }
+    Ok(pages)
+}
+
+/// What a row of `message` as `m` must be for a need.
+fn condition(need: Need) -> &'static str {
+    match need {
+        Need::ToSend => "m.vanished = 0 AND m.state IN (0, 3, 4)",
+        Need::Unplaced => "m.source_digest IS NOT NULL AND m.destination_uid IS NULL",
+        Need::ToFind => {
+            "(m.vanished = 0 AND m.state IN (0, 4)
+                 OR m.source_digest IS NOT NULL AND m.destination_uid IS NULL)"
+        }
+        Need::Behind => "m.vanished = 0 AND m.state IN (1, 2) AND m.source_flags <> m.flags",
+    }
 }
 
 const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5,

@@ -9,7 +9,7 @@ use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
-    MessageState, Owner, Pass, Pause, Stray,
+    MessageState, Need, Owner, Pass, Pause, Stray,
 };
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
@@ -219,7 +219,28 @@ impl Ledger for SqliteLedger {
         from: Uid,
         limit: usize,
     ) -> Result<Vec<MessageRow>> {
-        self.read(|tx| messages::rows(tx, source, uid_validity, from, limit))
+        self.read(|tx| messages::rows(tx, source, uid_validity, None, from, limit))
+    }
+
+    fn rows_for(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        need: Need,
+        from: Uid,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>> {
+        self.read(|tx| messages::rows(tx, source, uid_validity, Some(need), from, limit))
+    }
+
+    fn pages_for(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        need: Need,
+        size: usize,
+    ) -> Result<Vec<Uid>> {
+        self.read(|tx| messages::pages(tx, source, uid_validity, need, size))
     }
 
     fn settle(
@@ -370,24 +391,11 @@ impl Ledger for SqliteLedger {
     }
 
     fn journal(&self, entry: &JournalEntry) -> Result<()> {
-        let add = |tx: &Transaction<'_>| {
-            tx.prepare_cached(
-                "INSERT INTO journal (at, action, step, note) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                entry.at.to_string(),
-                entry.action,
-                entry.step,
-                entry.note
-            ])?;
-            Ok(())
-        };
-        // Without it nobody could tell after a loss of power that it was us who removed a message.
-        if entry.step == "intent" && entry.action.starts_with("removal/") {
-            self.durable(add)
-        } else {
-            self.write(add)
-        }
+        self.write(|tx| add_to_journal(tx, entry))
+    }
+
+    fn journal_durably(&self, entry: &JournalEntry) -> Result<()> {
+        self.durable(|tx| add_to_journal(tx, entry))
     }
 
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>> {
@@ -416,6 +424,12 @@ impl Ledger for SqliteLedger {
             found.next()?.map(rows::entry).transpose()
         })
     }
+}
+
+fn add_to_journal(tx: &Transaction<'_>, entry: &JournalEntry) -> Result<(), Fault> {
+    tx.prepare_cached("INSERT INTO journal (at, action, step, note) VALUES (?1, ?2, ?3, ?4)")?
+        .execute(params![entry.at.to_string(), entry.action, entry.step, entry.note])?;
+    Ok(())
 }
 
 mod archives;

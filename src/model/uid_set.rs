@@ -49,15 +49,21 @@ impl FromIterator<Uid> for UidSet {
     }
 }
 
+/// Folds ascending numbers, each as often as it comes, into ranges that are not adjacent.
+pub fn ranges(ascending: impl Iterator<Item = u32>) -> Vec<(u32, u32)> {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for number in ascending {
+        match ranges.last_mut() {
+            Some((_, last)) if number <= last.saturating_add(1) => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    ranges
+}
+
 impl fmt::Display for UidSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for uid in &self.0 {
-            match ranges.last_mut() {
-                Some((_, last)) if last.checked_add(1) == Some(uid.0) => *last = uid.0,
-                _ => ranges.push((uid.0, uid.0)),
-            }
-        }
+        let ranges = ranges(self.0.iter().map(|uid| uid.0));
         for (at, (first, last)) in ranges.iter().enumerate() {
             let comma = if at == 0 { "" } else { "," };
             if first == last {

@@ -14,7 +14,7 @@ use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::{Census, Deleted};
-use crate::ports::ledger::{FolderKey, MessageRow};
+use crate::ports::ledger::{FolderKey, Look, MessageRow};
 use crate::removal::{self, Intent, Own, Purpose, Standing, Unsettled, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Eyes {
                 Ok(selected) => {
                     inventory::walk(&line.connection, name, &selected, &object, |page| {
                         for listed in &page {
-                            unsettled.add_outside(listed);
+                            unsettled.add_outside(Look::of(listed));
                         }
                         std::future::ready(Ok(()))
                     })

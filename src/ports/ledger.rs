@@ -97,6 +97,20 @@ pub struct MessageRow {
     pub doubted: bool,
 }
 
+/// Rows that a step of a pass has something to do with, so that it need not read the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// At the source, and pending, excepted or unclear.
+    ToSend,
+    /// Copied, and the server never said under which UID.
+    Unplaced,
+    /// Pending or unclear at the source, or unplaced.
+    ToFind,
+    /// Copied and at the source, with other flags there than the copy stands for; spellings of
+    /// equal flags may be among them.
+    Behind,
+}
+
 /// A copied message that is not where it was at the source any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stray {
@@ -288,6 +302,23 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
         from: Uid,
         limit: usize,
     ) -> Result<Vec<MessageRow>>;
+    /// Returns of [`Ledger::rows`] only those that a step needs.
+    fn rows_for(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        need: Need,
+        from: Uid,
+        limit: usize,
+    ) -> Result<Vec<MessageRow>>;
+    /// Returns the first UID of every `size` rows that a step needs, in order.
+    fn pages_for(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        need: Need,
+        size: usize,
+    ) -> Result<Vec<Uid>>;
     /// Records results, one row a source UID; the state and what is known of the copy replace
     /// what was there. All or none: fails when a UID was never listed, or when something was copied
     /// out of a folder that was not bound before.
@@ -408,6 +439,9 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
 
     /// Adds to the journal.
     fn journal(&self, entry: &JournalEntry) -> Result<()>;
+    /// Adds to the journal; it is on disk when this returns (`synchronous=FULL`). For what nobody
+    /// could tell after a loss of power otherwise.
+    fn journal_durably(&self, entry: &JournalEntry) -> Result<()>;
     /// Returns the last `limit` journal entries, the newest last.
     fn journal_tail(&self, limit: usize) -> Result<Vec<JournalEntry>>;
     /// Returns the newest journal entry of an action.

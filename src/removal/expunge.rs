@@ -5,6 +5,7 @@ use super::look::{Standing, deleted, look};
 use super::take_up::settle;
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
+use crate::copy::folder::gone;
 use crate::copy::lines::Line;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
@@ -73,10 +74,7 @@ pub async fn remove(
     let connection = &destination.connection;
     require_uidplus(connection, mailbox)?;
     let Some(name) = destination.name(batch.folder) else {
-        return Err(Stop::Failed(
-            Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
-                .hint("Plan again: the world changed since the plan was made."),
-        ));
+        return Err(gone(&object));
     };
     let selected = connection.select(name).await.map_err(failed)?;
     if selected.uid_validity != batch.uid_validity {

@@ -79,22 +79,23 @@ pub fn begun(ledger: &dyn Ledger, mailbox: &Address) -> Result<Option<Intent>> {
     })
 }
 
-/// Writes down what is about to be removed.
+/// Writes down what is about to be removed. It is on disk before anything is: without it nobody could
+/// tell after a loss of power that it was us who removed a message.
 pub(super) async fn begin(desk: &Desk, mailbox: &Address, intent: &Intent) -> Result<()> {
     let note = serde_json::to_string(intent).map_err(|error| {
         Error::new(ErrorKind::Failed, "E523", "the intent of a removal could not be written")
             .source(error)
     })?;
-    write(desk, mailbox, INTENT, note).await
+    let entry = entry(desk, mailbox, INTENT, note);
+    desk.ledger(move |ledger| ledger.journal_durably(&entry)).await
 }
 
 /// Writes down that nothing is under way any more.
 pub(super) async fn end(desk: &Desk, mailbox: &Address, gone: usize) -> Result<()> {
-    write(desk, mailbox, "done", format!("{gone} removed")).await
+    let entry = entry(desk, mailbox, "done", format!("{gone} removed"));
+    desk.ledger(move |ledger| ledger.journal(&entry)).await
 }
 
-async fn write(desk: &Desk, mailbox: &Address, step: &str, note: String) -> Result<()> {
-    let (at, action, step) = (desk.clock.now(), action(mailbox), step.to_owned());
-    let entry = JournalEntry { at, action, step, note };
-    desk.ledger(move |ledger| ledger.journal(&entry)).await
+fn entry(desk: &Desk, mailbox: &Address, step: &str, note: String) -> JournalEntry {
+    JournalEntry { at: desk.clock.now(), action: action(mailbox), step: step.to_owned(), note }
 }

@@ -1,10 +1,10 @@
 //! Looks whether messages of ours are as we left them.
 
 use super::intent::Own;
-use crate::imap::{Connection, FetchRow, ImapError, RowQuery, SequenceSet};
+use crate::copy::there::those_there;
+use crate::imap::{Connection, ImapError};
 use crate::model::flags::Flags;
-use crate::model::uid::Uid;
-use std::collections::BTreeMap;
+use crate::ports::ledger::Listed;
 
 /// How a message of ours is found in the folder that is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,79 +38,55 @@ impl Standing {
 /// # Errors
 /// When not every row could be read: what is missing then is not gone.
 pub async fn look(connection: &Connection, messages: &[Own]) -> Result<Vec<Standing>, ImapError> {
-    let there = rows(connection, messages.iter().map(|one| one.at)).await?;
+    let there = those_there(connection, messages.iter().map(|one| one.at)).await?;
     Ok(messages.iter().map(|one| standing(one, there.get(&one.at))).collect())
 }
 
-fn standing(own: &Own, row: Option<&FetchRow>) -> Standing {
-    let Some(row) = row else { return Standing::Gone };
-    if row.size != Some(own.size) {
-        return Standing::OtherSize;
-    }
-    // \Recent says which session saw a message first, and nothing of its user.
-    let recent = Flags::from_words(["\\Recent"]);
-    let stored = own.flags.minus(&recent);
-    match row.flags.as_ref().map(|flags| flags.minus(&recent)) {
-        Some(now) if now == stored => Standing::AsStored,
-        Some(now) if now == stored.plus(&deleted()) => Standing::Marked,
-        _ => Standing::OtherFlags,
+fn standing(own: &Own, now: Option<&Listed>) -> Standing {
+    let Some(now) = now else { return Standing::Gone };
+    if now.size != own.size {
+        Standing::OtherSize
+    } else if now.flags == own.flags {
+        Standing::AsStored
+    } else if now.flags == own.flags.plus(&deleted()) {
+        Standing::Marked
+    } else {
+        Standing::OtherFlags
     }
 }
 
 /// The mark that EXPUNGE looks for.
-pub(super) fn deleted() -> Flags {
-    Flags::from_words(["\\Deleted"])
-}
+pub(super) const DELETED: &str = "\\Deleted";
 
-async fn rows(
-    connection: &Connection,
-    uids: impl Iterator<Item = Uid>,
-) -> Result<BTreeMap<Uid, FetchRow>, ImapError> {
-    let set = SequenceSet::from_uids(uids);
-    let mut found = BTreeMap::new();
-    if set.is_empty() {
-        return Ok(found);
-    }
-    let query = RowQuery {
-        flags: true,
-        internal_date: false,
-        size: true,
-        modseq: false,
-        header_fields: Vec::new(),
-    };
-    let mut rows = connection.fetch_rows(&set, query).await?;
-    while let Some(row) = rows.next().await? {
-        found.insert(row.uid, row);
-    }
-    Ok(found)
+pub(super) fn deleted() -> Flags {
+    Flags::from_words([DELETED])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::uid::Uid;
 
     #[test]
     fn only_the_size_and_the_flags_that_were_stored_are_as_stored() {
         let flags = |words: &[&str]| Flags::from_words(words);
         let own = Own { at: Uid(7), source: None, size: 9, flags: flags(&["\\Seen"]) };
-        let row = |size, words: Option<&[&str]>| FetchRow {
+        let row = |size, words: &[&str]| Listed {
             uid: Uid(7),
-            size: Some(size),
-            flags: words.map(flags),
+            size,
+            flags: flags(words),
             internal_date: None,
-            internal_date_raw: None,
             modseq: None,
             headers: None,
         };
         for (row, wanted) in [
             (None, Standing::Gone),
-            (Some(row(9, Some(&["\\Seen"]))), Standing::AsStored),
-            (Some(row(9, Some(&["\\Seen", "\\Recent"]))), Standing::AsStored),
-            (Some(row(9, Some(&["\\Seen", "\\Deleted"]))), Standing::Marked),
-            (Some(row(9, Some(&["\\Deleted"]))), Standing::OtherFlags),
-            (Some(row(9, Some(&[]))), Standing::OtherFlags),
-            (Some(row(9, None)), Standing::OtherFlags),
-            (Some(row(8, Some(&["\\Seen"]))), Standing::OtherSize),
+            (Some(row(9, &["\\Seen"])), Standing::AsStored),
+            (Some(row(9, &["\\Seen", "\\Recent"])), Standing::AsStored),
+            (Some(row(9, &["\\Seen", "\\Deleted"])), Standing::Marked),
+            (Some(row(9, &["\\Deleted"])), Standing::OtherFlags),
+            (Some(row(9, &[])), Standing::OtherFlags),
+            (Some(row(8, &["\\Seen"])), Standing::OtherSize),
         ] {
             assert_eq!(standing(&own, row.as_ref()), wanted, "{row:?}");
         }

@@ -1,11 +1,12 @@
 //! Takes up a removal that was cut off: records what is gone, and takes our mark off what is not.
 
 use super::intent::{Intent, Own, Purpose, begun, end};
-use super::look::{Standing, deleted, look};
+use super::look::{DELETED, deleted};
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::lines::Line;
 use crate::copy::stop::Stop;
+use crate::copy::there::those_there;
 use crate::desired::DesiredMailbox;
 use crate::error::Result;
 use crate::imap::{Connection, SequenceSet};
@@ -54,15 +55,15 @@ pub async fn take_up(
             Hands::Bound => connection.examine(name).await,
         };
         if selected.map_err(failed)?.uid_validity == intent.uid_validity {
-            let now = look(connection, &intent.messages).await.map_err(failed)?;
-            let with = |wanted: Standing| {
-                let of = intent.messages.iter().zip(&now);
-                of.filter(move |(_, standing)| **standing == wanted).map(|(own, _)| own.clone())
-            };
-            let gone: Vec<Own> = with(Standing::Gone).collect();
+            let uids = intent.messages.iter().map(|own| own.at);
+            let there = those_there(connection, uids).await.map_err(failed)?;
+            let gone = |own: &&Own| !there.contains_key(&own.at);
+            let gone: Vec<Own> = intent.messages.iter().filter(gone).cloned().collect();
             settle(desk, &mailbox.source, &intent, &gone).await?;
             taken.gone = gone.len() as u64;
-            let marked = SequenceSet::from_uids(with(Standing::Marked).map(|own| own.at));
+            // Whatever its user changed since: left marked, it would go with any EXPUNGE.
+            let marked = there.values().filter(|now| now.flags.contains(DELETED));
+            let marked = SequenceSet::from_uids(marked.map(|now| now.uid));
             if hands == Hands::Free && !marked.is_empty() {
                 connection.uid_store(&marked, false, &deleted()).await.map_err(failed)?;
             }

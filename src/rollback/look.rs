@@ -59,7 +59,7 @@ pub async fn look(
         interrupted: BTreeSet::new(),
     };
     for (key, validity) in eyes.folders().await? {
-        inventory::anew(desk, source, &key, validity).await?;
+        inventory::anew(desk, source, &key, validity, None).await?;
         rollback.interrupted.extend(eyes.interrupted(&key).await?);
         let mut places: BTreeMap<(FolderPath, UidValidity), (Vec<Uid>, u64)> = BTreeMap::new();
         let mut from = Uid(1);

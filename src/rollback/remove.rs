@@ -29,7 +29,7 @@ pub async fn remove(
     for (key, validity) in eyes.folders().await? {
         // The prompt may have stood open for long: what vanished at the source meanwhile may have
         // its only copy here.
-        inventory::anew(desk, source, &key, validity).await?;
+        inventory::anew(desk, source, &key, validity, None).await?;
         let may: BTreeSet<(&FolderPath, UidValidity, Uid)> = approved
             .places
             .iter()

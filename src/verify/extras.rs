@@ -357,15 +357,32 @@ pub async fn lowest(
     Ok(lowest)
 }
 
-/// Reads an extra copy and all its twins again, in the folder that is open, and tells whether they
-/// are all there and equal as they were.
-pub async fn are_there(connection: &Connection, extra: &Extra) -> Result<bool, ImapError> {
-    let uids: Vec<Uid> = extra.twins.keys().copied().chain([extra.uid]).collect();
-    let read = read::destination_bodies(connection, &uids, extra.said.is_some()).await?;
-    Ok(uids.iter().all(|uid| {
-        read.get(uid).is_some_and(|body| match extra.said {
-            Some(said) => body.canonical == Some(said),
-            None => body.digest == extra.digest,
-        })
-    }))
+/// Reads extra copies and all their twins again, in the folder that is open, and returns those that
+/// are there with all of theirs, equal as they were.
+pub async fn are_there(
+    connection: &Connection,
+    extras: &[&Extra],
+) -> Result<BTreeSet<Uid>, ImapError> {
+    let mut there = BTreeSet::new();
+    for canonical in [false, true] {
+        let these = extras.iter().filter(|extra| extra.said.is_some() == canonical);
+        let all = |extra: &Extra| -> Vec<Uid> {
+            extra.twins.keys().copied().chain([extra.uid]).collect()
+        };
+        let uids: BTreeSet<Uid> = these.clone().flat_map(|extra| all(extra)).collect();
+        let mut digests: BTreeMap<Uid, (Digest, Option<Digest>)> = BTreeMap::new();
+        for page in uids.into_iter().collect::<Vec<_>>().chunks(PAGE) {
+            let read = read::destination_bodies(connection, page, canonical).await?;
+            digests.extend(read.into_iter().map(|(uid, it)| (uid, (it.digest, it.canonical))));
+        }
+        let equal = |extra: &Extra, uid: &Uid| {
+            digests.get(uid).is_some_and(|(digest, canonical)| match extra.said {
+                Some(said) => *canonical == Some(said),
+                None => *digest == extra.digest,
+            })
+        };
+        let well = these.filter(|extra| all(extra).iter().all(|uid| equal(extra, uid)));
+        there.extend(well.map(|extra| extra.uid));
+    }
+    Ok(there)
 }

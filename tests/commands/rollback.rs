@@ -168,6 +168,8 @@ fn what_a_killed_rollback_removed_is_copied_again_and_what_it_marked_is_unmarked
             _ => session.store("INBOX", *uid, "+FLAGS", &["\\Deleted"]).unwrap(),
         }
     }
+    // Of what was marked its user flagged one since.
+    session.store("INBOX", uids[3], "+FLAGS", &["\\Flagged"]).unwrap();
     drop(session);
     migration.run(&["plan", "plan.yaml"]).code(0).says(&["4 unclear messages first"]);
     // Verify touches nothing, and calls only what its user removed so.

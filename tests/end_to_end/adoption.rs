@@ -183,3 +183,38 @@ fn looks_alike(lab: &Lab, ferry: &Ferry, wanted: &Wanted<'_>, count: usize) {
     assert_eq!(told, count, "{}", ran.stderr);
     ferry.settled();
 }
+
+/// What a user moved is no copy that another tool made, whatever it is equal to.
+#[test]
+fn a_copy_that_its_user_moved_stands_for_no_twin_in_a_folder_that_comes_later() {
+    let lab = Lab::start(LabOptions::default());
+    let mails: Vec<Mail> = (0..5).map(seeds::plain).collect();
+    lab.source.seed(ADA, &[("INBOX", mails.clone())]);
+    let wanted = Wanted { mailboxes: &[ADA], ..Wanted::default() };
+    let ferry = Ferry::new(&lab, &wanted);
+    ferry.plan_and_apply(0);
+
+    let mut there = lab.destination.session(ADA);
+    there.create("Archive").unwrap();
+    let uids = lab.destination.dump(ADA, "INBOX")[..2].iter().map(|message| message.uid).collect();
+    there.move_to("INBOX", &uids, "Archive").unwrap();
+    // Another tool copied the third, whose twin stands where we sent it.
+    lab.destination.seed(ADA, &[("Archive", vec![mails[2].clone()])]);
+    let dated = Mail { date: "02-Feb-2020 02:02:02 +0000".to_owned(), ..mails[1].clone() };
+    let twins = vec![mails[0].clone(), dated, mails[2].clone()];
+    lab.source.seed(ADA, &[("Archive", twins)]);
+
+    let ran = ferry.plan_and_apply(0);
+    assert!(ran.stdout.contains("Copied 2 messages"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("Found 1 message"), "{}", ran.stdout);
+    let octets = |server: &[Stored]| {
+        let mut octets: Vec<_> = server.iter().map(|message| message.bytes.clone()).collect();
+        octets.sort();
+        octets
+    };
+    let all = |messages: std::collections::BTreeMap<String, Vec<Stored>>| {
+        octets(&messages.into_values().flatten().collect::<Vec<_>>())
+    };
+    assert!(all(lab.destination.dump_all(ADA)) == all(lab.source.dump_all(ADA)), "each once");
+    ferry.verify();
+}

@@ -86,6 +86,18 @@ fn an_append_that_was_stored_without_an_answer_is_not_sent_again() {
     answers.each_once();
 }
 
+/// RFC 3501 section 6.3.10: STATUS is not for the folder that is selected.
+#[test]
+fn the_selected_folder_is_not_asked_for_its_status() {
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    answers.run("apply").code(0);
+    let log = answers.script.log();
+    let selected = log.iter().position(|(_, line)| line.contains("SELECT \"INBOX\"")).unwrap();
+    let asked = log[selected..].iter().any(|(_, line)| line.contains("STATUS \"INBOX\""));
+    assert!(!asked, "{:#?}", &log[selected..]);
+    answers.each_once();
+}
+
 #[test]
 fn an_append_that_is_stored_late_is_waited_for() {
     let late = Answer::DieAndStore(Duration::from_secs(2));

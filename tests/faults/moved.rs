@@ -6,6 +6,9 @@ use crate::lab::client::Session;
 use crate::lab::seeds;
 use crate::migration::run::until;
 use crate::migration::{ADA, Migration};
+use mailferry::ledger::SqliteLedger;
+use mailferry::model::uid::{Uid, UidValidity};
+use mailferry::ports::ledger::Ledger;
 use rustix::process::Signal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -135,6 +138,35 @@ fn a_move_that_does_not_say_where_to_is_found_by_digest() {
 }
 
 #[test]
+fn a_move_that_is_put_off_is_made_later_and_one_that_is_refused_is_told() {
+    let refuse = |answers: &Answers, words: &'static str, mut times: usize| {
+        answers.script.meddle(move |text| {
+            let refused = text.starts_with("UID MOVE") && times > 0;
+            times -= usize::from(refused);
+            refused.then_some(Answer::Say(words))
+        });
+    };
+    let answers = one_moved();
+    refuse(&answers, "NO [UNAVAILABLE] not just now", 1);
+    answers.run("apply").code(0).does_not_say(&["refused to move it"]);
+    moved_once(&answers.migration, &answers);
+
+    let answers = one_moved();
+    refuse(&answers, "NO [NOPERM] nobody moves here", usize::MAX);
+    let told = [
+        "folder `INBOX` at the destination",
+        "in Drafts now",
+        "nobody moves here",
+        "folders.moves",
+    ];
+    answers.run("apply").code(0).says(&told);
+    let there = |folder| answers.script.messages(folder).len();
+    assert_eq!((there("INBOX"), there("Drafts")), (5, 2));
+    answers.run("verify").code(0).says(&["1 in another folder"]);
+    answers.run("plan").code(0);
+}
+
+#[test]
 fn a_folder_that_is_renamed_after_a_kill_leaves_nothing_twice() {
     leaves_nothing_twice_after_a_kill(|source| source.rename("Work", "Jobs").unwrap());
 }
@@ -219,5 +251,43 @@ fn twins_of_two_folders_stay_two_where_the_server_does_not_say_where_they_are() 
     answers.run("apply").code(0);
     assert_eq!(answers.script.messages("INBOX").len(), 7);
     answers.run("verify").code(0);
+    answers.run("plan").code(0);
+}
+
+const LANDMARK: &str = "STATUS \"Drafts\" (UIDNEXT";
+
+#[test]
+fn a_folder_that_is_put_off_is_asked_again_where_it_stands() {
+    let answers = Answers::new(5, true, first(Answer::StoreElsewhereAndDie("Drafts")));
+    let mut seen = 0;
+    answers.script.meddle(move |text| {
+        seen += usize::from(text.starts_with("STATUS \"") && text.contains("(UIDNEXT"));
+        let late = "NO Request is throttled. Suggested Backoff Time: 300 milliseconds";
+        (text.starts_with(LANDMARK) && seen <= 5).then_some(Answer::Say(late))
+    });
+    answers.run("apply").code(0);
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+    assert_eq!(answers.script.messages("Drafts").len(), 1);
+    let ledger = SqliteLedger::open_read_only(&answers.migration.path(".mailferry/acme.sqlite"))
+        .unwrap()
+        .unwrap();
+    let landmarks = ledger.landmarks(&ADA.parse().unwrap()).unwrap();
+    let drafts = landmarks[&"Drafts".parse().unwrap()];
+    assert_eq!(drafts, (UidValidity(7), Uid(1)), "{landmarks:?}");
+    answers.run("verify").code(0);
+}
+
+#[test]
+fn a_folder_that_could_not_be_read_when_the_run_began_is_looked_into_as_a_whole() {
+    let answers = Answers::new(5, true, first(Answer::StoreElsewhereAndDie("Drafts")));
+    let mut seen = 0;
+    answers.script.meddle(move |text| {
+        seen += usize::from(text.starts_with(LANDMARK));
+        (text.starts_with(LANDMARK) && seen == 1).then_some(Answer::Say("NO [NOPERM] not now"))
+    });
+    answers.run("apply").code(0);
+    assert_eq!(answers.copies().iter().sum::<usize>(), 4);
+    assert_eq!(answers.script.messages("Drafts").len(), 1);
+    answers.run("verify").code(0).says(&["1 in another folder"]);
     answers.run("plan").code(0);
 }

@@ -49,6 +49,74 @@ fn both_forms_are_obeyed_whatever_was_asked() {
 }
 
 #[test]
+fn a_folder_is_made_and_subscribed_over_as_many_connections_as_it_takes() {
+    for (word, answer) in [
+        ("CREATE", Answer::SayAndClose(BAD)),
+        ("CREATE", Answer::StoreAndDie),
+        ("CREATE", Answer::Die),
+        ("SUBSCRIBE", Answer::Die),
+    ] {
+        let what = format!("{word}: {answer:?}");
+        let answers = Answers::new(1, true, |_| Answer::Store);
+        let mail = vec![seeds::plain(50)];
+        answers.migration.lab.source.seed(ADA, &[("Old", mail.clone()), ("Work", mail)]);
+        answers.script.meddle(at(word, 0, answer));
+        let ended = answers.run("apply").code(0);
+        let there = |folder| answers.script.messages(folder).len();
+        assert_eq!((there("Old"), there("Work")), (1, 1), "{what}\n{ended}");
+        answers.each_once();
+    }
+}
+
+#[test]
+fn a_folder_whose_names_above_were_declared_is_made_on_another_connection() {
+    let answers = Answers::new(0, true, |_| Answer::Store);
+    answers.migration.lab.source.seed(ADA, &[("A/B", vec![seeds::plain(1)])]);
+    let mut seen = 0;
+    answers.script.meddle(move |text| {
+        seen += usize::from(text.starts_with("CREATE \"A/B\""));
+        match (text.starts_with("CREATE \"A/B\""), seen) {
+            (true, 1) => Some(Answer::Say("NO there is nothing above it")),
+            (true, 2) => Some(Answer::Die),
+            _ => None,
+        }
+    });
+    answers.run("apply").code(0);
+    assert_eq!(answers.script.messages("A/B").len(), 1);
+    answers.run("plan").code(0);
+}
+
+#[test]
+fn a_removal_goes_on_over_other_connections_and_is_counted_once() {
+    for answer in [Answer::Die, Answer::StoreAndDie, Answer::SayAndClose(BAD)] {
+        let what = format!("{answer:?}");
+        let mut answers = Answers::new(30, true, |_| Answer::Store);
+        answers.migration.wanted.folders.push_str("\n  deletions: propagate");
+        answers.migration.write();
+        answers.run("apply").code(0);
+        let mut session = answers.migration.lab.source.session(ADA);
+        session.command("SELECT INBOX").unwrap();
+        session.command("UID STORE 4:5 +FLAGS (\\Deleted)").unwrap();
+        session.command("UID EXPUNGE 4:5").unwrap();
+        let trust = ["--trust", "localhost"];
+        let shown = answers.migration.run(&[&["plan", "plan.yaml"][..], &trust].concat());
+        let entry = shown.stdout.lines().find_map(|line| line.trim().strip_prefix("acknowledge: "));
+        answers.migration.wanted.more = format!("acknowledge: {}\n", entry.expect("a guard"));
+        answers.migration.write();
+        let args = [&["plan", "plan.yaml", "--out", "saved.json"][..], &trust].concat();
+        answers.migration.run(&args).code(0).says(&["2 to remove"]);
+        answers.script.meddle(at("UID EXPUNGE", 0, answer));
+        let args = [&["apply", "saved.json"][..], &trust].concat();
+        let ended = answers.migration.run(&args).code(0).says(&["Removed 2 copies"]);
+        let there = answers.script.messages("INBOX");
+        assert_eq!(there.len(), 28, "{what}\n{ended}");
+        assert!(there.iter().all(|message| message.flags.is_empty()), "{what}: {there:?}");
+        answers.run("verify").code(0);
+        answers.run("plan").code(0);
+    }
+}
+
+#[test]
 fn a_throttled_fetch_of_the_destination_is_asked_again() {
     let answers = Answers::new(3, true, |_| Answer::Store);
     answers.run("apply").code(0);

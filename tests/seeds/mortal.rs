@@ -14,7 +14,7 @@ use mailferry::model::uid::{Uid, UidValidity};
 use mailferry::ports::archive::{ArchiveFolder, ArchiveKey, Archived, Archives};
 use mailferry::ports::ledger::{
     Checkpoint, Copied, FolderKey, FolderTally, JournalEntry, Ledger, Listed, Look, MessageRow,
-    MessageState, Owner, Pass, Pause, Stray,
+    MessageState, Need, Owner, Pass, Pause, Stray,
 };
 use mailferry::ports::search::{
     Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
@@ -158,6 +158,8 @@ hand_on! { Ledger;
     fn list(source: &FolderKey, uid_validity: UidValidity, rows: &[Listed]) -> ();
     fn end_listing(source: &FolderKey, uid_validity: UidValidity) -> ();
     fn rows(source: &FolderKey, uid_validity: UidValidity, from: Uid, limit: usize) -> Vec<MessageRow>;
+    fn rows_for(source: &FolderKey, uid_validity: UidValidity, need: Need, from: Uid, limit: usize) -> Vec<MessageRow>;
+    fn pages_for(source: &FolderKey, uid_validity: UidValidity, need: Need, size: usize) -> Vec<Uid>;
     fn settle(source: &FolderKey, uid_validity: UidValidity, results: &[(Uid, MessageState, Option<Copied>)]) -> ();
     fn prove(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], at: Timestamp) -> ();
     fn doubt(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], doubted: bool) -> ();
@@ -187,5 +189,6 @@ hand_on! { Ledger;
     fn journal_tail(limit: usize) -> Vec<JournalEntry>;
     fn journal_last(action: &str) -> Option<JournalEntry>;
     synced
+    fn journal_durably(entry: &JournalEntry) -> ();
     fn set_checkpoint(destination: &FolderKey, checkpoint: &Checkpoint) -> ();
 }

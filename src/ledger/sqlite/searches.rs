@@ -14,14 +14,13 @@ use crate::ports::ledger::{FolderKey, Look};
 use crate::ports::search::{
     Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
 };
-use rusqlite::types::ToSql;
 use rusqlite::{Row, Transaction, params};
 
 /// A message of the table `t` that is near to one of ours.
 const NEAR_OURS: &str =
     "(EXISTS (SELECT 1 FROM search_ours o WHERE o.search = ?1 AND o.size = t.size)
      OR EXISTS (SELECT 1 FROM search_ours o WHERE o.search = ?1 AND o.second = t.second)
-     OR EXISTS (SELECT 1 FROM search_ours o
+     OR EXISTS (SELECT 1 FROM search_ours o INDEXED BY search_ours_undated
          WHERE o.search = ?1 AND o.any_size AND o.second IS NULL))";
 
 /// A message of the table `o` that is near to one of theirs.
@@ -338,31 +337,11 @@ impl Searches for SqliteLedger {
 
     fn count_alike(&self, search: SearchId, looks: &[Look], any_size: bool) -> Result<()> {
         self.aside(|tx| {
-            // One without a date may be the twin of any.
-            let mut statement = tx.prepare_cached(
-                "UPDATE search_ours SET alike = alike + 1
-                 WHERE search = ?1 AND fate = 0 AND alike < 2 AND size = ?2 AND second = ?3",
-            )?;
-            let mut of_any_size = tx.prepare_cached(
-                "UPDATE search_ours SET alike = alike + 1
-                 WHERE search = ?1 AND fate = 0 AND alike < 2 AND ?2 >= 0 AND second = ?3",
-            )?;
-            let mut undated = tx.prepare_cached(
-                "UPDATE search_ours SET alike = alike + 1
-                 WHERE search = ?1 AND fate = 0 AND alike < 2 AND (size = ?2 OR ?4)
-                     AND (?3 IS NULL OR second IS NULL)",
-            )?;
-            for look in looks {
-                let size = signed("RFC822.SIZE", look.size)?;
-                let row: [&dyn ToSql; 3] = [&search.0, &size, &look.second];
-                match (look.second, any_size) {
-                    (None, _) => {}
-                    (Some(_), true) => drop(of_any_size.execute(row)?),
-                    (Some(_), false) => drop(statement.execute(row)?),
-                }
-                undated.execute(params![search.0, size, look.second, any_size])?;
+            if any_size {
+                count_dates(tx, search.0, looks)
+            } else {
+                count_looks(tx, search.0, looks)
             }
-            Ok(())
         })
     }
 
@@ -424,6 +403,51 @@ impl Searches for SqliteLedger {
             Ok((unsigned(count)?, first.collect::<Result<_, Fault>>()?))
         })
     }
+}
+
+/// Counts by size and date. One without a date may be the twin of any of its size.
+fn count_looks(tx: &Transaction<'_>, id: i64, looks: &[Look]) -> Result<(), Fault> {
+    // Left to itself, SQLite goes through all of ours for each look.
+    const COUNT: &str = "UPDATE search_ours INDEXED BY search_ours_look SET alike = alike + 1
+         WHERE search = ?1 AND fate = 0 AND alike < 2 AND size = ?2";
+    let mut dated = tx.prepare_cached(&format!("{COUNT} AND second = ?3"))?;
+    let mut undated = tx.prepare_cached(&format!("{COUNT} AND second IS NULL"))?;
+    let mut whatever = tx.prepare_cached(COUNT)?;
+    for look in looks {
+        let size = signed("RFC822.SIZE", look.size)?;
+        match look.second {
+            Some(second) => {
+                dated.execute(params![id, size, second])?;
+                undated.execute(params![id, size])?;
+            }
+            None => drop(whatever.execute(params![id, size])?),
+        }
+    }
+    Ok(())
+}
+
+/// Counts by date alone. One without a date may be the twin of any: all of them are counted at once.
+fn count_dates(tx: &Transaction<'_>, id: i64, looks: &[Look]) -> Result<(), Fault> {
+    let mut dated = tx.prepare_cached(
+        "UPDATE search_ours INDEXED BY search_ours_second SET alike = alike + 1
+         WHERE search = ?1 AND fate = 0 AND alike < 2 AND second = ?2",
+    )?;
+    let seconds = looks.iter().filter_map(|look| look.second);
+    for second in seconds {
+        dated.execute(params![id, second])?;
+    }
+    let without = looks.iter().filter(|look| look.second.is_none()).count();
+    for (count, of) in [(looks.len() - without, " AND second IS NULL"), (without, "")] {
+        if count == 0 {
+            continue;
+        }
+        tx.prepare_cached(&format!(
+            "UPDATE search_ours SET alike = min(2, alike + ?2)
+             WHERE search = ?1 AND fate = 0 AND alike < 2{of}"
+        ))?
+        .execute(params![id, most(count.min(2))])?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! The side table against what is paired in memory.
 
 use super::*;
-use crate::copy::matching::{self, Mark};
 use crate::model::address::Address;
 use crate::ports::ledger::{Copied, Ledger, Listed, MessageState};
+use oracle::Mark;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
+
+#[path = "searches_oracle.rs"]
+mod oracle;
 
 const THERE: UidValidity = UidValidity(7);
 
@@ -82,13 +85,45 @@ proptest! {
             behind = Some(last.key);
             found.extend(page.iter().map(|p| (p.key, (p.found.uid, p.same_date))));
         }
-        let wanted: BTreeMap<_, _> = matching::pair(&here, &others)
+        let wanted: BTreeMap<_, _> = oracle::pair(&here, &others)
             .into_iter()
             .map(|(key, found)| (key, (found.uid, found.same_date)))
             .collect();
         prop_assert_eq!(found, wanted);
         ledger.end_search(search).unwrap();
         prop_assert_eq!(ledger.count_ours(search, Fate::Unsettled).unwrap(), 0);
+    }
+}
+
+fn look() -> impl Strategy<Value = Look> {
+    (9_u64..12, prop::option::of(0_i64..3)).prop_map(|(size, second)| Look { size, second })
+}
+
+proptest! {
+    #[test]
+    fn a_message_with_more_than_one_look_alike_is_left_out(
+        here in prop::collection::vec(look(), 1..8),
+        pages in prop::collection::vec(prop::collection::vec(look(), 0..4), 0..3),
+        any_size: bool,
+    ) {
+        let ledger = SqliteLedger::in_memory().unwrap();
+        let search = ledger.begin_search().unwrap();
+        let all: Vec<Ours> = (1..)
+            .zip(&here)
+            .map(|(uid, look)| Ours { look: *look, ..ours((0, Uid(uid)), &plain(1, 0)) })
+            .collect();
+        ledger.add_ours(search, &all).unwrap();
+        for page in &pages {
+            ledger.count_alike(search, page, any_size).unwrap();
+        }
+        ledger.leave_out_twins(search).unwrap();
+        let alike = |one: &Look, other: &&Look| {
+            let dates = one.second.is_none() || other.second.is_none() || one.second == other.second;
+            dates && (any_size || one.size == other.size)
+        };
+        let count = |one: &&Look| pages.iter().flatten().filter(|other| alike(one, other)).count();
+        let wanted = here.iter().filter(|one| count(one) < 2).count() as u64;
+        prop_assert_eq!(ledger.count_ours(search, Fate::Unsettled).unwrap(), wanted);
     }
 }
 

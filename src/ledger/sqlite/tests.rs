@@ -35,6 +35,26 @@ fn a_checkpoint_is_synchronous_and_the_rest_is_not() {
 }
 
 #[test]
+fn what_is_journaled_durably_is_synchronous() {
+    let dir = tempfile::tempdir().unwrap();
+    let ledger = held(SqliteLedger::open(&dir.path().join("ledger.sqlite")).unwrap());
+    let watch = "CREATE TEMP TABLE seen (level INTEGER);
+         CREATE TEMP TRIGGER watch AFTER INSERT ON main.journal
+             BEGIN INSERT INTO seen SELECT synchronous FROM pragma_synchronous; END";
+    ledger.store().connection.execute_batch(watch).unwrap();
+    let (at, action) = (Timestamp::UNIX_EPOCH, "removal/ada@acme.example".to_owned());
+    let entry = JournalEntry { at, action, step: "intent".to_owned(), note: String::new() };
+    ledger.journal(&entry).unwrap();
+    ledger.journal_durably(&entry).unwrap();
+    let seen = ledger.read(|tx| {
+        let mut statement = tx.prepare("SELECT level FROM seen ORDER BY rowid")?;
+        let levels = statement.query_map([], |row| row.get(0))?;
+        Ok(levels.collect::<Result<Vec<i64>, _>>()?)
+    });
+    assert_eq!(seen.unwrap(), [1, 2], "NORMAL, FULL");
+}
+
+#[test]
 fn a_full_disk_is_named_and_what_was_there_stays() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("ledger.sqlite");

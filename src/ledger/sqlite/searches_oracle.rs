@@ -1,4 +1,4 @@
-//! Pairs messages with equal octets as a multiset. Pure.
+//! Pairs messages with equal octets as a multiset, in memory: what the side table is compared with.
 
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
@@ -9,13 +9,13 @@ use std::convert::Infallible;
 
 /// What tells a message from its twins.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mark {
+pub(super) struct Mark {
     /// SHA-256 of its octets.
-    pub digest: Digest,
+    pub(super) digest: Digest,
     /// INTERNALDATE in seconds.
-    pub second: Option<i64>,
+    pub(super) second: Option<i64>,
     /// Flags.
-    pub flags: Flags,
+    pub(super) flags: Flags,
 }
 
 /// What must be equal in a round.
@@ -34,11 +34,11 @@ impl Mark {
 
 /// A message of the destination that stands for one of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found<T = Uid> {
-    /// Which one: its UID at the destination, or what else names it.
-    pub uid: T,
+pub(super) struct Found {
+    /// Its UID at the destination.
+    pub(super) uid: Uid,
     /// It has our date as well: not only its octets are ours.
-    pub same_date: bool,
+    pub(super) same_date: bool,
 }
 
 /// Pairs messages with equal digests, each with at most one; in order, so that of equal twins
@@ -47,19 +47,19 @@ pub struct Found<T = Uid> {
 /// Twins that differ in date or flags are told apart by them, as far as the server keeps these:
 /// taken by digest alone, one would be called copied where the other is, and its own date would
 /// be lost and the other's doubled.
-pub fn pair<K: Clone + Ord, T: Copy + Ord>(
+pub(super) fn pair<K: Clone + Ord>(
     ours: &BTreeMap<K, Mark>,
-    theirs: &BTreeMap<T, Mark>,
-) -> BTreeMap<K, Found<T>> {
-    let mut pairs: BTreeMap<K, Found<T>> = BTreeMap::new();
-    let mut taken: BTreeSet<T> = BTreeSet::new();
+    theirs: &BTreeMap<Uid, Mark>,
+) -> BTreeMap<K, Found> {
+    let mut pairs: BTreeMap<K, Found> = BTreeMap::new();
+    let mut taken: BTreeSet<Uid> = BTreeSet::new();
     for round in Round::ALL {
         let mut here: Vec<(Sign, (&K, Option<i64>))> = ours
             .iter()
             .filter(|(key, _)| !pairs.contains_key(key))
             .map(|(key, mark)| (mark.sign(round), (key, mark.second)))
             .collect();
-        let mut there: Vec<(Sign, (T, Option<i64>))> = theirs
+        let mut there: Vec<(Sign, (Uid, Option<i64>))> = theirs
             .iter()
             .filter(|(uid, _)| !taken.contains(uid))
             .map(|(&uid, mark)| (mark.sign(round), (uid, mark.second)))
@@ -81,47 +81,41 @@ pub fn pair<K: Clone + Ord, T: Copy + Ord>(
     pairs
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn mark(digest: u8, second: i64, flags: &[&str]) -> Mark {
+    let digest = Digest([digest; 32]);
+    Mark { digest, second: Some(second), flags: Flags::from_words(flags) }
+}
 
-    fn mark(digest: u8, second: i64, flags: &[&str]) -> Mark {
-        let digest = Digest([digest; 32]);
-        Mark { digest, second: Some(second), flags: Flags::from_words(flags) }
-    }
+fn found(uid: u32, same_date: bool) -> Found {
+    Found { uid: Uid(uid), same_date }
+}
 
-    fn found(uid: u32, same_date: bool) -> Found {
-        Found { uid: Uid(uid), same_date }
-    }
+#[test]
+fn twins_are_paired_one_to_one_and_strangers_are_left_alone() {
+    let ours = (1..=3).map(|key| (key, mark(7, 0, &[])));
+    let ours: BTreeMap<_, _> = ours.chain([(4, mark(9, 0, &[]))]).collect();
+    let theirs = BTreeMap::from([
+        (Uid(50), mark(7, 0, &[])),
+        (Uid(51), mark(8, 0, &[])),
+        (Uid(52), mark(7, 0, &[])),
+    ]);
+    let pairs = BTreeMap::from([(1, found(50, true)), (2, found(52, true))]);
+    assert_eq!(pair(&ours, &theirs), pairs);
+}
 
-    #[test]
-    fn twins_are_paired_one_to_one_and_strangers_are_left_alone() {
-        let ours = (1..=3).map(|key| (key, mark(7, 0, &[])));
-        let ours: BTreeMap<_, _> = ours.chain([(4, mark(9, 0, &[]))]).collect();
-        let theirs = BTreeMap::from([
-            (Uid(50), mark(7, 0, &[])),
-            (Uid(51), mark(8, 0, &[])),
-            (Uid(52), mark(7, 0, &[])),
-        ]);
-        let pairs = BTreeMap::from([(1, found(50, true)), (2, found(52, true))]);
-        assert_eq!(pair(&ours, &theirs), pairs);
-    }
-
-    #[test]
-    fn twins_are_told_apart_by_date_and_then_by_flags() {
-        let ours = BTreeMap::from([
-            (1, mark(7, 100, &[])),
-            (2, mark(7, 200, &[])),
-            (3, mark(7, 200, &["\\Seen"])),
-            (4, mark(7, 300, &[])),
-        ]);
-        let theirs = BTreeMap::from([
-            (Uid(50), mark(7, 200, &["\\Seen"])),
-            (Uid(51), mark(7, 900, &[])),
-            (Uid(52), mark(7, 300, &["\\Flagged"])),
-        ]);
-        let pairs =
-            BTreeMap::from([(1, found(51, false)), (3, found(50, true)), (4, found(52, true))]);
-        assert_eq!(pair(&ours, &theirs), pairs);
-    }
+#[test]
+fn twins_are_told_apart_by_date_and_then_by_flags() {
+    let ours = BTreeMap::from([
+        (1, mark(7, 100, &[])),
+        (2, mark(7, 200, &[])),
+        (3, mark(7, 200, &["\\Seen"])),
+        (4, mark(7, 300, &[])),
+    ]);
+    let theirs = BTreeMap::from([
+        (Uid(50), mark(7, 200, &["\\Seen"])),
+        (Uid(51), mark(7, 900, &[])),
+        (Uid(52), mark(7, 300, &["\\Flagged"])),
+    ]);
+    let pairs = BTreeMap::from([(1, found(51, false)), (3, found(50, true)), (4, found(52, true))]);
+    assert_eq!(pair(&ours, &theirs), pairs);
 }
