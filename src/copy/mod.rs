@@ -32,5 +32,6 @@ mod strays;
 pub mod stream;
 pub mod tally;
 pub mod there;
+mod twins;
 mod unclear;
 pub mod window;

@@ -153,6 +153,7 @@ impl Search<'_> {
         self.read_ours(id).await?;
         self.pair(id, Fate::Unsettled).await?;
         if self.adopts() {
+            self.leave_out_moved(id).await?;
             let most = look_alikes::EXAMPLES;
             let (count, first) =
                 self.desk.ledger(move |ledger| ledger.look_alikes(id, most)).await?;

@@ -3,8 +3,10 @@
 
 use super::ledger::{FolderKey, Look};
 use crate::error::Result;
+use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
+use crate::model::folder::FolderPath;
 use crate::model::internal_date::InternalDate;
 use crate::model::pairing::Round;
 use crate::model::uid::{Uid, UidValidity};
@@ -101,6 +103,17 @@ pub struct Paired {
     pub reading: Option<Reading>,
 }
 
+/// A copy of ours that is equal to one of a pair.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// Its number, in ascending order.
+    pub number: i64,
+    /// The message of ours in the pair.
+    pub key: SourceUid,
+    /// Where it should be; `None` when the server never said.
+    pub place: Option<(UidValidity, Uid)>,
+}
+
 /// What a search keeps aside. Nothing of it needs the lock, and no other search sees it.
 ///
 /// Two messages are *near* when their sizes are equal, or their seconds where both have a date, or
@@ -161,6 +174,20 @@ pub trait Searches {
         behind: Option<SourceUid>,
         limit: usize,
     ) -> Result<Vec<Paired>>;
+    /// Notes the copies in a destination mailbox that are equal to the octets of an unsettled one of
+    /// ours with a partner and have the second of that partner, and returns the folders in which they
+    /// should be.
+    fn note_twins(&self, search: SearchId, mailbox: &Address) -> Result<Vec<FolderPath>>;
+    /// Returns those of them that should be in a folder, behind a number of theirs, at most `limit`.
+    fn twins(
+        &self,
+        search: SearchId,
+        folder: &FolderPath,
+        behind: i64,
+        limit: usize,
+    ) -> Result<Vec<Twin>>;
+    /// Takes the partners of messages of ours from them and out of the search.
+    fn part(&self, search: SearchId, ours: &[SourceUid]) -> Result<()>;
     /// Returns how many messages without a partner have the second of an unsettled one of ours
     /// without a partner, and the first `limit` of them.
     fn look_alikes(&self, search: SearchId, limit: usize) -> Result<(u64, Vec<Uid>)>;

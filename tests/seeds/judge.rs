@@ -37,7 +37,7 @@ pub(crate) fn judge(world: &World, evidence: &Evidence) -> Result<(), String> {
                 wrong.push(format!("{user}: {to} is not there"));
                 continue;
             };
-            if world.moved {
+            if world.moved || world.moved_there {
                 continue;
             }
             for message in &folder.messages {
@@ -69,7 +69,10 @@ pub(crate) fn judge(world: &World, evidence: &Evidence) -> Result<(), String> {
     for (letter, there) in &there {
         let ever = world.ever.get(letter).copied().unwrap_or_default();
         let moves = world.moves.get(letter).copied().unwrap_or_default();
-        let allowed = if world.has_look_alikes(letter) { ever + moves } else { ever };
+        // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
+        // copy is not where it was.
+        let again = world.moved_there || world.has_look_alikes(letter);
+        let allowed = if again { ever + moves } else { ever };
         if there.ours > allowed {
             wrong.push(format!("doubled: {ever} ever at the source, {there:?}: {}", text(letter)));
         }

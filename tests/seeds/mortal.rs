@@ -17,7 +17,7 @@ use mailferry::ports::ledger::{
     MessageState, Need, Owner, Pass, Pause, Stray,
 };
 use mailferry::ports::search::{
-    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
+    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -140,6 +140,9 @@ hand_on! { Searches;
     fn leave_out_twins(search: SearchId) -> ();
     fn pair(search: SearchId, fate: Fate, round: Round, other: OtherDate) -> ();
     fn paired(search: SearchId, fate: Fate, behind: Option<SourceUid>, limit: usize) -> Vec<Paired>;
+    fn note_twins(search: SearchId, mailbox: &Address) -> Vec<FolderPath>;
+    fn twins(search: SearchId, folder: &FolderPath, behind: i64, limit: usize) -> Vec<Twin>;
+    fn part(search: SearchId, ours: &[SourceUid]) -> ();
     fn look_alikes(search: SearchId, limit: usize) -> (u64, Vec<Uid>);
     synced
 }

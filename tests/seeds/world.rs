@@ -60,11 +60,13 @@ pub(crate) struct World {
     /// The most that the source ever held of each letter at one time, over all folders, and
     /// summed over every time that it came back.
     pub(crate) ever: BTreeMap<Letter, usize>,
-    /// How often each letter was moved at the source. The copy of one that moves while its answer
-    /// is outstanding stays where it was sent to.
+    /// How often each letter got a new UID at the source: it was moved, or its folder renumbered.
+    /// The copy of one that moves while its answer is outstanding stays where it was sent to.
     pub(crate) moves: BTreeMap<Letter, usize>,
     /// How many letters of a user were delivered with a second and a size.
     looks: BTreeMap<(String, i64, usize), usize>,
+    /// Somebody may have moved copies of ours at the destination.
+    pub(crate) moved_there: bool,
     /// Somebody may have changed flags of ours at the destination.
     pub(crate) flags_touched: bool,
     /// Mail of ours may be in another folder than it was sent to, or than it belongs into.
@@ -105,6 +107,7 @@ impl World {
             ever: BTreeMap::new(),
             moves: BTreeMap::new(),
             looks: BTreeMap::new(),
+            moved_there: false,
             flags_touched: false,
             moved,
             number: 0,
@@ -171,6 +174,11 @@ impl World {
         }
     }
 
+    fn new_uid(&mut self, user: &str, octets: &[u8]) {
+        let letter = Letter { user: user.to_owned(), octets: octets.to_vec() };
+        *self.moves.entry(letter).or_default() += 1;
+    }
+
     /// Tells whether a letter has a look-alike in its mailbox, see docs/safety.md: of the same date
     /// and size, or of the same date alone where the destination makes messages anew.
     pub(crate) fn has_look_alikes(&self, letter: &Letter) -> bool {
@@ -220,12 +228,13 @@ impl World {
                         let to = others[self.rng.usize(0..others.len())];
                         let message = &truth.messages[self.rng.usize(0..here)];
                         hands.move_message(&user, folder, message.uid, to).expect("a move");
-                        let octets = message.given.to_vec();
-                        let letter = Letter { user: user.clone(), octets };
-                        *self.moves.entry(letter).or_default() += 1;
+                        self.new_uid(&user, &message.given);
                     }
                     5 if here > 0 && self.rng.u8(0..4) == 0 => {
                         hands.renumber(&user, folder).expect("a folder");
+                        for message in &truth.messages {
+                            self.new_uid(&user, &message.given);
+                        }
                     }
                     _ => {}
                 }
@@ -239,7 +248,7 @@ impl World {
         for _ in 0..self.rng.usize(0..6) {
             let fault = self.fault();
             self.flags_touched |= matches!(fault.what, Mischief::Flag { .. });
-            self.moved |= matches!(fault.what, Mischief::Move { .. });
+            self.moved_there |= matches!(fault.what, Mischief::Move { .. });
             there.push(fault);
         }
         for _ in 0..self.rng.usize(0..3) {

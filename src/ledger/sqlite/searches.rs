@@ -1,18 +1,22 @@
 //! Searches beside the ledger, in a temporary database.
 
+mod twins;
+
 use super::SqliteLedger;
 use crate::error::Result;
 use crate::ledger::fault::Fault;
 use crate::ledger::folders::{Side, find};
 use crate::ledger::rows::{date, digest, flags, names, signed, unsigned, words};
+use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::flags::Flags;
+use crate::model::folder::FolderPath;
 use crate::model::internal_date::{InternalDate, KEPT_FROM};
 use crate::model::pairing::{self, Round};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Look};
 use crate::ports::search::{
-    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs,
+    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
 };
 use rusqlite::{Row, Transaction, params};
 
@@ -218,7 +222,7 @@ impl Searches for SqliteLedger {
 
     fn end_search(&self, search: SearchId) -> Result<()> {
         self.aside(|tx| {
-            for table in ["search_ours", "search_theirs", "search_pair"] {
+            for table in ["search_ours", "search_theirs", "search_pair", "search_twin"] {
                 tx.execute(&format!("DELETE FROM {table} WHERE search = ?1"), [search.0])?;
             }
             tx.execute("DELETE FROM search WHERE id = ?1", [search.0])?;
@@ -385,6 +389,24 @@ impl Searches for SqliteLedger {
             let from = params![search.0, source, uid, number(fate), most(limit)];
             statement.query_and_then(from, paired)?.collect()
         })
+    }
+
+    fn note_twins(&self, search: SearchId, mailbox: &Address) -> Result<Vec<FolderPath>> {
+        self.aside(|tx| twins::note(tx, search.0, mailbox))
+    }
+
+    fn twins(
+        &self,
+        search: SearchId,
+        folder: &FolderPath,
+        behind: i64,
+        limit: usize,
+    ) -> Result<Vec<Twin>> {
+        self.aside(|tx| twins::page(tx, search.0, folder, behind, limit))
+    }
+
+    fn part(&self, search: SearchId, ours: &[SourceUid]) -> Result<()> {
+        self.aside(|tx| twins::part(tx, search.0, ours))
     }
 
     fn look_alikes(&self, search: SearchId, limit: usize) -> Result<(u64, Vec<Uid>)> {

@@ -30,6 +30,9 @@ CREATE INDEX IF NOT EXISTS temp.search_ours_second ON search_ours (search, secon
 CREATE INDEX IF NOT EXISTS temp.search_ours_undated ON search_ours (search)
     WHERE any_size AND second IS NULL;
 
+CREATE INDEX IF NOT EXISTS temp.search_ours_digest ON search_ours (search, source_digest)
+    WHERE source_digest IS NOT NULL;
+
 CREATE TEMP TABLE IF NOT EXISTS search_theirs (
     search   INTEGER NOT NULL,
     uid      INTEGER NOT NULL,
@@ -53,3 +56,15 @@ CREATE TEMP TABLE IF NOT EXISTS search_pair (
     PRIMARY KEY (search, source, uid),
     UNIQUE (search, theirs)
 ) STRICT, WITHOUT ROWID;
+
+-- Copies of ours that are equal to one of a pair: where they should be.
+CREATE TEMP TABLE IF NOT EXISTS search_twin (
+    id           INTEGER PRIMARY KEY,
+    search       INTEGER NOT NULL,
+    source       INTEGER NOT NULL,
+    uid          INTEGER NOT NULL,
+    path         TEXT NOT NULL,
+    uid_validity INTEGER,
+    twin         INTEGER
+) STRICT;
+CREATE INDEX IF NOT EXISTS temp.search_twin_path ON search_twin (search, path);
