@@ -26,30 +26,35 @@ impl Mark {
         Self { digest, second: Look::of(listed).second, flags }
     }
 
-    fn whole(&self) -> Option<Sign> {
-        Some((self.digest, self.second, self.flags.clone()))
+    /// `None` when the mark is none that may be paired so.
+    fn sign(&self, part: Part) -> Option<Sign> {
+        match part {
+            Part::Whole => Some((self.digest, self.second, self.flags.clone())),
+            Part::Dated => Some((self.digest, self.second, Vec::new())),
+            Part::Undated if self.second.is_some() => None,
+            Part::Undated | Part::Octets => Some((self.digest, None, Vec::new())),
+        }
     }
+}
 
-    fn dated(&self) -> Option<Sign> {
-        Some((self.digest, self.second, Vec::new()))
-    }
-
-    fn octets(&self) -> Option<Sign> {
-        Some((self.digest, None, Vec::new()))
-    }
-
-    fn undated(&self) -> Option<Sign> {
-        self.octets().filter(|_| self.second.is_none())
-    }
+/// The part of a mark that counts.
+#[derive(Clone, Copy)]
+enum Part {
+    Whole,
+    /// Octets and date.
+    Dated,
+    Octets,
+    /// The octets, where there is no date.
+    Undated,
 }
 
 /// What must be equal, from the most alike to the least. The octets alone are enough only where one
 /// of the two has no date: with two, one message would be given the date of another.
-const ROUNDS: [[fn(&Mark) -> Option<Sign>; 2]; 4] = [
-    [Mark::whole, Mark::whole],
-    [Mark::dated, Mark::dated],
-    [Mark::undated, Mark::octets],
-    [Mark::octets, Mark::undated],
+const ROUNDS: [[Part; 2]; 4] = [
+    [Part::Whole, Part::Whole],
+    [Part::Dated, Part::Dated],
+    [Part::Undated, Part::Octets],
+    [Part::Octets, Part::Undated],
 ];
 
 /// Pairs messages with strays of equal octets, each with at most one, and takes the messages out
@@ -73,8 +78,8 @@ pub(super) fn pairs(
         .filter_map(|(index, stray)| Some((index, mark(stray)?)))
         .collect();
     let mut by_stray: BTreeMap<usize, Uid> = BTreeMap::new();
-    for [sign, other] in ROUNDS {
-        let (here, there) = (signed(&ours, sign), signed(&theirs, other));
+    for [part, other] in ROUNDS {
+        let (here, there) = (signed(&ours, part), signed(&theirs, other));
         let here = here.into_iter().map(Ok::<_, Infallible>);
         let Ok(()) = pairing::merge(here, there.into_iter().map(Ok), |uid, index| {
             ours.remove(&uid);
@@ -90,12 +95,9 @@ pub(super) fn pairs(
         .collect()
 }
 
-fn signed<K: Copy + Ord>(
-    marks: &BTreeMap<K, Mark>,
-    sign: fn(&Mark) -> Option<Sign>,
-) -> Vec<(Sign, K)> {
+fn signed<K: Copy + Ord>(marks: &BTreeMap<K, Mark>, part: Part) -> Vec<(Sign, K)> {
     let mut signed: Vec<(Sign, K)> =
-        marks.iter().filter_map(|(key, mark)| Some((sign(mark)?, *key))).collect();
+        marks.iter().filter_map(|(key, mark)| Some((mark.sign(part)?, *key))).collect();
     signed.sort();
     signed
 }

@@ -127,12 +127,11 @@ impl MailboxRun {
         key: &FolderKey,
         validity: UidValidity,
     ) -> Result<Option<Pass>, Stop> {
-        let known = match self.seen.passes.get(&key.folder) {
-            Some(pass) => Some(*pass),
-            None => {
-                let asked = key.clone();
-                self.desk.ledger(move |ledger| ledger.last_pass(&asked)).await?
-            }
+        let known = if let Some(pass) = self.seen.passes.get(&key.folder) {
+            Some(*pass)
+        } else {
+            let asked = key.clone();
+            self.desk.ledger(move |ledger| ledger.last_pass(&asked)).await?
         };
         let pass = inventory::anew(&self.desk, from, key, validity, known).await?;
         if let Some(pass) = pass {
@@ -204,7 +203,9 @@ impl MailboxRun {
         if let Some((pass, looks)) = self.seen.outside.get(&key.folder)
             && inventory::same(pass, &selected)
         {
-            looks.iter().for_each(|look| unsettled.add_outside(*look));
+            for look in looks {
+                unsettled.add_outside(*look);
+            }
             return Ok(());
         }
         let mut looks = Vec::new();

@@ -92,7 +92,8 @@ fn the_selected_folder_is_not_asked_for_its_status() {
     let answers = Answers::new(3, true, |_| Answer::Store);
     answers.run("apply").code(0);
     let log = answers.script.log();
-    let selected = log.iter().position(|(_, line)| line.contains("SELECT \"INBOX\"")).unwrap();
+    let selected = log.iter().rposition(|(_, line)| line.contains("SELECT \"INBOX\"")).unwrap();
+    assert!(log[selected..].iter().any(|(_, line)| line.contains("APPEND")), "it is the copy's");
     let asked = log[selected..].iter().any(|(_, line)| line.contains("STATUS \"INBOX\""));
     assert!(!asked, "{:#?}", &log[selected..]);
     answers.each_once();

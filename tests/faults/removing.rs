@@ -12,7 +12,7 @@ fn listings(relay: &Relay, from: usize) -> BTreeMap<String, usize> {
         let mut open = String::new();
         for line in String::from_utf8_lossy(&heard.commands).lines() {
             if let Some((_, name)) = line.split_once(" EXAMINE ") {
-                open = name.split(" (").next().unwrap().trim_matches('"').to_owned();
+                name.split(" (").next().unwrap().trim_matches('"').clone_into(&mut open);
             }
             if line.contains(" UID FETCH 1:") && line.contains("RFC822.SIZE") {
                 *listed.entry(open.clone()).or_default() += 1;
