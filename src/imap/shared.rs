@@ -181,3 +181,31 @@ impl State {
         self.pending.iter_mut().find(|command| command.tag == tag)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::pending::Sink;
+
+    #[tokio::test]
+    async fn what_was_asked_before_a_bye_is_waited_for_only_shortly() {
+        let (stream, _other) = tokio::io::duplex(1);
+        let (_, writer) = tokio::io::split(BoxStream::new(stream));
+        let shared = Shared::new(writer, Timeouts::default(), 0, None);
+        let limit = Duration::from_secs(600);
+        let asked = shared.register(|tag| Pending {
+            tag,
+            command: "NOOP",
+            limit,
+            sink: Sink::Nothing,
+            done: tokio::sync::oneshot::channel().0,
+            failure: None,
+            plus: None,
+            literal_open: false,
+        });
+        assert!(asked.is_some());
+        assert_eq!(shared.deadline(false).map(|(_, limit)| limit), Some(limit));
+        shared.state().bye = Some(Words::new(b"[UNAVAILABLE] down soon"));
+        assert_eq!(shared.deadline(false).map(|(_, limit)| limit), Some(AFTER_BYE));
+    }
+}
