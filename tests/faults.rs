@@ -39,3 +39,5 @@ mod secrets;
 mod superiors;
 #[path = "faults/throttling.rs"]
 mod throttling;
+#[path = "faults/unread.rs"]
+mod unread;

@@ -2,6 +2,7 @@
 //! mailbox, into which their user may have moved them.
 
 use crate::catalogue::Object;
+use crate::copy::doubts::is_doubted;
 use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::landmarks;
 use crate::copy::recovery::{Brought, Search, Sources};
@@ -165,6 +166,7 @@ impl FolderCopy<'_> {
             validity: selected.uid_validity,
             permanent: &open.to.permanent_flags,
             target: &open.target,
+            unread: &self.unread,
             sources: sources.clone(),
             from,
             quiet,
@@ -196,7 +198,9 @@ impl FolderCopy<'_> {
         for (key, _, validity) in sources {
             let (mut from, validity) = (Uid(1), *validity);
             while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
-                let left: Vec<&MessageRow> = rows.iter().filter(|row| is_left(row)).collect();
+                // What could not be compared stays unclear until a search in all of the folder.
+                let left = rows.iter().filter(|row| is_left(row) && !is_doubted(row));
+                let left: Vec<&MessageRow> = left.collect();
                 count += left.len() as u64;
                 let others = left.into_iter().filter(|row| row.state != *state);
                 let results: Vec<_> =

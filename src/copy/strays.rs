@@ -2,7 +2,7 @@
 //! a second time.
 
 use crate::catalogue::Object;
-use crate::copy::bodies::Digester;
+use crate::copy::bodies::{Digester, Read};
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
 use crate::copy::inventory;
@@ -10,6 +10,7 @@ use crate::copy::lines::Line;
 use crate::copy::matching::{self, Mark};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
+use crate::copy::unread::Giver;
 use crate::error::{Class, Error, ErrorKind, Retry};
 use crate::executor::event::Event;
 use crate::imap::{Connection, ImapError, RowQuery, SequenceSet};
@@ -152,16 +153,17 @@ impl FolderCopy<'_> {
             })
             .map(|(uid, _)| *uid)
             .collect();
-        let object = self.source_object();
-        let failed = |error| Stop::from_imap(&error, &object);
+        let (object, giver) = (self.source_object(), Giver::Source(&open.source.connection));
         for batch in worth.chunks(200) {
             self.desk.go_on()?;
-            let set = SequenceSet::from_uids(batch.iter().copied());
-            let bodies = open.source.connection.fetch_bodies(&set).await.map_err(failed)?;
-            let mut digester = Digester::new(bodies, &[]);
-            while let Some(read) = digester.next().await.map_err(failed)? {
+            let digester = |bodies| Digester::new(bodies, &[]);
+            let take = |read: Read| {
                 digests.insert(read.uid, read.digest);
-            }
+            };
+            let unread =
+                self.unread.read(giver, self.source, &object, batch, digester, take).await?;
+            // It may be the one whose copy is there: it is not sent in this run.
+            self.stay_unread(open, unread).await?;
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
 use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::stop::Stop;
+use crate::copy::unread::Unread;
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
@@ -202,6 +203,7 @@ impl FolderCopy<'_> {
         SearchOwner {
             folder: self.destination_key(),
             desk: self.desk,
+            unread: &self.unread,
             open,
             sources,
             from: from.max(Uid(1)),
@@ -215,6 +217,7 @@ impl FolderCopy<'_> {
 pub(super) struct SearchOwner<'s> {
     folder: FolderKey,
     desk: &'s Desk,
+    unread: &'s Unread,
     open: &'s Open<'s>,
     sources: Sources,
     from: Uid,
@@ -244,6 +247,7 @@ impl SearchOwner<'_> {
             validity: self.open.to.uid_validity,
             permanent: &self.open.to.permanent_flags,
             target: &self.open.target,
+            unread: self.unread,
             sources: self.sources.clone(),
             from: self.from,
             quiet: self.quiet,
