@@ -171,7 +171,7 @@ impl Eyes {
     async fn destination(&self, mailbox: &DesiredMailbox, last: bool) -> Result<MailboxState> {
         let mut line = lines::destination(&self.accounts, mailbox).await?;
         let at = &mailbox.destination;
-        let inbox = line.name(&FolderPath::inbox()).cloned();
+        let inbox = line.folders.get(&FolderPath::inbox()).map(|entry| entry.name.clone());
         // PERMANENTFLAGS is empty after EXAMINE, so the INBOX is selected: its flags stand for
         // the product.
         let permanent = match inbox {
@@ -192,13 +192,14 @@ impl Eyes {
             let state = self.destination_folder(&line, at, &path, &entry, permanent.as_ref()).await;
             folders.insert(path, folder_reading(state, last)?);
         }
+        folders.extend(unread(&line));
         let quota = quota(&line.connection, &line.folders, "destination", at).await;
         Ok(MailboxState {
             capabilities: line.connection.capabilities().clone(),
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
-            special_uses: lines::special_uses(&line.folders),
+            special_uses: line.special_uses(),
             quota,
         })
     }
@@ -278,13 +279,14 @@ impl Eyes {
             vanishing.unsettled = unsettled;
             self.outside(&line, mailbox, &vanishing).await?;
         }
+        folders.extend(unread(&line));
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
-            special_uses: lines::special_uses(&line.folders),
+            special_uses: line.special_uses(),
             quota,
         };
         Ok((state, censuses, vanishing))
@@ -303,9 +305,8 @@ impl Eyes {
         let known =
             blocking::ledger(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
         for (folder, validity) in known {
-            let Some(validity) = validity.filter(|_| !line.folders.contains_key(&folder)) else {
-                continue;
-            };
+            let gone = !line.folders.contains_key(&folder) && !line.unread.contains_key(&folder);
+            let Some(validity) = validity.filter(|_| gone) else { continue };
             let key = FolderKey { mailbox: mailbox.source.clone(), folder };
             let count = self.count(&key, validity, looking.limits.clone());
             count.all_gone().await?;
@@ -454,6 +455,12 @@ impl Eyes {
     }
 }
 
+/// Paths of which LIST does not tell the folder.
+fn unread<C, T>(line: &Line<C>) -> impl Iterator<Item = (FolderPath, Reading<T>)> {
+    let paths = line.unread.iter();
+    paths.map(|(path, unread)| (path.clone(), Reading::Unreadable(Failure::from(&unread.error()))))
+}
+
 fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
     FolderState {
         name: entry.name.to_string(),
@@ -498,6 +505,9 @@ async fn quota(
 }
 
 async fn source_quota(line: &Line<SourceConnection>, mailbox: &Address) -> Reading<Quota> {
-    let Some(inbox) = line.name(&FolderPath::inbox()) else { return Reading::Absent };
-    quota_reading(line.connection.quota_root(inbox).await, &Object::mailbox("source", mailbox))
+    let Some(inbox) = line.folders.get(&FolderPath::inbox()) else { return Reading::Absent };
+    quota_reading(
+        line.connection.quota_root(&inbox.name).await,
+        &Object::mailbox("source", mailbox),
+    )
 }

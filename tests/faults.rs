@@ -7,6 +7,8 @@
 mod lab;
 mod migration;
 
+#[path = "faults/alike.rs"]
+mod alike;
 #[path = "faults/answers.rs"]
 mod answers;
 #[path = "faults/catalogue.rs"]

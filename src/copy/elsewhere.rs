@@ -61,7 +61,14 @@ impl FolderCopy<'_> {
         let mut unread: Vec<String> = Vec::new();
         let mut away = false;
         for (folder, position) in now.iter().filter(|(folder, _)| *folder != self.destination) {
-            let Some(name) = open.destination.name(folder) else { continue };
+            let name = match open.destination.name(folder) {
+                Ok(Some(name)) => name,
+                Ok(None) => continue,
+                Err(error) => {
+                    unread.push(format!("{folder} ({error})"));
+                    continue;
+                }
+            };
             match part(&known, folder, *position) {
                 Part::Nothing => {}
                 Part::Unknown => unread.push(folder.to_string()),
@@ -125,7 +132,7 @@ impl FolderCopy<'_> {
         }
         let mut found = 0;
         for (folder, checkpoint) in roll.orphans() {
-            let Some(name) = open.destination.name(folder).filter(|_| folder != self.destination)
+            let Some(name) = open.destination.name(folder)?.filter(|_| folder != self.destination)
             else {
                 continue;
             };

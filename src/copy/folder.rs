@@ -162,9 +162,9 @@ impl FolderCopy<'_> {
     async fn open<'l>(&self, lines: &'l Lines) -> Result<Open<'l>, Stop> {
         let (source, destination) = lines.sides()?;
         let (from_object, to_object) = (self.source_object(), self.destination_object());
-        let source_name = source.name(self.source).ok_or_else(|| gone(&from_object))?;
+        let source_name = source.name(self.source)?.ok_or_else(|| gone(&from_object))?;
         let destination_name =
-            destination.name(self.destination).ok_or_else(|| gone(&to_object))?;
+            destination.name(self.destination)?.ok_or_else(|| gone(&to_object))?;
         let from = source
             .connection
             .examine(source_name)

@@ -48,5 +48,6 @@ pub(super) async fn positions(
         .positions(&names)
         .await
         .map_err(|error| Stop::from_imap(&error, &object))?;
-    Ok(folders.map(|(path, entry)| (path.clone(), read.get(&entry.name).copied())).collect())
+    let known = folders.map(|(path, entry)| (path.clone(), read.get(&entry.name).copied()));
+    Ok(known.chain(line.unread.keys().map(|path| (path.clone(), None))).collect())
 }

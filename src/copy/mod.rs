@@ -20,6 +20,7 @@ pub mod look_alikes;
 pub mod matching;
 pub mod memory;
 pub mod pace;
+mod paths;
 mod pending;
 pub mod progress;
 pub mod reasons;

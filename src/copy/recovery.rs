@@ -394,7 +394,7 @@ impl Search<'_> {
         let (vacated, away) =
             strays::vacated(self.desk, self.destination, &source.mailbox, self.folder, listed)
                 .await?;
-        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)) {
+        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)?) {
             let failed = |error| Stop::from_imap(&error, &self.object());
             self.destination.connection.select(name).await.map_err(failed)?;
         }

@@ -64,7 +64,14 @@ impl Roll {
             }
             desk.go_on()?;
             let key = FolderKey { mailbox: mailbox.source.clone(), folder: folder.clone() };
-            match source.folders.get(&folder) {
+            let entry = match source.entry(&folder) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.unlisted.insert(folder, error.to_string());
+                    continue;
+                }
+            };
+            match entry {
                 // The LIST was complete, or there would be no line.
                 None => {
                     desk.ledger(move |ledger| ledger.folder_gone(&key)).await?;
@@ -200,7 +207,9 @@ async fn orphans(
         })
         .await?;
     let gone = |key: &FolderKey| {
-        key.mailbox == mailbox.source && !source.folders.contains_key(&key.folder)
+        let named =
+            source.folders.contains_key(&key.folder) || source.unread.contains_key(&key.folder);
+        key.mailbox == mailbox.source && !named
     };
     Ok(bound
         .into_iter()

@@ -187,7 +187,7 @@ impl FolderCopy<'_> {
         folder: &FolderPath,
         pairs: Vec<Pair>,
     ) -> Result<u64, Stop> {
-        let Some(name) = open.destination.name(folder) else { return Ok(0) };
+        let Some(name) = open.destination.name(folder)? else { return Ok(0) };
         let connection = &open.destination.connection;
         let object = Object::folder("destination", &self.mailbox.destination, folder);
         let failed = |error| Stop::from_imap(&error, &object);
@@ -348,7 +348,9 @@ pub(super) async fn vacated(
     }
     let (mut vacated, mut away) = (Vec::new(), false);
     for (path, strays) in folders {
-        let Some(name) = destination.name(&path) else {
+        // Whether the copies are still there is not known: they stay what they are.
+        let Ok(name) = destination.name(&path) else { continue };
+        let Some(name) = name else {
             vacated.extend(strays);
             continue;
         };

@@ -153,7 +153,7 @@ impl FolderCopy<'_> {
         for key in bound {
             let object = Object::folder("source", &key.mailbox, &key.folder);
             // One that is gone has nothing left to send; see `gone`.
-            let Some(name) = open.source.name(&key.folder) else { continue };
+            let Some(name) = open.source.name(&key.folder)? else { continue };
             let selected = open
                 .source
                 .connection
@@ -182,7 +182,10 @@ impl FolderCopy<'_> {
         since: &Checkpoint,
     ) -> Result<(), Stop> {
         let (from, brought) = (since.uid_next, Brought::Since(since.at));
-        for key in bound.iter().filter(|key| open.source.name(&key.folder).is_none()) {
+        for key in bound {
+            if open.source.name(&key.folder)?.is_some() {
+                continue;
+            }
             let asked = key.clone();
             let listed = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(validity) = listed {

@@ -72,7 +72,7 @@ pub async fn remove(
     let failed = |error| Stop::from_imap(&error, &object);
     let connection = &destination.connection;
     require_uidplus(connection, mailbox)?;
-    let Some(name) = destination.name(batch.folder) else {
+    let Some(name) = destination.name(batch.folder)? else {
         return Err(Stop::Failed(
             Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
                 .hint("Plan again: the world changed since the plan was made."),

@@ -60,6 +60,8 @@ type Reject = Box<dyn Fn(&[u8]) -> bool + Send>;
 
 struct State {
     folders: BTreeMap<String, Vec<Message>>,
+    /// Separators of folders that have another one than `/`.
+    separators: BTreeMap<String, &'static str>,
     decide: Decide,
     /// Refused always: messages of so many octets, in these words.
     refuse: Option<(usize, &'static str)>,
@@ -102,6 +104,7 @@ impl Script {
         let names = ["INBOX", "Sent Items", "Drafts", "Deleted Items", "Junk Email"];
         let state = Arc::new(Mutex::new(State {
             folders: names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+            separators: BTreeMap::new(),
             decide: Box::new(decide),
             refuse: None,
             end_in_literal: None,
@@ -173,6 +176,18 @@ impl Script {
     /// Holds a message that nobody sent.
     pub(super) fn hold(&self, folder: &str, message: Message) {
         self.state().folders.get_mut(folder).expect("the folder").push(message);
+    }
+
+    /// Has another folder, whose name is parted like this.
+    pub(super) fn make(&self, folder: &str, separator: &'static str) {
+        let mut state = self.state();
+        state.folders.insert(folder.to_owned(), Vec::new());
+        state.separators.insert(folder.to_owned(), separator);
+    }
+
+    /// Has a folder no more.
+    pub(super) fn remove(&self, folder: &str) {
+        self.state().folders.remove(folder).expect("the folder");
     }
 
     /// Does not tell the size of this message; 0 is none.
@@ -356,10 +371,13 @@ impl Client {
             "LOGIN" | "NOOP" => {}
             "SUBSCRIBE" => assert!(self.has(&rest[0].text()), "{rest:?}"),
             "LIST" | "LSUB" => {
-                let names: Vec<String> =
-                    self.state.lock().unwrap().folders.keys().cloned().collect();
-                for name in names {
-                    self.say(&format!("* {word} () \"/\" \"{name}\""))?;
+                let named: Vec<(String, &str)> = {
+                    let state = self.state.lock().unwrap();
+                    let separator = |name| state.separators.get(name).copied().unwrap_or("/");
+                    state.folders.keys().map(|name| (name.clone(), separator(name))).collect()
+                };
+                for (name, separator) in named {
+                    self.say(&format!("* {word} () \"{separator}\" \"{name}\""))?;
                 }
             }
             "CREATE" => {
