@@ -27,6 +27,8 @@ mod mailboxes;
 mod moved;
 #[path = "faults/observing.rs"]
 mod observing;
+#[path = "faults/one_folder.rs"]
+mod one_folder;
 #[path = "faults/reaching.rs"]
 mod reaching;
 #[path = "faults/relay.rs"]

@@ -32,6 +32,8 @@ fn a_source_folder_that_reads_as_another_is_unknown_alone_and_not_gone() {
         let args = ["plan", "plan.yaml", "--trust", "localhost"];
         migration.run(&args).says(&["? source folder", "Work/2024", other]);
         migration.run(&APPLY).code(8).says(&["Copied 1 message", other]);
+        let status = migration.run(&["status", "plan.yaml", "--format", "json"]).code(0);
+        status.says(&["\"vanished\": 0"]);
         let there = |folder| migration.lab.destination.dump(ADA, folder).len();
         assert_eq!((there("INBOX"), there("Work/2024")), (3, 2), "{other}");
         let verify = ["verify", "plan.yaml", "--trust", "localhost"];
