@@ -29,7 +29,7 @@ use crate::removal::{self, Intent};
 use count::{Count, Limits};
 use deleted::{Vanished, Vanishing};
 use futures_util::StreamExt;
-use patience::folder_reading;
+use patience::Folders;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -171,34 +171,55 @@ impl Eyes {
     async fn destination(&self, mailbox: &DesiredMailbox, last: bool) -> Result<MailboxState> {
         let mut line = lines::destination(&self.accounts, mailbox).await?;
         let at = &mailbox.destination;
-        let inbox = line.name(&FolderPath::inbox()).cloned();
+        let mut come = Folders::new(last);
         // PERMANENTFLAGS is empty after EXAMINE, so the INBOX is selected: its flags stand for
         // the product.
-        let permanent = match inbox {
-            None => None,
-            Some(name) => match line.connection.select(&name).await {
-                Ok(selected) => Some(selected.permanent_flags),
-                Err(error) => {
-                    let object = Object::folder("destination", at, &FolderPath::inbox());
-                    return Err(catalogue::imap(&error, &object));
+        let (mut permanent, mut shut) = (None, None);
+        let inbox = FolderPath::inbox();
+        if let Some(name) = line.folders.get(&inbox).map(|entry| entry.name.clone()) {
+            let object = Object::folder("destination", at, &inbox);
+            loop {
+                if must_go(&line.connection) {
+                    line = lines::destination(&self.accounts, mailbox).await?;
                 }
-            },
-        };
+                let selected = line.connection.select(&name).await;
+                let selected = selected.map_err(|error| catalogue::imap(&error, &object));
+                match come.reading(selected, line.connection.is_open())? {
+                    Some(Reading::Present(selected)) => permanent = Some(selected.permanent_flags),
+                    Some(Reading::Unreadable(failure)) => shut = Some(failure),
+                    Some(Reading::Absent) => {}
+                    None => continue,
+                }
+                break;
+            }
+        }
         let mut folders = BTreeMap::new();
         for (path, entry) in line.folders.clone() {
-            if line.connection.is_worn() {
-                line = lines::destination(&self.accounts, mailbox).await?;
-            }
-            let state = self.destination_folder(&line, at, &path, &entry, permanent.as_ref()).await;
-            folders.insert(path, folder_reading(state, last)?);
+            let reading = loop {
+                if must_go(&line.connection) {
+                    line = lines::destination(&self.accounts, mailbox).await?;
+                }
+                let state =
+                    self.destination_folder(&line, at, &path, &entry, permanent.as_ref()).await;
+                if let Some(reading) = come.reading(state, line.connection.is_open())? {
+                    break reading;
+                }
+            };
+            folders.insert(path, reading);
         }
+        // What cannot be opened cannot be copied into, whatever STATUS tells of it.
+        folders.extend(shut.map(|failure| (inbox, Reading::Unreadable(failure))));
+        if must_go(&line.connection) {
+            line = lines::destination(&self.accounts, mailbox).await?;
+        }
+        folders.extend(unread(&line));
         let quota = quota(&line.connection, &line.folders, "destination", at).await;
         Ok(MailboxState {
             capabilities: line.connection.capabilities().clone(),
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
-            special_uses: lines::special_uses(&line.folders),
+            special_uses: line.special_uses(),
             quota,
         })
     }
@@ -252,12 +273,18 @@ impl Eyes {
         let limits = self.limits(mailbox, target, begun);
         let looking = Looking { mailbox, target, limits };
         let mut moves = self.gone_folders(&line, &looking).await?;
+        let mut come = Folders::new(last);
         for (path, entry) in line.folders.clone() {
-            if line.connection.is_worn() {
-                line = lines::source(&self.accounts, mailbox).await?;
-            }
-            let looked = self.source_folder(&line, &looking, &path, &entry, &mut moves).await;
-            let (state, census) = match folder_reading(looked, last)? {
+            let reading = loop {
+                if line.connection.is_worn() || !line.connection.is_open() {
+                    line = lines::source(&self.accounts, mailbox).await?;
+                }
+                let looked = self.source_folder(&line, &looking, &path, &entry, &mut moves).await;
+                if let Some(reading) = come.reading(looked, line.connection.is_open())? {
+                    break reading;
+                }
+            };
+            let (state, census) = match reading {
                 Reading::Present((state, census)) => (Reading::Present(state), census),
                 Reading::Absent => (Reading::Absent, None),
                 Reading::Unreadable(failure) => (Reading::Unreadable(failure), None),
@@ -273,18 +300,22 @@ impl Eyes {
                 census.moved = from;
             }
         }
+        if !line.connection.is_open() {
+            line = lines::source(&self.accounts, mailbox).await?;
+        }
         let mut vanishing = std::mem::take(&mut moves.vanishing);
         if let Some(unsettled) = looking.limits.unsettled {
             vanishing.unsettled = unsettled;
             self.outside(&line, mailbox, &vanishing).await?;
         }
+        folders.extend(unread(&line));
         let quota = source_quota(&line, &mailbox.source).await;
         let state = MailboxState {
             capabilities: line.connection.capabilities().clone(),
             told: line.told.clone(),
             namespace: Reading::Present(line.namespace.clone()),
             folders,
-            special_uses: lines::special_uses(&line.folders),
+            special_uses: line.special_uses(),
             quota,
         };
         Ok((state, censuses, vanishing))
@@ -303,9 +334,8 @@ impl Eyes {
         let known =
             blocking::ledger(&self.ledger, move |ledger| ledger.source_folders(&address)).await?;
         for (folder, validity) in known {
-            let Some(validity) = validity.filter(|_| !line.folders.contains_key(&folder)) else {
-                continue;
-            };
+            let gone = !line.folders.contains_key(&folder) && !line.unread.contains_key(&folder);
+            let Some(validity) = validity.filter(|_| gone) else { continue };
             let key = FolderKey { mailbox: mailbox.source.clone(), folder };
             let count = self.count(&key, validity, looking.limits.clone());
             count.all_gone().await?;
@@ -454,6 +484,17 @@ impl Eyes {
     }
 }
 
+/// Tells whether a fresh connection is to take the place of this one.
+fn must_go(connection: &Connection) -> bool {
+    connection.is_worn() || !connection.is_open()
+}
+
+/// Paths of which LIST does not tell the folder.
+fn unread<C, T>(line: &Line<C>) -> impl Iterator<Item = (FolderPath, Reading<T>)> {
+    let paths = line.unread.iter();
+    paths.map(|(path, unread)| (path.clone(), Reading::Unreadable(Failure::from(&unread.error()))))
+}
+
 fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
     FolderState {
         name: entry.name.to_string(),
@@ -498,6 +539,9 @@ async fn quota(
 }
 
 async fn source_quota(line: &Line<SourceConnection>, mailbox: &Address) -> Reading<Quota> {
-    let Some(inbox) = line.name(&FolderPath::inbox()) else { return Reading::Absent };
-    quota_reading(line.connection.quota_root(inbox).await, &Object::mailbox("source", mailbox))
+    let Some(inbox) = line.folders.get(&FolderPath::inbox()) else { return Reading::Absent };
+    quota_reading(
+        line.connection.quota_root(&inbox.name).await,
+        &Object::mailbox("source", mailbox),
+    )
 }

@@ -7,6 +7,8 @@
 mod lab;
 mod migration;
 
+#[path = "faults/alike.rs"]
+mod alike;
 #[path = "faults/answers.rs"]
 mod answers;
 #[path = "faults/catalogue.rs"]
@@ -25,6 +27,8 @@ mod mailboxes;
 mod moved;
 #[path = "faults/observing.rs"]
 mod observing;
+#[path = "faults/one_folder.rs"]
+mod one_folder;
 #[path = "faults/reaching.rs"]
 mod reaching;
 #[path = "faults/relay.rs"]
@@ -41,3 +45,5 @@ mod secrets;
 mod superiors;
 #[path = "faults/throttling.rs"]
 mod throttling;
+#[path = "faults/unread.rs"]
+mod unread;

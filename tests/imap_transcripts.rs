@@ -20,7 +20,7 @@ use mailferry::model::folder::RawName;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::model::server::{Endpoint, TlsMode};
 use mailferry::model::uid::{Uid, UidValidity};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -56,9 +56,15 @@ impl Server {
         let port = listener.local_addr().unwrap().port();
         let task = tokio::spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
-            Player { stream, begun: Vec::new(), tags: BTreeMap::new(), left: limit }
-                .all(steps)
-                .await
+            Player {
+                stream,
+                begun: Vec::new(),
+                tags: BTreeMap::new(),
+                used: BTreeSet::new(),
+                left: limit,
+            }
+            .all(steps)
+            .await
         });
         let endpoint =
             Endpoint { host: "127.0.0.1".to_owned(), port, tls: TlsMode::None, ca: None };
@@ -83,6 +89,8 @@ struct Player {
     stream: TcpStream,
     begun: Vec<u8>,
     tags: BTreeMap<usize, String>,
+    /// No tag may come twice, RFC 3501 section 2.2.1.
+    used: BTreeSet<String>,
     left: usize,
 }
 
@@ -104,6 +112,9 @@ impl Player {
                         return Err(format!("`{holds}` was due and `{line}` came"));
                     }
                     let tag = line.split(' ').next().unwrap_or_default().to_owned();
+                    if !self.used.insert(tag.clone()) {
+                        return Err(format!("the tag {tag} came twice"));
+                    }
                     self.tags.insert(number, tag);
                 }
                 Octets(due) => {
@@ -717,6 +728,22 @@ async fn a_message_that_went_away_after_a_change_of_its_flags_is_gone() {
 }
 
 #[tokio::test]
+async fn a_row_that_came_in_part_is_not_taken_for_come_when_numbers_changed() {
+    for gone in ["* 1 EXPUNGE\r\n", "* VANISHED 1\r\n"] {
+        let steps = [
+            Line(1, "UID FETCH 1:*"),
+            // Number 3 is UID 4 now, and UID 3 is between it and number 2 of before.
+            send(&[row(1, 1, "5"), row(2, 2, "5"), gone.to_owned(), row(3, 4, "5")].concat()),
+            send("* 2 FETCH (UID 3 FLAGS (\\Seen))\r\n<1> OK\r\n"),
+            Line(1, "UID FETCH 3 "),
+            send(&format!("{}<1> OK\r\n", row(2, 3, "5"))),
+        ];
+        let (uids, listing) = walked("", "* 4 EXISTS\r\n* OK [UIDNEXT 5]\r\n", &steps).await;
+        assert_eq!((uids, listing.unwrap().1), (vec![1, 2, 4, 3], true), "{gone}");
+    }
+}
+
+#[tokio::test]
 async fn a_folder_without_mod_sequences_is_not_asked_for_them() {
     for (code, items) in [("NOMODSEQ", "RFC822.SIZE)"), ("HIGHESTMODSEQ 9", "RFC822.SIZE MODSEQ)")]
     {
@@ -832,6 +859,40 @@ async fn silence_ends_in_a_time_out() {
     let connection = server.open().await.unwrap();
     let error = connection.noop().await.unwrap_err();
     assert!(matches!(error, ImapError::Timeout { what: "NOOP", .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn after_a_bye_commands_end_with_its_words_although_the_server_does_not_close() {
+    for (steps, asked_before) in [
+        (vec![Line(1, "NOOP"), send("* BYE [UNAVAILABLE] down soon\r\n")], true),
+        (vec![Line(1, "NOOP"), send("* BYE [UNAVAILABLE] down soon\r\n<1> OK\r\n")], false),
+    ] {
+        let mut steps = session("", &steps);
+        steps.push(Line(2, "nothing more"));
+        let server = Server::whole(steps).await;
+        let connection = server.open().await.unwrap();
+        let first = connection.noop().await;
+        assert_eq!(first.is_err(), asked_before, "{first:?}");
+        for answer in [first, connection.noop().await] {
+            let Err(error) = answer else { continue };
+            assert!(matches!(error, ImapError::Closed { bye: Some(_), .. }), "{error:?}");
+            assert_eq!(error.response_code().as_deref(), Some("UNAVAILABLE"));
+        }
+        drop(connection);
+        let ended = server.task.await.unwrap();
+        assert_eq!(ended.unwrap_err(), "`nothing more` was due and Ok(0) came");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_needs_too_much_memory_ends_the_connection() {
+    // Two octets a word on the wire, and many more in memory.
+    let line = format!("* LIST ({}) \"/\" x\r\n", "a ".repeat(600_000));
+    let steps = vec![Line(1, "LIST"), send(&line), send("<1> OK\r\n")];
+    let server = Server::whole(session("", &steps)).await;
+    let error = server.open().await.unwrap().list().await.unwrap_err();
+    assert!(matches!(error, ImapError::Protocol { .. }), "{error:?}");
+    assert!(error.to_string().contains("octets"), "{error}");
 }
 
 #[tokio::test]

@@ -81,7 +81,7 @@ pub async fn prove(
     let failed = |error: ImapError| Stop::from_imap(&error, &object);
     let at = key(order, folder);
     let mut proof = FolderProof { folder: folder.to_string(), ..FolderProof::default() };
-    let Some(name) = source.name(folder) else {
+    let Some(name) = source.name(folder)? else {
         proof.broken("the source does not list the folder any more".to_owned());
         return Ok(proof);
     };

@@ -70,7 +70,7 @@ pub async fn archive(
 ) -> Result<FolderRun, Stop> {
     let object = Object::folder("source", &order.mailbox.source, folder);
     let failed = |error| Stop::from_imap(&error, &object);
-    let Some(name) = source.name(folder) else { return Ok(FolderRun::default()) };
+    let Some(name) = source.name(folder)? else { return Ok(FolderRun::default()) };
     let selected = source.connection.examine(name).await.map_err(failed)?;
     let at = key(order, folder);
     let validity = selected.uid_validity;

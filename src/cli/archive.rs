@@ -116,13 +116,15 @@ fn recorded(world: &World, order: &Order, verify: bool) -> Result<Option<String>
 fn folders(args: &ArchiveArgs, source: &Line<SourceConnection>) -> Result<Vec<FolderPath>> {
     let holds = |path: &FolderPath| source.folders.get(path).is_some_and(selectable);
     if args.folder.is_empty() {
-        return Ok(source.folders.keys().filter(|path| holds(path)).cloned().collect());
+        let known = source.folders.keys().filter(|path| holds(path));
+        // Each of the others ends in why it cannot be archived.
+        return Ok(known.chain(source.unread.keys()).cloned().collect());
     }
     let wrong = |reason: String| Error::new(ErrorKind::Usage, "E510", reason);
     let mut folders = Vec::new();
     for text in &args.folder {
         let path: FolderPath = text.parse().map_err(wrong)?;
-        if !holds(&path) {
+        if !holds(&path) && !source.unread.contains_key(&path) {
             return Err(wrong(format!("{} has no folder `{path}` at the source", args.mailbox))
                 .hint("Write its path with `/` between the parts, as `mailferry plan` shows it."));
         }

@@ -108,7 +108,7 @@ async fn look(
         let object = crate::catalogue::Object::folder("source", &mailbox.mailbox, folder);
         let failed = |error| Stop::from_imap(&error, &object);
         // A folder that went away since has nothing to show.
-        let Some(name) = source.name(folder) else { continue };
+        let Some(name) = source.name(folder)? else { continue };
         source.connection.examine(name).await.map_err(failed)?;
         let query = RowQuery {
             header_fields: vec!["Subject".to_owned(), "Message-ID".to_owned()],

@@ -2,6 +2,7 @@
 //! mailbox, into which their user may have moved them.
 
 use crate::catalogue::Object;
+use crate::copy::doubts::is_doubted;
 use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::landmarks;
 use crate::copy::recovery::{Brought, Search, Sources};
@@ -61,7 +62,14 @@ impl FolderCopy<'_> {
         let mut unread: Vec<String> = Vec::new();
         let mut away = false;
         for (folder, position) in now.iter().filter(|(folder, _)| *folder != self.destination) {
-            let Some(name) = open.destination.name(folder) else { continue };
+            let name = match open.destination.name(folder) {
+                Ok(Some(name)) => name,
+                Ok(None) => continue,
+                Err(error) => {
+                    unread.push(format!("{folder} ({error})"));
+                    continue;
+                }
+            };
             match part(&known, folder, *position) {
                 Part::Nothing => {}
                 Part::Unknown => unread.push(folder.to_string()),
@@ -127,7 +135,8 @@ impl FolderCopy<'_> {
         }
         let mut found = 0;
         for (folder, (validity, from)) in orphans.folders().clone() {
-            let Some(name) = open.destination.name(&folder).filter(|_| folder != *self.destination)
+            let Some(name) =
+                open.destination.name(&folder)?.filter(|_| folder != *self.destination)
             else {
                 continue;
             };
@@ -172,6 +181,7 @@ impl FolderCopy<'_> {
             validity: selected.uid_validity,
             permanent: &open.to.permanent_flags,
             target: &open.target,
+            unread: &self.unread,
             sources: sources.clone(),
             from,
             quiet,
@@ -203,7 +213,9 @@ impl FolderCopy<'_> {
         for (key, _, validity) in sources {
             let (mut from, validity) = (Uid(1), *validity);
             while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
-                let left: Vec<&MessageRow> = rows.iter().filter(|row| is_left(row)).collect();
+                // What could not be compared stays unclear until a search in all of the folder.
+                let left = rows.iter().filter(|row| is_left(row) && !is_doubted(row));
+                let left: Vec<&MessageRow> = left.collect();
                 count += left.len() as u64;
                 let others = left.into_iter().filter(|row| row.state != *state);
                 let results: Vec<_> =

@@ -171,7 +171,14 @@ impl FolderCopy<'_> {
         let mut failed = None;
         for folder in others {
             let object = Object::folder("destination", &self.mailbox.destination, &folder);
-            let Some(name) = open.destination.name(&folder) else {
+            let name = match open.destination.name(&folder) {
+                Ok(name) => name,
+                Err(error) => {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+            };
+            let Some(name) = name else {
                 // It has no copy that could be behind; `verify` tells what became of it.
                 let gone =
                     Target { destination: None, elsewhere: Some(&folder), object: &object, ..here };

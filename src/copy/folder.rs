@@ -10,6 +10,7 @@ use crate::copy::memory::Memory;
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
+use crate::copy::unread::Unread;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind};
 use crate::imap::{Connection, Selected, SourceConnection};
@@ -35,6 +36,8 @@ pub struct FolderCopy<'a> {
     pub source_validity: UidValidity,
     /// UIDVALIDITY at the destination, as approved; `None` when the folder was still to be made.
     pub destination_validity: Option<UidValidity>,
+    /// What cannot be read in this run.
+    pub unread: Unread,
 }
 
 /// Both folders, opened.
@@ -76,7 +79,7 @@ impl FolderCopy<'_> {
         let mut memory = Memory::default();
         let mut again = Again::default();
         loop {
-            let before = (*tally, memory.steps(), roll.done());
+            let before = (*tally, memory.steps(), self.unread.steps(), roll.done());
             match self.pass(lines, roll, tally, &mut memory).await {
                 Ok(()) => return Ok(()),
                 Err(Stop::Again(error)) => {
@@ -86,7 +89,8 @@ impl FolderCopy<'_> {
                         // The end of the hours is no failure, and no try that came to nothing.
                         continue;
                     }
-                    if (*tally, memory.steps(), roll.done()) != before {
+                    let now = (*tally, memory.steps(), self.unread.steps(), roll.done());
+                    if now != before {
                         again.moved_on();
                     }
                     again.hold(self.desk, error).await?;
@@ -112,15 +116,21 @@ impl FolderCopy<'_> {
             Some(pass) => Listing { pass, incomplete: None },
             None => self.list(&open).await?,
         };
+        self.unread.doubt(false);
         tally.found += self.settle_unclear(&open, roll).await?;
         tally.found += self.look_into_orphans(&open, roll).await?;
-        self.take_over(&open, tally).await?;
+        let taken = self.take_over(&open, tally).await;
+        tally.refused += self.unread.stayed();
+        taken?;
         self.send_pending(&open, tally, memory).await?;
         self.place_unplaced(&open).await?;
         let flags = self.flags(&open).await?;
         tally.flags += flags.touched;
         // What can be copied is copied; the pass is no complete one.
         if let Some(error) = incomplete.or(memory.incomplete.take()) {
+            return Err(Stop::Failed(error));
+        }
+        if let Some(error) = self.left_in_doubt(open.from.uid_validity).await? {
             return Err(Stop::Failed(error));
         }
         self.end(pass).await?;
@@ -152,9 +162,9 @@ impl FolderCopy<'_> {
     async fn open<'l>(&self, lines: &'l Lines) -> Result<Open<'l>, Stop> {
         let (source, destination) = lines.sides()?;
         let (from_object, to_object) = (self.source_object(), self.destination_object());
-        let source_name = source.name(self.source).ok_or_else(|| gone(&from_object))?;
+        let source_name = source.name(self.source)?.ok_or_else(|| gone(&from_object))?;
         let destination_name =
-            destination.name(self.destination).ok_or_else(|| gone(&to_object))?;
+            destination.name(self.destination)?.ok_or_else(|| gone(&to_object))?;
         let from = source
             .connection
             .examine(source_name)

@@ -264,7 +264,7 @@ pub async fn anew(
     known: Option<Pass>,
 ) -> Result<Option<Pass>, Stop> {
     let object = Object::folder("source", &key.mailbox, &key.folder);
-    let Some(name) = source.name(&key.folder) else {
+    let Some(name) = source.name(&key.folder)? else {
         let gone = key.clone();
         desk.ledger(move |ledger| ledger.folder_gone(&gone)).await?;
         return Ok(None);

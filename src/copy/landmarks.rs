@@ -66,6 +66,7 @@ pub(super) async fn positions(
         };
         positions.insert(path.clone(), position);
     }
+    positions.extend(line.unread.keys().map(|path| (path.clone(), None)));
     Ok(positions)
 }
 

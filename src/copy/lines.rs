@@ -2,10 +2,11 @@
 
 use crate::accounts::{Accounts, Held};
 use crate::catalogue::{self, Object};
+use crate::copy::paths::{self, Paths, UnreadPath};
 use crate::copy::window::Window;
 use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
-use crate::imap::{Connection, ListEntry, SourceConnection, mailbox_name};
+use crate::imap::{Connection, ListEntry, SourceConnection};
 use crate::model::folder::{FolderPath, RawName, SpecialUse};
 use crate::model::server::Told;
 use crate::observed::Namespace;
@@ -21,8 +22,10 @@ use std::sync::OnceLock;
 pub struct Line<C> {
     /// The connection.
     pub connection: Held<C>,
-    /// By decoded path.
+    /// By decoded path, without what is in `unread`.
     pub folders: BTreeMap<FolderPath, ListEntry>,
+    /// Paths of which LIST does not tell the folder: neither there nor absent.
+    pub unread: BTreeMap<FolderPath, UnreadPath>,
     /// Prefix and separator for new names.
     pub namespace: Namespace,
     window: OnceLock<Window>,
@@ -44,9 +47,34 @@ impl<C> Line<C> {
         self.window.get_or_init(|| Window::new(start)).clone()
     }
 
-    /// Returns the wire name of a folder that LIST named.
-    pub fn name(&self, path: &FolderPath) -> Option<&RawName> {
-        self.folders.get(path).map(|entry| &entry.name)
+    /// Returns the wire name of a folder that LIST named; `None` when there is no such folder.
+    ///
+    /// # Errors
+    /// E156 when LIST does not tell which folder it is.
+    pub fn name(&self, path: &FolderPath) -> Result<Option<&RawName>> {
+        self.entry(path).map(|entry| entry.map(|entry| &entry.name))
+    }
+
+    /// Returns what LIST said of a folder; see [`Line::name`].
+    pub fn entry(&self, path: &FolderPath) -> Result<Option<&ListEntry>> {
+        match self.unread.get(path) {
+            Some(unread) => Err(unread.error()),
+            None => Ok(self.folders.get(path)),
+        }
+    }
+
+    /// Returns the paths of which LIST does not tell the folder, each with its special use.
+    pub fn special_uses_of_unread(&self) -> BTreeMap<FolderPath, Option<SpecialUse>> {
+        self.unread.iter().map(|(path, unread)| (path.clone(), unread.special_use)).collect()
+    }
+
+    /// Returns the folders that have a special use and can hold messages.
+    pub fn special_uses(&self) -> BTreeMap<FolderPath, SpecialUse> {
+        let entries = self.folders.iter().filter(|(_, entry)| selectable(entry));
+        let known = entries.filter_map(|(path, entry)| Some((path, entry.special_use()?)));
+        let unread = self.unread.iter();
+        let unread = unread.filter_map(|(path, unread)| Some((path, unread.special_use?)));
+        known.chain(unread).map(|(path, special_use)| (path.clone(), special_use)).collect()
     }
 }
 
@@ -127,38 +155,6 @@ pub fn selectable(entry: &ListEntry) -> bool {
     !entry.has("\\Noselect") && !entry.has("\\NonExistent")
 }
 
-/// Returns the folders that have a special use and can hold messages.
-pub fn special_uses(folders: &BTreeMap<FolderPath, ListEntry>) -> BTreeMap<FolderPath, SpecialUse> {
-    let entries = folders.iter().filter(|(_, entry)| selectable(entry));
-    entries.filter_map(|(path, entry)| Some((path.clone(), entry.special_use()?))).collect()
-}
-
-/// Decodes the names of a LIST. A name that gives no path, or two names that give one, make the
-/// listing unreadable: a folder must not stand for another.
-fn by_path(
-    entries: Vec<ListEntry>,
-    namespace: &Namespace,
-    object: &Object,
-) -> Result<BTreeMap<FolderPath, ListEntry>> {
-    let unreadable = |reason: String| {
-        Error::new(ErrorKind::Failed, "E156", format!("{object}: {reason}"))
-            .hint("Rename the folder at the server, then run the same command again.")
-    };
-    let mut folders: BTreeMap<FolderPath, ListEntry> = BTreeMap::new();
-    for entry in entries {
-        let path = mailbox_name::decode(&entry.name, entry.separator, &namespace.prefix)
-            .map_err(unreadable)?;
-        if let Some(other) = folders.get(&path) {
-            return Err(unreadable(format!(
-                "the folders {} and {} both read as `{path}`",
-                other.name, entry.name
-            )));
-        }
-        folders.insert(path, entry);
-    }
-    Ok(folders)
-}
-
 /// Opens the source of a mailbox and lists its folders.
 pub async fn source(
     accounts: &Accounts,
@@ -170,8 +166,9 @@ pub async fn source(
     let entries = connection.list().await.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
-    let folders = by_path(entries, &namespace, &object)?;
-    Ok(Line { folders, connection, namespace, window: OnceLock::new(), told: Told::default() })
+    let Paths { folders, unread } = paths::by_path(entries, &namespace, &object)?;
+    let (window, told) = (OnceLock::new(), Told::default());
+    Ok(Line { connection, folders, unread, namespace, window, told })
 }
 
 /// Opens the destination of a mailbox and lists its folders.
@@ -187,13 +184,13 @@ pub async fn destination(
     let entries = entries.map_err(failed)?;
     let namespace = connection.namespace().await.map_err(failed)?;
     let namespace = namespace.unwrap_or_else(|| implied(&entries));
-    let folders = by_path(entries, &namespace, &object)?;
+    let Paths { folders, unread } = paths::by_path(entries, &namespace, &object)?;
     let append_limit = match folders.get(&FolderPath::inbox()) {
         Some(inbox) => connection.append_limit(&inbox.name).await.map_err(failed)?,
         None => None,
     };
     let told = Told { identity: identity.map_err(failed)?, append_limit };
-    Ok(Line { connection, folders, namespace, window: OnceLock::new(), told })
+    Ok(Line { connection, folders, unread, namespace, window: OnceLock::new(), told })
 }
 
 /// The namespace of a server that does not tell one: no prefix, and LIST's separator.

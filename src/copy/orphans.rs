@@ -47,7 +47,9 @@ impl Orphans {
         let mut orphans = Self { folders: noted, ..Self::default() };
         for (key, checkpoint, bound, lost) in open {
             let gone = |from: &FolderKey| {
-                from.mailbox == mailbox.source && !source.folders.contains_key(&from.folder)
+                let named = source.folders.contains_key(&from.folder)
+                    || source.unread.contains_key(&from.folder);
+                from.mailbox == mailbox.source && !named
             };
             if lost || bound.iter().any(gone) {
                 orphans.add(desk, key, &checkpoint).await?;

@@ -9,6 +9,7 @@ use crate::copy::lines::Line;
 use crate::copy::look_alikes;
 use crate::copy::stop::Stop;
 use crate::copy::strays;
+use crate::copy::unread::Unread;
 use crate::executor::event::Event;
 use crate::imap::{Connection, SourceConnection};
 use crate::model::flags::{Flags, PermanentFlags};
@@ -63,6 +64,8 @@ pub struct Search<'a> {
     pub permanent: &'a PermanentFlags,
     /// What was changed on the way to it, and what it rewrites itself.
     pub target: &'a Target,
+    /// What cannot be read.
+    pub unread: &'a Unread,
     /// Source folders whose pending messages may be there, with their present UIDVALIDITY.
     pub sources: Sources,
     /// UIDs below are not looked at.
@@ -102,7 +105,10 @@ impl Search<'_> {
     /// Searches, records what was found, and returns how many messages that were.
     pub async fn run(&self) -> Result<u64, Stop> {
         let id = self.begin().await?;
-        let outcome = self.find(id).await;
+        let outcome = match self.find(id).await {
+            Ok(found) => self.doubt(id).await.map(|()| found),
+            Err(stop) => Err(stop),
+        };
         self.end(id, outcome).await
     }
 
@@ -252,7 +258,7 @@ impl Search<'_> {
         self.sources.iter().map(|(key, _, validity)| (key.clone(), *validity)).collect()
     }
 
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         index: usize,
         group: Vec<(Uid, MessageState, Option<Copied>)>,
@@ -389,7 +395,7 @@ impl Search<'_> {
         let (vacated, away) =
             strays::vacated(self.desk, self.destination, &source.mailbox, self.folder, listed)
                 .await?;
-        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)) {
+        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)?) {
             let failed = |error| Stop::from_imap(&error, &self.object());
             self.destination.connection.select(name).await.map_err(failed)?;
         }

@@ -64,7 +64,14 @@ impl Roll {
             }
             desk.go_on()?;
             let key = FolderKey { mailbox: mailbox.source.clone(), folder: folder.clone() };
-            match source.folders.get(&folder) {
+            let entry = match source.entry(&folder) {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.unlisted.insert(folder, error.to_string());
+                    continue;
+                }
+            };
+            match entry {
                 // The LIST was complete, or there would be no line.
                 None => {
                     desk.ledger(move |ledger| ledger.folder_gone(&key)).await?;

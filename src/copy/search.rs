@@ -3,11 +3,10 @@
 use crate::catalogue::{self, Object};
 use crate::copy::bodies::{Digester, Read};
 use crate::copy::inventory;
-use crate::copy::recovery::{Brought, Search};
+use crate::copy::recovery::Search;
 use crate::copy::stop::Stop;
-use crate::copy::there::those_there;
-use crate::error::{Error, ErrorKind};
-use crate::imap::{ImapError, RowQuery, SequenceSet};
+use crate::copy::unread::Giver;
+use crate::imap::{RowQuery, SequenceSet};
 use crate::message::rules::Rules;
 use crate::message::transform::Transform;
 use crate::model::address::Address;
@@ -203,51 +202,34 @@ impl Search<'_> {
 
     /// Reads what lies in the folder and may be ours.
     pub(super) async fn read_theirs(&self, id: SearchId) -> Result<(), Stop> {
-        let failed = |error: ImapError| Stop::from_imap(&error, &self.object());
         let mut above = Uid(0);
         loop {
             self.desk.go_on()?;
             let uids = self.desk.ledger(move |ledger| ledger.theirs(id, above, BODIES)).await?;
             let Some(last) = uids.last() else { return Ok(()) };
             above = *last;
-            let bodies = self
-                .destination
-                .connection
-                .fetch_bodies(&SequenceSet::from_uids(uids.iter().copied()))
-                .await
-                .map_err(failed)?;
-            let mut digester = Digester::new(bodies, &[]).canonical(self.target.profile.rewrites);
             let mut read: Vec<(Uid, Digest)> = Vec::new();
-            let mut unread: BTreeSet<Uid> = uids.into_iter().collect();
-            while let Some(body) = digester.next().await.map_err(failed)? {
-                unread.remove(&body.uid);
-                read.extend(self.identity(&body).map(|digest| (body.uid, digest)));
-            }
-            drop(digester);
-            if matches!(self.brought, Brought::Since(_)) {
-                self.still_there(unread).await?;
-            }
-            self.desk.ledger(move |ledger| ledger.identify_theirs(id, &read)).await?;
+            let rewrites = self.target.profile.rewrites;
+            let giver = Giver::Destination(&self.destination.connection);
+            let unread = self
+                .unread
+                .read(
+                    giver,
+                    &self.folder.folder,
+                    &self.object(),
+                    &uids,
+                    |bodies| Digester::new(bodies, &[]).canonical(rewrites),
+                    |body| read.extend(self.identity(&body).map(|digest| (body.uid, digest))),
+                )
+                .await?;
+            let unread: Vec<Uid> = unread.into_keys().collect();
+            self.desk
+                .ledger(move |ledger| {
+                    ledger.unread_theirs(id, &unread)?;
+                    ledger.identify_theirs(id, &read)
+                })
+                .await?;
         }
-    }
-
-    /// Fails when one of these is still listed: what the server shows and does not give may be ours,
-    /// and ours would be sent a second time.
-    async fn still_there(&self, unread: BTreeSet<Uid>) -> Result<(), Stop> {
-        if unread.is_empty() {
-            return Ok(());
-        }
-        let failed = |error| Stop::from_imap(&error, &self.object());
-        let there = those_there(&self.destination.connection, unread).await.map_err(failed)?;
-        let Some(uid) = there.keys().next() else { return Ok(()) };
-        Err(Stop::Failed(
-            Error::new(
-                ErrorKind::Failed,
-                "E243",
-                format!("{}: UID {uid} is listed there and the server does not give it", self.object()),
-            )
-            .hint("It may be one of ours that an interrupted run sent, so nothing is sent to this folder before that is known: look at it with a mail program, move or delete it, then apply again."),
-        ))
     }
 
     /// Reads those messages of the source that may lie in the folder.
@@ -267,8 +249,8 @@ impl Search<'_> {
                     self.examine(index).await?;
                     open = Some(index);
                 }
-                let uids = group.iter().map(|(_, uid)| *uid);
-                self.read_group(id, index, &SequenceSet::from_uids(uids)).await?;
+                let uids: Vec<Uid> = group.iter().map(|(_, uid)| *uid).collect();
+                self.read_group(id, index, &uids).await?;
             }
         }
     }
@@ -290,27 +272,40 @@ impl Search<'_> {
         Ok(())
     }
 
-    async fn read_group(&self, id: SearchId, index: usize, set: &SequenceSet) -> Result<(), Stop> {
+    async fn read_group(&self, id: SearchId, index: usize, uids: &[Uid]) -> Result<(), Stop> {
         let Some((key, _, _)) = self.sources.get(index) else { return Ok(()) };
         let object = Object::folder("source", &key.mailbox, &key.folder);
-        let failed = |error| Stop::from_imap(&error, &object);
-        let bodies = self.source.connection.fetch_bodies(set).await.map_err(failed)?;
-        let mut digester = Digester::new(bodies, &self.target.rules.transforms())
-            .canonical(self.target.profile.rewrites)
-            .dated();
+        let (transforms, rewrites) = (self.target.rules.transforms(), self.target.profile.rewrites);
         let mut read: Vec<(SourceUid, Reading)> = Vec::new();
-        while let Some(body) = digester.next().await.map_err(failed)? {
-            let reading = Reading {
-                identity: self.identity(&body),
-                source_digest: body.digest,
-                sent_digest: body.sent_digest,
-                sent_size: body.sent_size,
-                transforms: applied(&body, &self.target.rules),
-                header_second: body.header_date.map(|date| date.instant().as_second()),
-            };
-            read.push(((index, body.uid), reading));
-        }
-        Ok(self.desk.ledger(move |ledger| ledger.identify_ours(id, &read)).await?)
+        let unread = self
+            .unread
+            .read(
+                Giver::Source(&self.source.connection),
+                &key.folder,
+                &object,
+                uids,
+                |bodies| Digester::new(bodies, &transforms).canonical(rewrites).dated(),
+                |body| {
+                    let reading = Reading {
+                        identity: self.identity(&body),
+                        source_digest: body.digest,
+                        sent_digest: body.sent_digest,
+                        sent_size: body.sent_size,
+                        transforms: applied(&body, &self.target.rules),
+                        header_second: body.header_date.map(|date| date.instant().as_second()),
+                    };
+                    read.push(((index, body.uid), reading));
+                },
+            )
+            .await?;
+        let unread: Vec<SourceUid> = unread.into_keys().map(|uid| (index, uid)).collect();
+        self.desk
+            .ledger(move |ledger| {
+                ledger.unread_ours(id, &unread)?;
+                ledger.identify_ours(id, &read)
+            })
+            .await?;
+        Ok(())
     }
 
     /// What a message is recognised by: its octets, or what it says where the destination writes

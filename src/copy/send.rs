@@ -7,6 +7,7 @@ use crate::copy::desk::Desk;
 use crate::copy::memory::Memory;
 use crate::copy::reasons;
 use crate::copy::stop::Stop;
+use crate::copy::unread;
 use crate::copy::window::{Place, Window};
 use crate::error::Class;
 use crate::executor::event::Event;
@@ -254,14 +255,12 @@ impl Way<'_> {
         batches: &mut VecDeque<Vec<Uid>>,
         round: &mut Round,
     ) -> Result<(), Stop> {
-        let more = !matches!(catalogue::class(&error), Class::Message | Class::Folder | Class::Bug);
-        let bug = error.is_answer() && error.response_code().as_deref() == Some("SERVERBUG");
-        if error.loses_connection() || bug {
+        if unread::fells(&error) {
             let owed: BTreeSet<Uid> =
                 uids.iter().copied().filter(|uid| !seen.contains(uid)).collect();
             round.fell = owed.into_iter().collect();
         }
-        if error.loses_connection() || (error.is_answer() && more) {
+        if !unread::is_of_messages(&error) {
             return Err(Stop::from_imap(&error, self.source_object));
         }
         let rest: Vec<Uid> = uids.iter().copied().filter(|uid| seen.insert(*uid)).collect();

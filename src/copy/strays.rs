@@ -2,7 +2,7 @@
 //! a second time.
 
 use crate::catalogue::Object;
-use crate::copy::bodies::Digester;
+use crate::copy::bodies::{Digester, Read};
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
 use crate::copy::lines::Line;
@@ -10,6 +10,7 @@ use crate::copy::pairs::{Pair, pairs};
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
 use crate::copy::there::{BATCH, those_there};
+use crate::copy::unread::Giver;
 use crate::error::{Class, Error, ErrorKind, Retry};
 use crate::executor::event::Event;
 use crate::imap::{Connection, SequenceSet};
@@ -145,16 +146,17 @@ impl FolderCopy<'_> {
             })
             .map(|(uid, _)| *uid)
             .collect();
-        let object = self.source_object();
-        let failed = |error| Stop::from_imap(&error, &object);
+        let (object, giver) = (self.source_object(), Giver::Source(&open.source.connection));
         for batch in worth.chunks(200) {
             self.desk.go_on()?;
-            let set = SequenceSet::from_uids(batch.iter().copied());
-            let bodies = open.source.connection.fetch_bodies(&set).await.map_err(failed)?;
-            let mut digester = Digester::new(bodies, &[]);
-            while let Some(read) = digester.next().await.map_err(failed)? {
+            let digester = |bodies| Digester::new(bodies, &[]);
+            let take = |read: Read| {
                 digests.insert(read.uid, read.digest);
-            }
+            };
+            let unread =
+                self.unread.read(giver, self.source, &object, batch, digester, take).await?;
+            // It may be the one whose copy is there: it is not sent in this run.
+            self.stay_unread(open, unread).await?;
         }
         Ok(())
     }
@@ -178,7 +180,7 @@ impl FolderCopy<'_> {
         folder: &FolderPath,
         pairs: Vec<Pair>,
     ) -> Result<u64, Stop> {
-        let Some(name) = open.destination.name(folder) else { return Ok(0) };
+        let Some(name) = open.destination.name(folder)? else { return Ok(0) };
         let connection = &open.destination.connection;
         let object = Object::folder("destination", &self.mailbox.destination, folder);
         let failed = |error| Stop::from_imap(&error, &object);
@@ -361,7 +363,9 @@ pub(super) async fn vacated(
     }
     let (mut vacated, mut away) = (Vec::new(), false);
     for (path, strays) in folders {
-        let Some(name) = destination.name(&path) else {
+        // Whether the copies are still there is not known: they stay what they are.
+        let Ok(name) = destination.name(&path) else { continue };
+        let Some(name) = name else {
             vacated.extend(strays);
             continue;
         };

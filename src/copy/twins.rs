@@ -28,7 +28,7 @@ impl Search<'_> {
             }
             self.twins_of(id, folder, at).await?;
         }
-        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)) {
+        if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)?) {
             let failed = |error| Stop::from_imap(&error, &self.object());
             self.destination.connection.select(name).await.map_err(failed)?;
         }
@@ -37,7 +37,7 @@ impl Search<'_> {
 
     /// Opens another folder; `None` when that is not possible, so that nobody knows what is there.
     async fn opened(&self, folder: &FolderPath) -> Result<Option<UidValidity>, Stop> {
-        let Some(name) = self.destination.name(folder) else { return Ok(None) };
+        let Ok(Some(name)) = self.destination.name(folder) else { return Ok(None) };
         let object = self.other(folder);
         match self.destination.connection.examine(name).await {
             Ok(selected) => Ok(Some(selected.uid_validity)),

@@ -7,6 +7,7 @@ use crate::copy::folder::{FolderCopy, Open, same_validity};
 use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
+use crate::copy::unread::Unread;
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
@@ -160,7 +161,7 @@ impl FolderCopy<'_> {
         for key in bound {
             let object = Object::folder("source", &key.mailbox, &key.folder);
             // One that is gone has nothing left to send; see `gone`.
-            let Some(name) = open.source.name(&key.folder) else { continue };
+            let Some(name) = open.source.name(&key.folder)? else { continue };
             let selected = open
                 .source
                 .connection
@@ -189,7 +190,10 @@ impl FolderCopy<'_> {
         since: &Checkpoint,
     ) -> Result<(), Stop> {
         let (from, brought) = (since.uid_next, Brought::Since(since.at));
-        for key in bound.iter().filter(|key| open.source.name(&key.folder).is_none()) {
+        for key in bound {
+            if open.source.name(&key.folder)?.is_some() {
+                continue;
+            }
             let asked = key.clone();
             let listed = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(validity) = listed {
@@ -210,6 +214,7 @@ impl FolderCopy<'_> {
         SearchOwner {
             folder: self.destination_key(),
             desk: self.desk,
+            unread: &self.unread,
             open,
             sources,
             from: from.max(Uid(1)),
@@ -223,6 +228,7 @@ impl FolderCopy<'_> {
 pub(super) struct SearchOwner<'s> {
     folder: FolderKey,
     desk: &'s Desk,
+    unread: &'s Unread,
     open: &'s Open<'s>,
     sources: Sources,
     from: Uid,
@@ -252,6 +258,7 @@ impl SearchOwner<'_> {
             validity: self.open.to.uid_validity,
             permanent: &self.open.to.permanent_flags,
             target: &self.open.target,
+            unread: self.unread,
             sources: self.sources.clone(),
             from: self.from,
             quiet: self.quiet,

@@ -5,6 +5,7 @@ use crate::copy::lines::Lines;
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
+use crate::copy::unread::Unread;
 use crate::error::{Error, ErrorKind};
 use crate::executor::event::Outcome;
 use crate::executor::mailbox::MailboxRun;
@@ -36,6 +37,7 @@ impl MailboxRun {
             destination: &params.destination,
             source_validity: *source,
             destination_validity: *destination,
+            unread: Unread::default(),
         }
         .run(lines, roll, &mut tally)
         .await;

@@ -25,8 +25,11 @@ impl MailboxRun {
         let object = Object::folder("destination", &self.mailbox.destination, folder);
         let line = lines.destination(&self.accounts, &self.mailbox).await?;
         // A name that only has folders below it is listed too, and CREATE makes it a folder.
-        if line.folders.get(folder).is_some_and(selectable) {
+        if line.entry(folder)?.is_some_and(selectable) {
             return Ok(Outcome::AlreadyDone);
+        }
+        for above in std::iter::successors(folder.parent(), FolderPath::parent) {
+            line.entry(&above)?;
         }
         let name = mailbox_name::encode(folder, line.namespace.separator, &line.namespace.prefix)
             .map_err(|reason| {
@@ -72,7 +75,13 @@ impl MailboxRun {
         let separator = line.namespace.separator;
         line.folders.insert(
             folder.clone(),
-            ListEntry { name, separator, attributes: BTreeSet::new(), subscribed: false },
+            ListEntry {
+                name,
+                separator,
+                odd_separator: None,
+                attributes: BTreeSet::new(),
+                subscribed: false,
+            },
         );
         Ok(outcome)
     }

@@ -95,7 +95,7 @@ async fn in_folder(
 ) -> Result<(), Stop> {
     let object = Object::folder("destination", &to.mailbox, &to.folder);
     let failed = |error: ImapError| Stop::from_imap(&error, &object);
-    let Some(name) = line.name(&to.folder) else { return Ok(()) };
+    let Some(name) = line.name(&to.folder)? else { return Ok(()) };
     let connection = &line.connection;
     let selected = connection.examine(name).await.map_err(failed)?;
     let validity = selected.uid_validity;

@@ -83,6 +83,7 @@ mod tests {
         assert!(!said("plain-name_1", &[]).contains("characters"));
         assert!(said(&"x".repeat(300), &[]).contains("300 octets"));
         let closed = ListEntry {
+            odd_separator: None,
             name: RawName(b"A".to_vec()),
             separator: Some('/'),
             attributes: ["\\NoInferiors".to_owned()].into(),

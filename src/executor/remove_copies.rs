@@ -111,7 +111,7 @@ impl MailboxRun {
         key: &FolderKey,
         validity: UidValidity,
     ) -> Result<u32, Stop> {
-        if from.name(&key.folder).is_none() {
+        if from.name(&key.folder)?.is_none() {
             let object = Object::folder("source", &key.mailbox, &key.folder);
             return Err(Stop::Failed(
                 Error::new(ErrorKind::Stale, "E132", format!("{object}: it is not there any more"))
@@ -171,6 +171,9 @@ impl MailboxRun {
     ) -> Result<Unsettled, Stop> {
         let mut unsettled = Unsettled::default();
         self.add_unsettled(first, validity, &mut unsettled).await?;
+        if let Some(unread) = from.unread.values().next() {
+            return Err(unread.error().into());
+        }
         for (path, entry) in &from.folders {
             self.desk.go_on()?;
             if *path == first.folder || !lines::selectable(entry) {

@@ -20,7 +20,7 @@ impl MailboxRun {
         let folder = &params.folder;
         let object = Object::folder("destination", &self.mailbox.destination, folder);
         let line = lines.destination(&self.accounts, &self.mailbox).await?;
-        let entry = line.folders.get(folder);
+        let entry = line.entry(folder)?;
         if entry.is_some_and(|entry| entry.subscribed) {
             return Ok(Outcome::AlreadyDone);
         }

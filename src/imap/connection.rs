@@ -6,7 +6,7 @@ pub use crate::imap::timeouts::Timeouts;
 use crate::imap::brake::Brake;
 use crate::imap::dial::{Dial, Tcp};
 use crate::imap::error::ImapError;
-use crate::imap::pending::{Answer, Sink};
+use crate::imap::pending::{Answer, Kept, Sink};
 use crate::imap::quote::{self, Part};
 use crate::imap::reader::Reader;
 use crate::imap::send::{self, Literals, Ticket};
@@ -79,11 +79,11 @@ impl Link {
         let (mut left, mut parts) = (PATIENCE, parts);
         loop {
             let same = quote::again(&parts);
-            let answer = match self.send(command, parts, Sink::Collect(keywords, Vec::new())).await
-            {
-                Ok(ticket) => ticket.answer().await,
-                Err(error) => Err(error),
-            };
+            let answer =
+                match self.send(command, parts, Sink::Collect(keywords, Kept::default())).await {
+                    Ok(ticket) => ticket.answer().await,
+                    Err(error) => Err(error),
+                };
             match (answer, &self.shared.brake, same) {
                 (Err(error), Some(brake), Some(same)) if left > 0 && brake.again(&error) => {
                     left -= 1;

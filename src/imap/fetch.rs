@@ -5,6 +5,7 @@ pub use crate::imap::pending::Lacking;
 use crate::imap::connection::{Connection, Link, plain};
 use crate::imap::error::ImapError;
 use crate::imap::pending::{BodySink, RowSink, Sink};
+use crate::imap::row_runs::RowRuns;
 use crate::imap::send::Ticket;
 use crate::imap::sequence_set::SequenceSet;
 use crate::imap::turn::{Before, Turn};
@@ -246,7 +247,7 @@ impl Connection {
                 to: Some(to),
                 set: set_asked.clone(),
                 query: query.clone(),
-                complete: BTreeSet::new(),
+                complete: RowRuns::default(),
                 partial: BTreeSet::new(),
                 lacking: Arc::clone(&shared),
             })

@@ -22,7 +22,8 @@ pub(crate) struct Record<'a> {
     pub uid_malformed: bool,
     /// Every name has its value and every list its end.
     pub complete: bool,
-    number: Option<u64>,
+    /// The sequence number.
+    pub number: Option<u64>,
     items: &'a [Value],
 }
 

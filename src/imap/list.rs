@@ -13,6 +13,9 @@ pub struct ListEntry {
     pub name: RawName,
     /// `None` when the server says that the name has no hierarchy.
     pub separator: Option<char>,
+    /// What the server said in place of a separator, where it is not one ASCII character: how the
+    /// name is parted is not known then.
+    pub odd_separator: Option<Vec<u8>>,
     /// As written, for example `\HasChildren`, `\Sent`.
     pub attributes: BTreeSet<String>,
     /// In the subscription list.
@@ -98,15 +101,16 @@ fn entry(command: &'static str, line: &Untagged) -> Result<ListEntry, ImapError>
                 .collect::<Option<BTreeSet<String>>>()
         })
         .ok_or_else(|| unreadable("the attributes of a folder are no list"))?;
-    let separator = match separator.string() {
-        Some([octet]) if octet.is_ascii() => Some(char::from(*octet)),
-        None if separator.is_nil() => None,
-        _ => return Err(unreadable("the separator of a folder is not one character")),
+    let (separator, odd_separator) = match separator.string() {
+        Some([octet]) if octet.is_ascii() => (Some(char::from(*octet)), None),
+        Some(odd) => (None, Some(odd.to_vec())),
+        None if separator.is_nil() => (None, None),
+        None => return Err(unreadable("the separator of a folder is no string")),
     };
     let name = match name.octets() {
         Some(octets) if !octets.is_empty() => RawName(octets.to_vec()),
         _ => return Err(unreadable("a folder has no name")),
     };
     let subscribed = attributes.iter().any(|a| a.eq_ignore_ascii_case("\\Subscribed"));
-    Ok(ListEntry { name, separator, attributes, subscribed })
+    Ok(ListEntry { name, separator, odd_separator, attributes, subscribed })
 }

@@ -14,6 +14,12 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(&IMAP_MUTF7, NO_PAD);
 /// caller must refuse that. A name with an empty component (`a//b`) becomes one component. `prefix`
 /// is taken off, decoded as [`crate::observed::Namespace`] has it; the INBOX never loses it.
 pub fn decode(name: &RawName, separator: Option<char>, prefix: &str) -> Result<FolderPath, String> {
+    let separator = separator.and_then(|c| u8::try_from(c).ok());
+    decode_by(name, separator.as_slice(), prefix)
+}
+
+/// Turns a name into a path with a separator of any number of octets; none is no hierarchy.
+pub fn decode_by(name: &RawName, separator: &[u8], prefix: &str) -> Result<FolderPath, String> {
     let octets = name.0.as_slice();
     if octets.is_empty() {
         return Err("a folder has an empty name".to_owned());
@@ -24,14 +30,23 @@ pub fn decode(name: &RawName, separator: Option<char>, prefix: &str) -> Result<F
         !prefix.is_empty() && !rest.is_empty() && !rest.eq_ignore_ascii_case(b"INBOX")
     });
     let octets = below.unwrap_or(octets);
-    let parts: Vec<&[u8]> = match separator.and_then(|c| u8::try_from(c).ok()) {
-        Some(separator) => octets.split(|&octet| octet == separator).collect(),
-        None => vec![octets],
-    };
+    let parts = parted(octets, separator);
     if parts.iter().any(|part| part.is_empty()) {
         return FolderPath::new(vec![decode_text(octets)]);
     }
     FolderPath::new(parts.into_iter().map(decode_text).collect())
+}
+
+fn parted<'o>(octets: &'o [u8], separator: &[u8]) -> Vec<&'o [u8]> {
+    let (mut parts, mut rest) = (Vec::new(), octets);
+    let width = separator.len().max(1);
+    while let Some(at) = rest.windows(width).position(|window| window == separator) {
+        let (part, after) = rest.split_at(at);
+        parts.push(part);
+        rest = after.get(width..).unwrap_or_default();
+    }
+    parts.push(rest);
+    parts
 }
 
 /// Turns a path into the name to CREATE.

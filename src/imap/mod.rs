@@ -26,6 +26,7 @@ mod pending;
 mod quote;
 mod reader;
 mod response;
+mod row_runs;
 mod send;
 mod shared;
 mod tls;

@@ -3,6 +3,7 @@
 use crate::imap::error::ImapError;
 use crate::imap::fetch::{BodyEvent, FetchRow, RowQuery};
 use crate::imap::response::Untagged;
+use crate::imap::row_runs::RowRuns;
 use crate::imap::sequence_set::SequenceSet;
 use crate::imap::turn::Turn;
 use crate::model::uid::Uid;
@@ -42,10 +43,18 @@ pub(crate) struct Pending {
 #[derive(Debug)]
 pub(crate) enum Sink {
     Nothing,
-    /// Kept until the tagged answer.
-    Collect(&'static [&'static str], Vec<Untagged>),
+    /// Kept until the tagged answer, with the memory that it takes.
+    Collect(&'static [&'static str], Kept),
     Rows(RowSink),
     Bodies(BodySink),
+}
+
+/// Untagged responses that are kept.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub data: Vec<Untagged>,
+    /// Octets of memory, about.
+    pub octets: usize,
 }
 
 #[derive(Debug)]
@@ -55,9 +64,9 @@ pub(crate) struct RowSink {
     pub to: Option<mpsc::Sender<FetchRow>>,
     pub set: SequenceSet,
     pub query: RowQuery,
-    /// UIDs of rows that were handed on.
-    pub complete: BTreeSet<Uid>,
-    /// UIDs that came with a part of what was asked for.
+    /// Rows that were handed on.
+    pub complete: RowRuns,
+    /// UIDs that came with a part of what was asked for, and not yet as a row.
     pub partial: BTreeSet<Uid>,
     /// Shared with whoever takes the rows.
     pub lacking: Arc<Mutex<Lacking>>,
@@ -93,7 +102,7 @@ impl Pending {
         self.failure.get_or_insert(error);
         match &mut self.sink {
             Sink::Bodies(bodies) => bodies.to = None,
-            Sink::Collect(_, data) => data.clear(),
+            Sink::Collect(_, kept) => *kept = Kept::default(),
             Sink::Rows(_) | Sink::Nothing => {}
         }
     }
@@ -102,9 +111,9 @@ impl Pending {
     pub(crate) fn finish(mut self, result: Result<Bytes, ImapError>) {
         if let Sink::Rows(rows) = &self.sink
             && result.is_ok()
-            && let Some(uid) = rows.partial.difference(&rows.complete).next().copied()
+            && let Some(uid) = rows.partial.first().copied()
         {
-            rows.lacking().uids.extend(rows.partial.difference(&rows.complete));
+            rows.lacking().uids.extend(&rows.partial);
             self.spoil(ImapError::Unreadable {
                 command: self.command,
                 what: format!("a part of what was asked about UID {uid} is missing"),
@@ -116,7 +125,7 @@ impl Pending {
             (Err(error), _) | (Ok(_), Some(error)) => Err(error),
             (Ok(text), None) => {
                 let data = match self.sink {
-                    Sink::Collect(_, data) => data,
+                    Sink::Collect(_, kept) => kept.data,
                     _ => Vec::new(),
                 };
                 Ok(Answer { text, data })

@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep_until};
 
 /// The most octets of literals that one response may keep in memory: names and header fields.
 const KEPT_LIMIT: u64 = 4 << 20;
-/// The most untagged responses that one command may gather, so that memory stays bounded.
-const DATA_LIMIT: usize = 1_000_000;
+/// The most memory in octets for the untagged responses of one command: some 20,000 folders with
+/// names of a hundred octets.
+const DATA_LIMIT: usize = 16 << 20;
 
 pub(crate) struct Reader {
     read: ReadHalf<BoxStream>,
@@ -287,6 +288,14 @@ impl Reader {
                 ))
             }
             "FETCH" => self.fetched(&data, streaming).await,
+            "EXPUNGE" | "VANISHED" => {
+                for command in &mut self.shared.state().pending {
+                    if let Sink::Rows(rows) = &mut command.sink {
+                        rows.complete.renumbered();
+                    }
+                }
+                self.collect(data)
+            }
             _ => self.collect(data),
         }
     }
@@ -298,11 +307,15 @@ impl Reader {
             _ => None,
         });
         if let Some(kept) = taker {
-            if kept.len() >= DATA_LIMIT {
-                let what = format!("the server sent more than {DATA_LIMIT} {} lines", data.keyword);
+            kept.octets += data.memory();
+            if kept.octets > DATA_LIMIT {
+                let what = format!(
+                    "the {} lines of one answer need more than {DATA_LIMIT} octets",
+                    data.keyword
+                );
                 return Err(Cause::Protocol(what, None));
             }
-            kept.push(data);
+            kept.data.push(data);
         }
         Ok(())
     }
@@ -410,18 +423,19 @@ impl Reader {
         let Sink::Rows(rows) = &mut command.sink else { return None };
         match record.row(uid, &rows.query) {
             Ok(Some(row)) => {
-                rows.complete.insert(uid);
+                rows.complete.add(record.number, uid);
+                rows.partial.remove(&uid);
                 rows.lacking().uids.remove(&uid);
                 rows.to.clone().map(|to| (to, row))
             }
             Ok(None) => {
-                if !rows.complete.contains(&uid) {
+                if !rows.complete.contains(uid) {
                     rows.partial.insert(uid);
                 }
                 None
             }
             Err(what) => {
-                if !rows.complete.contains(&uid) {
+                if !rows.complete.contains(uid) {
                     rows.lacking().uids.insert(uid);
                 }
                 command.spoil(record.unreadable(name, &what));

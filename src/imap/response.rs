@@ -41,6 +41,14 @@ pub(crate) struct Untagged {
     pub complete: bool,
 }
 
+impl Untagged {
+    /// Returns about how many octets of memory it takes.
+    pub(crate) fn memory(&self) -> usize {
+        let values: usize = self.values.iter().map(Value::memory).sum();
+        size_of::<Self>() + self.keyword.len() + self.text.len() + values
+    }
+}
+
 /// A response code, RFC 3501 section 7.1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Code {

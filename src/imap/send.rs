@@ -85,6 +85,9 @@ pub(crate) async fn send(
         () = shared.closed.cancelled() => return Err(shared.closed_error(command)),
         writer = shared.writer.lock() => writer,
     };
+    if shared.said_bye() {
+        return Err(shared.closed_error(command));
+    }
     if let Some(brake) = &shared.brake {
         // With the writer held, so that commands go out in the order in which they were asked for.
         tokio::select! {

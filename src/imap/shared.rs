@@ -15,6 +15,10 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// How long the answers to what was sent before a BYE are waited for: the server should close at
+/// once, and one that does not must not cost a time-out.
+const AFTER_BYE: Duration = Duration::from_secs(5);
+
 /// Why a connection ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Cause {
@@ -56,6 +60,8 @@ pub(crate) struct State {
 impl Cause {
     fn error(&self, command: &'static str, bye: Option<Words>) -> ImapError {
         let reason = match self {
+            // What was waited for after a BYE is the end of the connection.
+            Self::Silent(_) if bye.is_some() => None,
             Self::Silent(limit) => {
                 return ImapError::Timeout { what: command, seconds: limit.as_secs() };
             }
@@ -120,13 +126,15 @@ impl Shared {
         cause.error(command, state.bye.clone())
     }
 
-    /// Gives a command its tag and its place in the queue; `None` when the connection is closed.
+    /// Gives a command its tag and its place in the queue; `None` when the connection is closed or
+    /// the server said BYE.
     pub(crate) fn register(&self, make: impl FnOnce(String) -> Pending) -> Option<String> {
         let mut state = self.state();
         state.next_tag += 1;
         let tag = format!("M{}", state.next_tag);
         let pending = make(tag.clone());
-        if state.cause.is_some() {
+        // After a BYE nothing more is answered, RFC 3501 section 7.1.5.
+        if state.cause.is_some() || state.bye.is_some() {
             return None;
         }
         if state.pending.is_empty() {
@@ -148,6 +156,11 @@ impl Shared {
         }
     }
 
+    /// Tells whether the server said BYE.
+    pub(crate) fn said_bye(&self) -> bool {
+        self.state().bye.is_some()
+    }
+
     /// Octets moved, in either direction.
     pub(crate) fn touch(&self) {
         self.state().progress = Instant::now();
@@ -158,6 +171,7 @@ impl Shared {
         let state = self.state();
         let limit = state.pending.iter().map(|command| command.limit).max()?;
         let limit = if in_literal { limit.max(self.timeouts.literal) } else { limit };
+        let limit = if state.bye.is_some() { limit.min(AFTER_BYE) } else { limit };
         Some((state.progress + limit, limit))
     }
 }
@@ -165,5 +179,33 @@ impl Shared {
 impl State {
     pub(crate) fn find(&mut self, tag: &str) -> Option<&mut Pending> {
         self.pending.iter_mut().find(|command| command.tag == tag)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imap::pending::Sink;
+
+    #[tokio::test]
+    async fn what_was_asked_before_a_bye_is_waited_for_only_shortly() {
+        let (stream, _other) = tokio::io::duplex(1);
+        let (_, writer) = tokio::io::split(BoxStream::new(stream));
+        let shared = Shared::new(writer, Timeouts::default(), 0, None);
+        let limit = Duration::from_secs(600);
+        let asked = shared.register(|tag| Pending {
+            tag,
+            command: "NOOP",
+            limit,
+            sink: Sink::Nothing,
+            done: tokio::sync::oneshot::channel().0,
+            failure: None,
+            plus: None,
+            literal_open: false,
+        });
+        assert!(asked.is_some());
+        assert_eq!(shared.deadline(false).map(|(_, limit)| limit), Some(limit));
+        shared.state().bye = Some(Words::new(b"[UNAVAILABLE] down soon"));
+        assert_eq!(shared.deadline(false).map(|(_, limit)| limit), Some(AFTER_BYE));
     }
 }

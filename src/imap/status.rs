@@ -3,7 +3,7 @@
 use crate::imap::connection::{Connection, plain};
 use crate::imap::error::ImapError;
 use crate::imap::mailbox_name;
-use crate::imap::pending::Sink;
+use crate::imap::pending::{Kept, Sink};
 use crate::imap::quote;
 use crate::imap::response::Untagged;
 use crate::imap::value::Value;
@@ -103,7 +103,7 @@ impl Connection {
                     let mut parts = plain("STATUS ");
                     quote::mailbox(&mut parts, name)?;
                     quote::text(&mut parts, &format!(" {ITEMS}"));
-                    let sink = Sink::Collect(&["STATUS"], Vec::new());
+                    let sink = Sink::Collect(&["STATUS"], Kept::default());
                     tickets.push((name, self.link.send("STATUS", parts, sink).await?));
                 }
                 for (name, ticket) in tickets {

@@ -22,11 +22,13 @@ const LINE_LIMIT: usize = 64 << 10;
 pub(crate) struct LineStream {
     pub stream: BoxStream,
     pub begun: BytesMut,
+    /// Commands so far: each tag is another one, RFC 3501 section 2.2.1.
+    commands: u32,
 }
 
 impl LineStream {
     pub(crate) fn new(stream: BoxStream) -> Self {
-        Self { stream, begun: BytesMut::new() }
+        Self { stream, begun: BytesMut::new(), commands: 0 }
     }
 
     /// Takes a line, its end included, out of what was read; `None` when there is none yet.
@@ -65,7 +67,9 @@ impl LineStream {
         command: &'static str,
         keyword: &'static str,
     ) -> Result<Vec<Untagged>, ImapError> {
-        let line = format!("P1 {command}\r\n");
+        self.commands += 1;
+        let own = format!("P{}", self.commands);
+        let line = format!("{own} {command}\r\n");
         if let Err(error) = self.stream.write_all(line.as_bytes()).await {
             return Err(lost(command, Some(&error)));
         }
@@ -80,7 +84,7 @@ impl LineStream {
                 }
                 Response::Untagged(data) if data.keyword == keyword => kept.push(data),
                 Response::Untagged(_) | Response::Blank => {}
-                Response::Tagged { tag, status, text } if tag == "P1" => {
+                Response::Tagged { tag, status, text } if tag == own => {
                     let words = Words::new(&text);
                     return match status {
                         Status::Ok => Ok(kept),
@@ -188,5 +192,6 @@ async fn starttls(
     if lines.begun.has_remaining() {
         return Err(protocol("the server sent more in the clear after it agreed to STARTTLS"));
     }
-    Ok(LineStream::new(tls::wrap(endpoint, lines.stream).await?))
+    let stream = tls::wrap(endpoint, lines.stream).await?;
+    Ok(LineStream { commands: lines.commands, ..LineStream::new(stream) })
 }

@@ -77,6 +77,16 @@ impl Value {
         }
     }
 
+    /// Returns about how many octets of memory it takes.
+    pub fn memory(&self) -> usize {
+        let inner = match self {
+            Self::Streamed(_) => 0,
+            Self::List(values) => values.iter().map(Self::memory).sum(),
+            Self::Atom(octets) | Self::Quoted(octets) | Self::Literal(octets) => octets.len(),
+        };
+        size_of::<Self>() + inner
+    }
+
     /// Returns the atom or string as words in upper case; octets beyond ASCII are replaced.
     pub fn upper(&self) -> Option<String> {
         self.octets().map(|octets| String::from_utf8_lossy(octets).to_ascii_uppercase())

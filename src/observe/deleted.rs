@@ -72,7 +72,7 @@ impl Eyes {
         let mut unsettled = vanishing.unsettled.lock().await;
         for path in &vanishing.outside {
             let object = Object::folder("source", &mailbox.source, path);
-            let Some(name) = line.name(path) else { continue };
+            let Some(name) = line.name(path)? else { continue };
             let walked = match line.connection.examine(name).await {
                 Ok(selected) => {
                     inventory::walk(&line.connection, name, &selected, &object, |page| {
@@ -163,7 +163,7 @@ impl Eyes {
         let object = Object::folder("destination", &mailbox.destination, &vanished.destination);
         let failed = |error| catalogue::imap(&error, &object);
         let mut deleted = Deleted { copied: vanished.copied, ..Deleted::default() };
-        let Some(name) = line.name(&vanished.destination) else {
+        let Some(name) = line.name(&vanished.destination)? else {
             // The plan itself names a folder that is gone.
             return Ok(deleted);
         };

@@ -114,6 +114,17 @@ pub struct Twin {
     pub place: Option<(UidValidity, Uid)>,
 }
 
+/// A message of ours without a partner that may be there and could not be compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Doubt {
+    /// Ours.
+    pub key: SourceUid,
+    /// The first of theirs that may be it.
+    pub near: Uid,
+    /// Ours could not be read; otherwise it was theirs.
+    pub unread: bool,
+}
+
 /// What a search keeps aside. Nothing of it needs the lock, and no other search sees it.
 ///
 /// Two messages are *near* when their sizes are equal, or their seconds where both have a date, or
@@ -151,6 +162,20 @@ pub trait Searches {
     ) -> Result<Vec<SourceUid>>;
     /// Records what bodies of ours say.
     fn identify_ours(&self, search: SearchId, read: &[(SourceUid, Reading)]) -> Result<()>;
+
+    /// Records messages of ours that are listed and not given.
+    fn unread_ours(&self, search: SearchId, unread: &[SourceUid]) -> Result<()>;
+    /// Records messages of theirs that are listed and not given.
+    fn unread_theirs(&self, search: SearchId, unread: &[Uid]) -> Result<()>;
+    /// Returns unsettled messages of ours without a partner behind one, in order, at most `limit`:
+    /// unread ones that are near to one of theirs without a partner, and others that are near to an
+    /// unread one of theirs.
+    fn doubts(
+        &self,
+        search: SearchId,
+        behind: Option<SourceUid>,
+        limit: usize,
+    ) -> Result<Vec<Doubt>>;
 
     /// Leaves out unsettled messages of ours that have the size of one that is unplaced.
     fn leave_out_like_unplaced(&self, search: SearchId) -> Result<()>;

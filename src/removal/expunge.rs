@@ -73,7 +73,7 @@ pub async fn remove(
     let failed = |error| Stop::from_imap(&error, &object);
     let connection = &destination.connection;
     require_uidplus(connection, mailbox)?;
-    let Some(name) = destination.name(batch.folder) else {
+    let Some(name) = destination.name(batch.folder)? else {
         return Err(gone(&object));
     };
     let selected = connection.select(name).await.map_err(failed)?;

@@ -49,7 +49,7 @@ pub async fn take_up(
     let failed = |error| Stop::from_imap(&error, &object);
     let connection = &destination.connection;
     let mut taken = TakenUp { purpose: intent.purpose, gone: 0 };
-    if let Some(name) = destination.name(&intent.folder) {
+    if let Some(name) = destination.name(&intent.folder)? {
         let selected = match hands {
             Hands::Free => connection.select(name).await,
             Hands::Bound => connection.examine(name).await,

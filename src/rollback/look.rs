@@ -157,7 +157,7 @@ impl Eyes<'_> {
         let object = Object::folder("destination", &self.mailbox.destination, &folder);
         let failed = |error| Stop::from_imap(&error, &object);
         let connection = &self.destination.connection;
-        let now = match self.destination.name(&folder) {
+        let now = match self.destination.name(&folder)? {
             Some(name) => Some(connection.examine(name).await.map_err(failed)?.uid_validity),
             None => None,
         };

@@ -141,6 +141,12 @@ impl FolderProof<'_> {
                 self.doubt(folder, uids, false).await?;
             }
         }
+        if let (false, Some(unread)) =
+            (walk.astray.is_empty(), self.destination.unread.values().next())
+        {
+            // They may be there.
+            return Err(unread.error().into());
+        }
         let mut missing: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
         for message in std::mem::take(&mut walk.astray) {
             let Some(folder) = walk.done.get_mut(message.folder) else { continue };

@@ -67,7 +67,7 @@ impl FolderProof<'_> {
     /// Goes on with a walk, or begins one, to its end. When it stops, what is done is in the walk,
     /// and everything else is done again over the next connections.
     pub(super) async fn run(&self, walk: &mut Option<Walk>) -> Result<(), Stop> {
-        let name = self.destination.name(self.to).ok_or_else(|| gone(&self.object()))?;
+        let name = self.destination.name(self.to)?.ok_or_else(|| gone(&self.object()))?;
         let selected = self.destination.connection.examine(name).await.map_err(self.to_failed())?;
         let walk = match walk {
             Some(walk) => {

@@ -10,7 +10,7 @@ use crate::copy::stop::Stop;
 use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, Result};
 use crate::imap::ListEntry;
-use crate::model::folder::FolderPath;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::sampling::Sampling;
 use crate::profile::target::Target;
 use crate::removal::{self, Hands};
@@ -62,9 +62,11 @@ pub(super) async fn verify(
                 }
             }
             let folders = source.folders.clone();
+            let unread = source.special_uses_of_unread();
             let target = destination.target(&accounts);
             evidence.profile = Some(target.profile.label.to_owned());
-            let known = destination.folders.keys().cloned().collect();
+            let known =
+                destination.folders.keys().chain(destination.unread.keys()).cloned().collect();
             let lines = Lines::of(source, destination);
             let progress = Arc::clone(&desk.progress);
             let draw = Draw::new(sampling, desired.document, &desk, &mailbox).await?;
@@ -79,7 +81,7 @@ pub(super) async fn verify(
                 draw,
                 read: (0, 0),
             };
-            proof.run(folders, &target, &mut evidence).await?;
+            proof.run(folders, unread, &target, &mut evidence).await?;
             progress.finish();
         }
         Err(failures) => evidence.checks.extend(unreadable(failures)?),
@@ -114,6 +116,7 @@ impl MailboxProof {
     async fn run(
         mut self,
         source_folders: BTreeMap<FolderPath, ListEntry>,
+        unread: BTreeMap<FolderPath, Option<SpecialUse>>,
         target: &Target,
         evidence: &mut MailboxEvidence,
     ) -> Result<()> {
@@ -121,7 +124,17 @@ impl MailboxProof {
         let mut there = Check::new("folders are there");
         let mut named = Check::new("folders can be there");
         let known = std::mem::take(&mut self.known);
-        let listed: BTreeSet<FolderPath> = source_folders.keys().cloned().collect();
+        let listed: BTreeSet<FolderPath> =
+            source_folders.keys().chain(unread.keys()).cloned().collect();
+        for (path, special_use) in unread {
+            let names = &target.profile.names;
+            if let Mapped::To { path: to, .. } =
+                self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names)
+            {
+                // The walk says why it cannot be read.
+                groups.entry(to).or_default().push(path);
+            }
+        }
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
                 continue;
@@ -292,6 +305,7 @@ impl MailboxProof {
         let (source, destination) = self.lines.sides()?;
         let listed = |path: &FolderPath| {
             let object = || Object::folder("source", &self.mailbox.source, path);
+            source.entry(path)?;
             source.folders.get_key_value(path).ok_or_else(|| gone(&object()))
         };
         let sources: Vec<Source<'_>> = from.iter().map(listed).collect::<Result<_, Stop>>()?;

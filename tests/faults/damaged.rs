@@ -85,14 +85,15 @@ fn a_date_that_was_never_sent_is_not_called_equal() {
         .says(&["dates equal but for 1, flags equal", "1 message has no valid date at the source"]);
 }
 
-const APPLY: [&str; 5] = ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
+pub(super) const APPLY: [&str; 5] =
+    ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
 
 fn empty() -> Migration {
     Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() })
 }
 
 /// A migration from a source that does as told.
-fn from_script(messages: &[(u32, &str, Vec<u8>)]) -> (Migration, Script) {
+pub(super) fn from_script(messages: &[(u32, &str, Vec<u8>)]) -> (Migration, Script) {
     let mut migration = empty();
     let script = Script::start(true, |_| Answer::Store);
     for (uid, date, bytes) in messages {

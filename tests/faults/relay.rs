@@ -22,6 +22,8 @@ pub(super) enum Harm {
     RefuseBodies(u32, u32, usize),
     /// EXAMINE of this folder is answered `NO [SERVERBUG]` and never reaches the server.
     RefuseFolder(&'static str),
+    /// At EXAMINE of this folder these lines come, and the connection ends.
+    HangUpAt(&'static str, &'static str),
     /// Nothing is passed on in either direction.
     Silence,
 }
@@ -156,15 +158,18 @@ fn one_way(
                 note(&[], done);
                 to.write_all(&changed)
             }
-            Harm::RefuseBodies(..) | Harm::RefuseFolder(_) if !from_server => {
+            Harm::RefuseBodies(..) | Harm::RefuseFolder(_) | Harm::HangUpAt(..) if !from_server => {
                 lines.extend_from_slice(octets);
                 let (allowed, answers) = refuse_commands(&mut lines, harm);
-                note(&[], !answers.is_empty());
+                let met = answers.is_some();
+                let answers = answers.unwrap_or_default();
+                note(&[], met);
                 seen += String::from_utf8_lossy(&answers).lines().count();
                 let sent =
                     (&mut (&*client)).write_all(&answers).and_then(|()| to.write_all(&allowed));
                 match harm {
                     Harm::RefuseBodies(_, _, most) if seen >= most => break,
+                    Harm::HangUpAt(..) if met => break,
                     _ => sent,
                 }
             }
@@ -179,11 +184,13 @@ fn one_way(
 }
 
 /// Takes the whole command lines; returns those that go on, and the answers to the others.
-fn refuse_commands(lines: &mut Vec<u8>, harm: Harm) -> (Vec<u8>, Vec<u8>) {
+fn refuse_commands(lines: &mut Vec<u8>, harm: Harm) -> (Vec<u8>, Option<Vec<u8>>) {
     let end = lines.iter().rposition(|octet| *octet == b'\n').map_or(0, |at| at + 1);
     let rest = lines.split_off(end);
     let whole = std::mem::replace(lines, rest);
-    let (mut allowed, mut answers) = (Vec::new(), Vec::new());
+    let (mut allowed, mut answers) = (Vec::new(), None::<Vec<u8>>);
+    let mut answer =
+        |text: &str| answers.get_or_insert_default().extend_from_slice(text.as_bytes());
     for line in whole.split_inclusive(|octet| *octet == b'\n') {
         let text = String::from_utf8_lossy(line);
         let words: Vec<&str> = text.split(' ').collect();
@@ -191,13 +198,18 @@ fn refuse_commands(lines: &mut Vec<u8>, harm: Harm) -> (Vec<u8>, Vec<u8>) {
             ([tag, "UID", "FETCH", set, ..], Harm::RefuseBodies(first, last, _))
                 if text.contains("BODY.PEEK[]") && (first..=last).any(|uid| holds(set, uid)) =>
             {
-                answers.extend_from_slice(format!("{tag} NO Message is damaged\r\n").as_bytes());
+                answer(&format!("{tag} NO Message is damaged\r\n"));
             }
             ([tag, "EXAMINE", name, ..], Harm::RefuseFolder(folder))
                 if name.trim().trim_matches('"') == folder =>
             {
                 let words = "NO [SERVERBUG] Internal error occurred.";
-                answers.extend_from_slice(format!("{tag} {words}\r\n").as_bytes());
+                answer(&format!("{tag} {words}\r\n"));
+            }
+            ([_, "EXAMINE", name, ..], Harm::HangUpAt(folder, words))
+                if name.trim().trim_matches('"') == folder =>
+            {
+                answer(words);
             }
             _ => allowed.extend_from_slice(line),
         }

@@ -60,6 +60,8 @@ type Reject = Box<dyn Fn(&[u8]) -> bool + Send>;
 
 struct State {
     folders: BTreeMap<String, Vec<Message>>,
+    /// Separators of folders that have another one than `/`.
+    separators: BTreeMap<String, &'static str>,
     decide: Decide,
     /// Refused always: messages of so many octets, in these words.
     refuse: Option<(usize, &'static str)>,
@@ -102,6 +104,7 @@ impl Script {
         let names = ["INBOX", "Sent Items", "Drafts", "Deleted Items", "Junk Email"];
         let state = Arc::new(Mutex::new(State {
             folders: names.iter().map(|name| ((*name).to_owned(), Vec::new())).collect(),
+            separators: BTreeMap::new(),
             decide: Box::new(decide),
             refuse: None,
             end_in_literal: None,
@@ -175,6 +178,18 @@ impl Script {
         self.state().folders.get_mut(folder).expect("the folder").push(message);
     }
 
+    /// Has another folder, whose name is parted like this.
+    pub(super) fn make(&self, folder: &str, separator: &'static str) {
+        let mut state = self.state();
+        state.folders.insert(folder.to_owned(), Vec::new());
+        state.separators.insert(folder.to_owned(), separator);
+    }
+
+    /// Has a folder no more.
+    pub(super) fn remove(&self, folder: &str) {
+        self.state().folders.remove(folder).expect("the folder");
+    }
+
     /// Does not tell the size of this message; 0 is none.
     pub(super) fn without_size(&self, uid: u32) {
         self.state().unsized_uid = uid;
@@ -214,6 +229,15 @@ impl Script {
 pub(super) struct Handle(Arc<Mutex<State>>);
 
 impl Handle {
+    /// Delivers a message of somebody else as soon as the decision is made.
+    pub(super) fn deliver_later(&self, folder: &'static str, octets: &[u8]) {
+        let (state, bytes) = (Arc::clone(&self.0), octets.to_vec());
+        std::thread::spawn(move || {
+            let date = "01-Jan-2026 10:00:00 +0000".to_owned();
+            store(&state, folder, Message { uid: 0, flags: Vec::new(), date, bytes });
+        });
+    }
+
     /// Shuts folders as soon as the decision is made.
     pub(super) fn shut_later(&self, folders: &'static [&'static str]) {
         let state = Arc::clone(&self.0);
@@ -355,10 +379,13 @@ impl Client {
             "LOGIN" | "NOOP" => {}
             "SUBSCRIBE" => assert!(self.has(&rest[0].text()), "{rest:?}"),
             "LIST" | "LSUB" => {
-                let names: Vec<String> =
-                    self.state.lock().unwrap().folders.keys().cloned().collect();
-                for name in names {
-                    self.say(&format!("* {word} () \"/\" \"{name}\""))?;
+                let named: Vec<(String, &str)> = {
+                    let state = self.state.lock().unwrap();
+                    let separator = |name| state.separators.get(name).copied().unwrap_or("/");
+                    state.folders.keys().map(|name| (name.clone(), separator(name))).collect()
+                };
+                for (name, separator) in named {
+                    self.say(&format!("* {word} () \"{separator}\" \"{name}\""))?;
                 }
             }
             "CREATE" => {

@@ -17,7 +17,7 @@ use mailferry::ports::ledger::{
     MessageState, Need, Owner, Pass, Pause, Stray,
 };
 use mailferry::ports::search::{
-    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
+    Doubt, Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -125,6 +125,9 @@ hand_on! { Archives;
 }
 
 hand_on! { Searches;
+    fn unread_ours(search: SearchId, unread: &[SourceUid]) -> ();
+    fn unread_theirs(search: SearchId, unread: &[Uid]) -> ();
+    fn doubts(search: SearchId, behind: Option<SourceUid>, limit: usize) -> Vec<Doubt>;
     fn begin_search() -> SearchId;
     fn end_search(search: SearchId) -> ();
     fn add_ours(search: SearchId, messages: &[Ours]) -> ();

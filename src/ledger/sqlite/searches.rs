@@ -16,7 +16,7 @@ use crate::model::pairing::{self, Round};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Look};
 use crate::ports::search::{
-    Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
+    Doubt, Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
 };
 use rusqlite::{Row, Transaction, params};
 
@@ -41,6 +41,9 @@ const OURS_ALONE: &str = "NOT EXISTS (SELECT 1 FROM search_pair p
 /// A message of the table `t` that has no partner.
 const THEIRS_ALONE: &str =
     "NOT EXISTS (SELECT 1 FROM search_pair p WHERE p.search = ?1 AND p.theirs = t.uid)";
+
+/// A message of the table `t` that is near to the one of the table `o`.
+const NEAR: &str = "(t.size = o.size OR t.second = o.second OR (o.any_size AND o.second IS NULL))";
 
 fn number(fate: Fate) -> u8 {
     match fate {
@@ -313,6 +316,57 @@ impl Searches for SqliteLedger {
                 ])?;
             }
             Ok(())
+        })
+    }
+
+    fn unread_ours(&self, search: SearchId, unread: &[SourceUid]) -> Result<()> {
+        self.aside(|tx| {
+            let mut statement = tx.prepare_cached(
+                "UPDATE search_ours SET unread = 1 WHERE search = ?1 AND source = ?2 AND uid = ?3",
+            )?;
+            for (index, uid) in unread {
+                statement.execute(params![search.0, source(*index)?, uid.0])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn unread_theirs(&self, search: SearchId, unread: &[Uid]) -> Result<()> {
+        self.aside(|tx| {
+            let mut statement = tx.prepare_cached(
+                "UPDATE search_theirs SET unread = 1 WHERE search = ?1 AND uid = ?2",
+            )?;
+            for uid in unread {
+                statement.execute(params![search.0, uid.0])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn doubts(
+        &self,
+        search: SearchId,
+        behind: Option<SourceUid>,
+        limit: usize,
+    ) -> Result<Vec<Doubt>> {
+        self.aside(|tx| {
+            let mut statement = tx.prepare_cached(&format!(
+                "SELECT source, uid, near, unread FROM (
+                     SELECT o.source, o.uid, o.unread, iif(o.unread,
+                         (SELECT min(t.uid) FROM search_theirs t
+                             WHERE t.search = ?1 AND {NEAR} AND {THEIRS_ALONE}),
+                         (SELECT min(t.uid) FROM search_theirs t
+                             WHERE t.search = ?1 AND t.unread AND {NEAR})) AS near
+                     FROM search_ours o
+                     WHERE o.search = ?1 AND (o.source, o.uid) > (?2, ?3) AND o.fate = 0
+                         AND {OURS_ALONE})
+                 WHERE near IS NOT NULL ORDER BY source, uid LIMIT ?4"
+            ))?;
+            let (source, uid) = after(behind)?;
+            let doubt = |row: &Row<'_>| {
+                Ok(Doubt { key: key(row)?, near: Uid(row.get(2)?), unread: row.get(3)? })
+            };
+            statement.query_and_then(params![search.0, source, uid, most(limit)], doubt)?.collect()
         })
     }
 

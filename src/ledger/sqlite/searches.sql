@@ -21,6 +21,8 @@ CREATE TEMP TABLE IF NOT EXISTS search_ours (
     -- Whether it may have another size at the destination.
     any_size      INTEGER NOT NULL,
     alike         INTEGER NOT NULL DEFAULT 0,
+    -- Whether it is listed and not given.
+    unread        INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (search, source, uid)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS temp.search_ours_look ON search_ours (search, size, second);
@@ -42,11 +44,14 @@ CREATE TEMP TABLE IF NOT EXISTS search_theirs (
     flags    TEXT NOT NULL,
     folded   TEXT NOT NULL,
     identity BLOB,
+    unread   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (search, uid)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS temp.search_theirs_size ON search_theirs (search, size);
 CREATE INDEX IF NOT EXISTS temp.search_theirs_second ON search_theirs (search, second)
     WHERE second IS NOT NULL;
+CREATE INDEX IF NOT EXISTS temp.search_theirs_unread ON search_theirs (search, size, second)
+    WHERE unread;
 
 CREATE TEMP TABLE IF NOT EXISTS search_pair (
     search INTEGER NOT NULL,

@@ -281,3 +281,47 @@ fn with_another_date_only_what_a_server_did_not_keep_is_ours() {
     assert!(pairs(None, None, after), "it was sent without a date");
     assert!(!pairs(None, None, before), "it came before ours could");
 }
+
+#[test]
+fn what_cannot_be_compared_is_in_doubt_while_something_near_has_no_partner() {
+    let mark = |digest: u8, second: i64| Mark {
+        digest: Digest([digest; 32]),
+        second: Some(second),
+        flags: Flags::default(),
+    };
+    let ledger = SqliteLedger::in_memory().unwrap();
+    let search = ledger.begin_search().unwrap();
+    let of_size = |uid: u32, digest: u8, size: u64| {
+        let ours = ours((0, Uid(uid)), &mark(digest, i64::from(uid)));
+        Ours { look: Look { size, ..ours.look }, identity: None, ..ours }
+    };
+    let all = [of_size(1, 1, 10), of_size(2, 2, 10), of_size(3, 3, 30), of_size(4, 4, 40)];
+    ledger.add_ours(search, &all).unwrap();
+    let of_theirs = |uid: u32, digest: u8, size: u64| Theirs {
+        size,
+        ..theirs(uid, &mark(digest, i64::from(uid) + 100))
+    };
+    let all = [of_theirs(11, 1, 10), of_theirs(13, 3, 30)];
+    ledger.add_theirs(search, &there(), THERE, &all).unwrap();
+    assert_eq!(ledger.doubts(search, None, 9).unwrap(), [], "everything was read");
+    ledger.identify_theirs(search, &[(Uid(11), Digest([1; 32]))]).unwrap();
+    ledger.unread_theirs(search, &[Uid(13)]).unwrap();
+    ledger.unread_ours(search, &[(0, Uid(2)), (0, Uid(4))]).unwrap();
+    let doubt = |uid, near, unread| Doubt { key: (0, Uid(uid)), near: Uid(near), unread };
+    let both = [doubt(2, 11, true), doubt(3, 13, false)];
+    assert_eq!(ledger.doubts(search, None, 9).unwrap(), both);
+    assert_eq!(ledger.doubts(search, Some((0, Uid(2))), 9).unwrap(), both[1..]);
+    assert_eq!(ledger.doubts(search, None, 1).unwrap(), both[..1]);
+    // The one that was near is another one's copy.
+    let reading = Reading {
+        identity: Some(Digest([1; 32])),
+        source_digest: Digest([1; 32]),
+        sent_digest: Digest([1; 32]),
+        sent_size: 10,
+        transforms: Vec::new(),
+        header_second: None,
+    };
+    ledger.identify_ours(search, &[((0, Uid(1)), reading)]).unwrap();
+    ledger.pair(search, Fate::Unsettled, Round::Octets, OtherDate::Any).unwrap();
+    assert_eq!(ledger.doubts(search, None, 9).unwrap(), both[1..]);
+}
