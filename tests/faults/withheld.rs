@@ -1,0 +1,56 @@
+//! A destination that lists a message and does not give it, as Exchange does with broken items.
+
+use super::answers::{Answers, first};
+use super::script::{Answer, Withheld};
+
+#[test]
+fn a_message_that_the_destination_lists_and_does_not_give_is_not_called_missing_or_verified() {
+    let answers = Answers::new(3, true, |_| Answer::Store);
+    answers.run("apply").code(0);
+    let nothing = Answer::Say("OK FETCH completed.");
+    answers.script.meddle(move |text| {
+        (text.starts_with("UID FETCH") && text.contains("BODY.PEEK[]")).then(|| nothing.clone())
+    });
+    answers
+        .run("verify")
+        .code(6)
+        .says(&["source UID 2: no-content: the destination lists it as UID 2", "3 unread"])
+        .does_not_say(&["missing", "all there ·"]);
+    answers.script.meddle(|_| None);
+    answers.each_once();
+}
+
+/// Leaves the first of three messages stored and unanswered, and not to be read again.
+fn cut_off(how: Withheld) -> Answers {
+    let answers = Answers::new(3, true, first(Answer::StoreAndDie));
+    answers.script.withhold(Some((1, how)));
+    nothing_is_sent(&answers);
+    answers
+}
+
+#[track_caller]
+fn nothing_is_sent(answers: &Answers) {
+    answers.run("apply").code(5).says(&[
+        "UID 1 is listed there and the server does not give it",
+        "It may be one of ours",
+        "explain E243",
+    ]);
+    assert_eq!(answers.copies(), [1, 0, 0]);
+}
+
+#[test]
+fn an_unanswered_message_that_is_listed_and_not_given_is_not_sent_again_and_found_when_it_is() {
+    let answers = cut_off(Withheld::Silently);
+    nothing_is_sent(&answers);
+    answers.script.withhold(None);
+    answers.run("apply").code(0).says(&["Found 1 message", "Copied 2 messages"]);
+    answers.each_once();
+}
+
+#[test]
+fn an_unanswered_message_that_is_listed_and_not_given_is_sent_again_when_it_is_gone() {
+    let answers = cut_off(Withheld::Nil);
+    answers.script.remove("INBOX", 1);
+    answers.run("apply").code(0).says(&["Copied 3 messages"]);
+    answers.each_once();
+}
