@@ -103,6 +103,14 @@ impl Session {
                     self.say(&format!("{tag} {words}"))?;
                     return self.close();
                 }
+                Some(Answer::Die) => {
+                    self.note("refused");
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+                Some(Answer::StoreAndDie) => {
+                    self.answer(&tag, &word, &tokens[2..])?;
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
                 Some(other) => panic!("{other:?} is no answer to {text}"),
             };
             self.say(&format!("{tag} {answer}"))?;
@@ -167,7 +175,22 @@ impl Session {
                 let text = format!("{:?}", rest[2]);
                 self.fetch(&rest[1].text(), text.contains("BODY.PEEK[]"))?;
             }
-            "UID" if rest[0].text() == "STORE" => {}
+            "UID" if rest[0].text() == "STORE" => {
+                let Token::List(flags) = &rest[3] else { panic!("{rest:?}") };
+                let flags: Vec<String> = flags.iter().map(Token::text).collect();
+                self.change(&rest[1].text(), &rest[2].text(), &flags);
+            }
+            "UID" if rest[0].text() == "EXPUNGE" => {
+                let set = rest[1].text();
+                let name = self.selected.clone().expect("a folder is selected");
+                let mut state = self.state.lock().unwrap();
+                let messages = state.folders.get_mut(&name).expect("the folder");
+                let last = messages.last().map_or(0, |message| message.uid);
+                messages.retain(|message| {
+                    let marked = message.flags.iter().any(|flag| flag == "\\Deleted");
+                    !(marked && names(&set, message.uid, last))
+                });
+            }
             "UID" if rest[0].text() == "MOVE" => {
                 return self.move_to(&rest[1].text(), &rest[2].text());
             }
@@ -177,6 +200,19 @@ impl Session {
             _ => return Ok(format!("BAD {word} is not known here")),
         }
         Ok("OK done".to_owned())
+    }
+
+    fn change(&self, set: &str, how: &str, flags: &[String]) {
+        let name = self.selected.clone().expect("a folder is selected");
+        let mut state = self.state.lock().unwrap();
+        let messages = state.folders.get_mut(&name).expect("the folder");
+        let last = messages.last().map_or(0, |message| message.uid);
+        for message in messages.iter_mut().filter(|message| names(set, message.uid, last)) {
+            message.flags.retain(|flag| !flags.contains(flag));
+            if how.starts_with('+') {
+                message.flags.extend_from_slice(flags);
+            }
+        }
     }
 
     fn move_to(&mut self, set: &str, to: &str) -> io::Result<String> {
@@ -357,7 +393,7 @@ impl Session {
                 match how {
                     Withheld::Silently => {}
                     Withheld::Nil => {
-                        self.say(&format!("* {number} FETCH (UID {uid} BODY[] NIL)"))?
+                        self.say(&format!("* {number} FETCH (UID {uid} BODY[] NIL)"))?;
                     }
                 }
             } else if bodies {

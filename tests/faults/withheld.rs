@@ -30,10 +30,10 @@ fn cut_off(how: Withheld) -> Answers {
 
 #[track_caller]
 fn nothing_is_sent(answers: &Answers) {
-    answers.run("apply").code(5).says(&[
+    answers.run("apply").code(1).says(&[
         "UID 1 is listed there and the server does not give it",
         "It may be one of ours",
-        "explain E243",
+        "error[E243]",
     ]);
     assert_eq!(answers.copies(), [1, 0, 0]);
 }
