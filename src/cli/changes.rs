@@ -1,18 +1,16 @@
 //! `status --changes`: every message that a transform changed.
 
+use crate::cli::rows;
 use crate::cli::wiring::World;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::folder::FolderPath;
-use crate::model::uid::{Uid, UidValidity};
+use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, MessageState};
 use crate::render::changes::{Change, Changes};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter};
 use std::path::Path;
-
-/// Rows of the ledger that are in memory at once.
-const PAGE: usize = 2_000;
 
 /// Writes the list, for the owner's eyes only, and counts its messages by transform.
 pub(crate) fn keep(world: &World, path: &Path) -> Result<BTreeMap<String, u64>> {
@@ -76,12 +74,8 @@ fn folder(
     counts: &mut BTreeMap<String, u64>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<()> {
-    let mut from = Uid(1);
-    loop {
-        let rows = world.ledger.rows(source, validity, from, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        from = Uid(last.listed.uid.0.saturating_add(1));
-        for row in &rows {
+    rows::pages(world.ledger.as_ref(), source, validity, |rows| {
+        for row in rows {
             let is_there = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
             let Some(copied) = row.copied.as_ref().filter(|_| is_there) else { continue };
             if copied.transforms.is_empty() {
@@ -105,5 +99,6 @@ fn folder(
                 *counts.entry(transform.clone()).or_default() += 1;
             }
         }
-    }
+        Ok(())
+    })
 }

@@ -14,6 +14,7 @@ mod plan;
 mod rest;
 mod retry;
 mod rollback;
+mod rows;
 mod show;
 mod signals;
 mod status;
