@@ -249,6 +249,12 @@ impl Check {
         self.noted(example);
     }
 
+    /// Adds something that could not be read: what is known to be off stays so.
+    pub fn doubtful(&mut self, example: String) {
+        self.verdict = self.verdict.max(Verdict::Unknown);
+        self.noted(example);
+    }
+
     /// Adds something worth knowing that breaks nothing.
     pub fn noted(&mut self, example: String) {
         self.count += 1;
