@@ -20,6 +20,7 @@ mod signals;
 mod status;
 mod validate;
 mod verify;
+mod whole;
 mod wiring;
 
 use crate::cli::args::{Arguments, Command};
