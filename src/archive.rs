@@ -7,6 +7,7 @@ mod manifest;
 mod mbox;
 pub mod mboxrd;
 mod names;
+mod pages;
 mod proof;
 mod run;
 

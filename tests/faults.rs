@@ -17,6 +17,8 @@ mod catalogue;
 mod copying;
 #[path = "faults/damaged.rs"]
 mod damaged;
+#[path = "faults/dates.rs"]
+mod dates;
 #[path = "faults/every_octet.rs"]
 mod every_octet;
 #[path = "faults/files.rs"]
@@ -41,9 +43,13 @@ mod saved_plans;
 mod script;
 #[path = "faults/secrets.rs"]
 mod secrets;
+#[path = "faults/session.rs"]
+mod session;
 #[path = "faults/superiors.rs"]
 mod superiors;
 #[path = "faults/throttling.rs"]
 mod throttling;
 #[path = "faults/unread.rs"]
 mod unread;
+#[path = "faults/withheld.rs"]
+mod withheld;

@@ -22,5 +22,7 @@ mod migrations;
 mod proof;
 #[path = "simulate/raw.rs"]
 mod raw;
+#[path = "simulate/removal.rs"]
+mod removal;
 #[path = "simulate/strictness.rs"]
 mod strictness;

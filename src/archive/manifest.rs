@@ -1,10 +1,10 @@
 //! The manifest beside an archive: every message with its place, length, digest, flags and date.
 
-use super::run::{PAGE, key};
+use super::pages::Pages;
+use super::run::key;
 use super::{FolderProof, Order, files};
 use crate::copy::desk::Desk;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::uid::Uid;
 use serde_json::{Value, json};
 use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -65,13 +65,13 @@ pub async fn write(desk: &Desk, order: &Order, proofs: &[FolderProof]) -> Result
             )
         })?;
         let at = key(order, &folder);
-        let mut from = Uid(1);
         let mut first = true;
+        let mut pages = Pages::new(desk, &at);
         loop {
-            let asked = at.clone();
-            let page = desk.ledger(move |ledger| ledger.archived(&asked, from, PAGE)).await?;
-            let Some(last) = page.last() else { break };
-            from = Uid(last.uid.0.saturating_add(1));
+            let page = pages.next().await?;
+            if page.is_empty() {
+                break;
+            }
             for message in &page {
                 let comma = if first { "\n" } else { ",\n" };
                 first = false;

@@ -1,7 +1,8 @@
 //! Reads an archive back and compares it with the ledger and with a fresh listing.
 
 use super::mboxrd::Quoting;
-use super::run::{FolderRun, PAGE, key};
+use super::pages::Pages;
+use super::run::{FolderRun, key};
 use super::{Format, Order, files, maildir};
 use crate::catalogue::Object;
 use crate::copy::bodies::Digester;
@@ -107,7 +108,7 @@ pub async fn prove(
     let path = order.to.join(&known.place);
     let mut back = Back::open(order.format, &path)?;
     let mut hasher = Hasher::new();
-    let mut archived = Pages { desk, at: &at, from: Uid(1) };
+    let mut archived = Pages::new(desk, &at);
     let mut rows = Rows { desk, at: &at, validity, from: Uid(1) };
     let (mut mine, mut theirs) = (archived.next().await?, rows.next().await?);
     let mut count = 0_u64;
@@ -205,23 +206,6 @@ pub async fn prove(
     }
     proof.digest = hasher.finish().to_string();
     Ok(proof)
-}
-
-struct Pages<'a> {
-    desk: &'a Desk,
-    at: &'a ArchiveKey,
-    from: Uid,
-}
-
-impl Pages<'_> {
-    async fn next(&mut self) -> Result<Vec<Archived>, Stop> {
-        let (at, from) = (self.at.clone(), self.from);
-        let page = self.desk.ledger(move |ledger| ledger.archived(&at, from, PAGE)).await?;
-        if let Some(last) = page.last() {
-            self.from = Uid(last.uid.0.saturating_add(1));
-        }
-        Ok(page)
-    }
 }
 
 struct Rows<'a> {

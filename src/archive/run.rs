@@ -2,6 +2,7 @@
 
 use super::maildir::Maildir;
 use super::mbox::Mbox;
+use super::pages::Pages;
 use super::{Format, Order, files, names};
 use crate::catalogue::{self, Object};
 use crate::copy::batches::batches;
@@ -19,9 +20,6 @@ use crate::ports::archive::{ArchiveFolder, ArchiveKey, Archived, Stage};
 use crate::ports::ledger::{FolderKey, MessageRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-
-/// Recorded messages that are read at once.
-pub(super) const PAGE: usize = 2_000;
 
 /// What came of one folder.
 #[derive(Debug, Default)]
@@ -246,9 +244,9 @@ impl Folder<'_> {
 
     async fn recorded(&self) -> Result<Vec<Uid>, Stop> {
         let mut uids: Vec<Uid> = Vec::new();
+        let mut pages = Pages::new(self.desk, &self.at);
         loop {
-            let (at, from) = (self.at.clone(), uids.last().map_or(Uid(1), |uid| Uid(uid.0 + 1)));
-            let page = self.desk.ledger(move |ledger| ledger.archived(&at, from, PAGE)).await?;
+            let page = pages.next().await?;
             if page.is_empty() {
                 return Ok(uids);
             }

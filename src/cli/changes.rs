@@ -1,54 +1,22 @@
 //! `status --changes`: every message that a transform changed.
 
+use crate::cli::rows;
+use crate::cli::whole::{self, Readers};
 use crate::cli::wiring::World;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::model::folder::FolderPath;
-use crate::model::uid::{Uid, UidValidity};
+use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, MessageState};
 use crate::render::changes::{Change, Changes};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::Path;
 
-/// Rows of the ledger that are in memory at once.
-const PAGE: usize = 2_000;
-
 /// Writes the list, for the owner's eyes only, and counts its messages by transform.
 pub(crate) fn keep(world: &World, path: &Path) -> Result<BTreeMap<String, u64>> {
-    let failed = |error: io::Error| {
-        Error::new(
-            ErrorKind::Failed,
-            "E305",
-            format!("{} could not be written: {error}", path.display()),
-        )
-        .hint("Name a file in a folder that you may write to.")
-        .source(error)
-    };
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let fresh = path.with_file_name(name);
-    let file = create(&fresh).map_err(failed)?;
-    let written = write(world, file, failed).and_then(|counts| {
-        std::fs::rename(&fresh, path).map_err(failed)?;
-        Ok(counts)
-    });
-    if written.is_err() {
-        // Half a list must not be taken for a whole one.
-        let _ = std::fs::remove_file(&fresh);
-    }
-    written
-}
-
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(path)
+    let failed = |error: io::Error| whole::failed(path, error);
+    whole::with(path, Readers::Owner, |file| write(world, file, failed))
 }
 
 fn write(
@@ -76,12 +44,8 @@ fn folder(
     counts: &mut BTreeMap<String, u64>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<()> {
-    let mut from = Uid(1);
-    loop {
-        let rows = world.ledger.rows(source, validity, from, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(()) };
-        from = Uid(last.listed.uid.0.saturating_add(1));
-        for row in &rows {
+    rows::pages(world.ledger.as_ref(), source, validity, |rows| {
+        for row in rows {
             let is_there = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
             let Some(copied) = row.copied.as_ref().filter(|_| is_there) else { continue };
             if copied.transforms.is_empty() {
@@ -105,5 +69,6 @@ fn folder(
                 *counts.entry(transform.clone()).or_default() += 1;
             }
         }
-    }
+        Ok(())
+    })
 }

@@ -1,6 +1,6 @@
 //! `verify --exceptions`: messages that a person should know, as a list to work through.
 
-use crate::cli::plan::write;
+use crate::cli::whole::{self, Readers};
 use crate::cli::wiring::World;
 use crate::copy::again;
 use crate::copy::desk::Desk;
@@ -36,25 +36,7 @@ pub(crate) async fn keep(
         Error::new(ErrorKind::Failed, "E086", "the list of exceptions could not be written down")
             .source(error)
     })?;
-    write(path, &text)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(
-            |error| {
-                Error::new(
-                    ErrorKind::Failed,
-                    "E086",
-                    format!(
-                        "the list of exceptions {} could not be kept from others: {error}",
-                        path.display()
-                    ),
-                )
-                .source(error)
-            },
-        )?;
-    }
-    Ok(())
+    whole::write(path, Readers::Owner, &text)
 }
 
 enum Ending {

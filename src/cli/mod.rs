@@ -14,11 +14,13 @@ mod plan;
 mod rest;
 mod retry;
 mod rollback;
+mod rows;
 mod show;
 mod signals;
 mod status;
 mod validate;
 mod verify;
+mod whole;
 mod wiring;
 
 use crate::cli::args::{Arguments, Command};

@@ -3,20 +3,18 @@
 use crate::cli::Ended;
 use crate::cli::args::{Global, RetryArgs};
 use crate::cli::output::Output;
+use crate::cli::rows;
 use crate::cli::wiring::{self, Mode, World};
 use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::folder::FolderPath;
-use crate::model::uid::{Uid, UidValidity};
+use crate::model::uid::UidValidity;
 use crate::ports::ledger::{FolderKey, JournalEntry, Ledger, MessageState};
 use crate::render::style::{clean, count};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use tokio_util::sync::CancellationToken;
-
-/// Rows of the ledger that are in memory at once.
-const PAGE: usize = 2_000;
 
 /// What became of the rows of one folder.
 #[derive(Debug, Default)]
@@ -130,11 +128,7 @@ fn again(
     class: Option<&str>,
 ) -> Result<Retried> {
     let mut retried = Retried::default();
-    let mut from = Uid(1);
-    loop {
-        let rows = ledger.rows(key, validity, from, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(retried) };
-        from = Uid(last.listed.uid.0.saturating_add(1));
+    rows::pages(ledger, key, validity, |rows| {
         let mut results = Vec::new();
         for row in rows.iter().filter(|row| !row.vanished) {
             match &row.state {
@@ -152,10 +146,9 @@ fn again(
                 _ => {}
             }
         }
-        if !results.is_empty() {
-            ledger.settle(key, validity, &results)?;
-        }
-    }
+        if results.is_empty() { Ok(()) } else { ledger.settle(key, validity, &results) }
+    })?;
+    Ok(retried)
 }
 
 fn text(

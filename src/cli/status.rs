@@ -3,18 +3,14 @@
 use crate::cli::args::{Global, ResultFormat, StatusArgs};
 use crate::cli::output::Output;
 use crate::cli::wiring::{Mode, World};
-use crate::cli::{Ended, changes};
+use crate::cli::{Ended, changes, rows};
 use crate::copy::reasons;
 use crate::error::{Error, ErrorKind, Result};
-use crate::model::uid::Uid;
 use crate::model::words::time;
 use crate::ports::ledger::{FolderKey, FolderTally, MessageRow, MessageState, Owner};
 use crate::render::style::{clean, thousands};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-
-/// Rows of the ledger that are in memory at once.
-const PAGE: usize = 2_000;
 
 pub(crate) fn run(args: &StatusArgs, global: &Global, output: &Output) -> Result<Ended> {
     let world = World::open(&args.plan, global, output, Mode::Read)?;
@@ -132,16 +128,15 @@ fn other_dates(world: &World, key: &FolderKey) -> Result<u64> {
     let wanted = world.desired.mailboxes.get(&key.mailbox).map(|mailbox| mailbox.messages.range);
     let Some(range) = wanted.filter(|range| !range.is_all()) else { return Ok(0) };
     let Some(validity) = world.ledger.listed_under(key)? else { return Ok(0) };
-    let (mut from, mut count) = (Uid(1), 0);
-    loop {
-        let rows = world.ledger.rows(key, validity, from, PAGE)?;
-        let Some(last) = rows.last() else { return Ok(count) };
-        from = Uid(last.listed.uid.0.saturating_add(1));
+    let mut count = 0;
+    rows::pages(world.ledger.as_ref(), key, validity, |rows| {
         let waits = |row: &&MessageRow| {
             !row.vanished && matches!(row.state, MessageState::Pending | MessageState::Removed)
         };
         let others = rows.iter().filter(waits);
         count +=
             others.filter(|row| !range.holds(row.listed.internal_date.as_ref())).count() as u64;
-    }
+        Ok(())
+    })?;
+    Ok(count)
 }

@@ -2,8 +2,8 @@
 
 use crate::cli::args::{EvidenceFormat, Global, VerifyArgs};
 use crate::cli::output::Output;
-use crate::cli::plan::write;
 use crate::cli::signals::Signals;
+use crate::cli::whole::{self, Readers};
 use crate::cli::wiring::{self, Mode, World};
 use crate::cli::{Ended, exceptions};
 use crate::copy::desk::{Desk, Policy};
@@ -64,7 +64,7 @@ pub(crate) async fn run(args: &VerifyArgs, global: &Global, output: &Output) -> 
     let (path, digest) = keep(&world, &evidence)?;
     let report = render::evidence::html(&evidence);
     if let Some(report_path) = &args.report {
-        write(report_path, &report)?;
+        whole::write(report_path, Readers::AsUsual, &report)?;
     }
     if let Some(list) = &args.exceptions {
         let subjects = args.with_subjects.then_some(&desk_of);
@@ -138,14 +138,12 @@ fn keep(world: &World, evidence: &Evidence) -> Result<(PathBuf, Digest)> {
     // Two verifications within one second are two files.
     let stamp = world.clock.now().strftime("%Y-%m-%dT%H%M%S%.3fZ").to_string();
     let path = folder.join(format!("{stamp}.json"));
-    write(&path, &text)?;
+    whole::write(&path, Readers::Owner, &text)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        for (path, mode) in [(&folder, 0o700), (&path, 0o600)] {
-            std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))
-                .map_err(|error| failed(path, error))?;
-        }
+        std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700))
+            .map_err(|error| failed(&folder, error))?;
     }
     Ok((path, Digest::of(text.as_bytes())))
 }

@@ -157,7 +157,7 @@ impl World {
     }
 
     /// Returns who is told while something is looked at: bars on a terminal, else only of what it
-    /// has to wait for.
+    /// has to wait for and takes note of.
     pub(crate) fn looking(&self, output: &Output) -> Telling {
         if output.terminal {
             Telling::to(Arc::new(progress::Bars::new(Arc::clone(&self.clock))))

@@ -103,7 +103,7 @@ impl Desk {
         };
         let rows = self.ledger(read).await?;
         let Some(last) = rows.last() else { return Ok(None) };
-        *from = last.listed.uid.0.checked_add(1).map_or(BEHIND_ALL, Uid);
+        *from = last.listed.uid.behind().unwrap_or(BEHIND_ALL);
         Ok(Some(rows))
     }
 

@@ -13,6 +13,13 @@ pub struct Uid(pub u32);
 #[serde(transparent)]
 pub struct UidValidity(pub u32);
 
+impl Uid {
+    /// Returns the UID behind this one; `None` behind the highest that there is.
+    pub fn behind(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+}
+
 impl fmt::Display for Uid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

@@ -95,7 +95,7 @@ impl Count {
         loop {
             let rows = self.rows(from).await?;
             let Some(last) = rows.last() else { return Ok(()) };
-            let behind = behind(last.listed.uid);
+            let behind = last.listed.uid.behind();
             self.gone(rows.iter()).await;
             let Some(next) = behind else { return Ok(()) };
             from = next;
@@ -161,7 +161,7 @@ impl Count {
                     .filter(|row| row.listed.uid <= to)
                     .map(|row| (row.listed.uid, row)),
             );
-            match behind(last) {
+            match last.behind() {
                 Some(behind) if last < to => next = behind,
                 _ => return Ok(known),
             }
@@ -177,7 +177,7 @@ impl Count {
             self.one(&mut state.0, &listed, row.as_ref()).await;
         }
         state.0.vanished += self.gone(known.values()).await;
-        state.1 = behind(to).unwrap_or(BEHIND_ALL);
+        state.1 = to.behind().unwrap_or(BEHIND_ALL);
         Ok(())
     }
 
@@ -217,15 +217,10 @@ impl Count {
                     self.one(&mut census, &row.listed, Some(row)).await;
                 }
             }
-            let Some(next) = behind(last) else { return Ok(census) };
+            let Some(next) = last.behind() else { return Ok(census) };
             from = next;
         }
     }
-}
-
-/// Returns the UID behind this one; `None` behind the highest that there is.
-fn behind(uid: Uid) -> Option<Uid> {
-    uid.0.checked_add(1).map(Uid)
 }
 
 fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits: &Limits) {

@@ -177,7 +177,7 @@ impl Eyes {
                 ledger.rows(&asked, validity, start, PAGE)
             })
             .await?;
-            from = rows.last().map(|last| Uid(last.listed.uid.0.saturating_add(1)));
+            from = rows.last().and_then(|last| last.listed.uid.behind());
             let own = candidates(&rows, vanished, there, unsettled, &mut deleted);
             let standings = removal::look(&line.connection, &own).await.map_err(failed)?;
             for (own, standing) in own.into_iter().zip(standings) {

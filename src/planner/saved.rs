@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// The version of the format. Another major one is refused; a higher minor one only adds.
-pub const FORMAT_VERSION: &str = "1.0";
+/// The version of the format. Another major one is refused; a higher minor one only adds: fields,
+/// kinds of actions, states. 1.0 had no `remove_copies`.
+pub const FORMAT_VERSION: &str = "1.1";
 
 /// A plan with what binds it to its migration plan.
 ///
@@ -18,7 +19,7 @@ pub const FORMAT_VERSION: &str = "1.0";
 /// review. `apply` compares actions by id and `after`, not by this digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedPlan {
-    /// `1.0`.
+    /// See [`FORMAT_VERSION`].
     pub format_version: String,
     /// The version of mailferry that made it.
     pub tool_version: String,

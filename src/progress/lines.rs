@@ -18,7 +18,7 @@ const EVERY: i64 = 60;
 pub struct Lines {
     clock: Arc<dyn Clock>,
     inner: Mutex<Inner>,
-    /// Nothing but what makes everything stand still.
+    /// Nothing but what makes everything stand still, and what no result says.
     quiet: bool,
 }
 
@@ -38,7 +38,7 @@ impl Lines {
         Self { clock, inner: Mutex::new(inner), quiet: false }
     }
 
-    /// Makes a listener that writes only for what it has to wait.
+    /// Makes a listener that writes only for what it has to wait, and what it takes note of.
     pub fn quiet(out: Box<dyn Write + Send>, clock: Arc<dyn Clock>) -> Self {
         Self { quiet: true, ..Self::new(out, clock) }
     }
@@ -74,7 +74,9 @@ impl Listener for Lines {
     }
 
     fn event(&self, event: &Event) {
-        if self.quiet && !matches!(event, Event::Throttled { .. } | Event::Holding { .. }) {
+        let loud =
+            matches!(event, Event::Throttled { .. } | Event::Holding { .. } | Event::Notice { .. });
+        if self.quiet && !loud {
             return;
         }
         let now = self.clock.now();

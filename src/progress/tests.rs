@@ -192,7 +192,7 @@ fn a_wait_before_anything_is_copied_is_told_at_once_and_once() {
 }
 
 #[test]
-fn quiet_lines_tell_only_what_is_waited_for() {
+fn quiet_lines_tell_only_what_is_waited_for_and_taken_note_of() {
     let (clock, out) = (Hand::new(), Sink::default());
     let lines = Lines::quiet(Box::new(out.clone()), clock);
     lines.event(&begins("observe", Some(2)));
@@ -206,11 +206,13 @@ fn quiet_lines_tell_only_what_is_waited_for() {
         connections_now: None,
         words: "NO [LIMIT] Maximum number of connections".to_owned(),
     });
+    lines.event(&Event::Notice { message: "the size of UID 5 cannot be read".to_owned() });
     lines.finish();
     assert_eq!(
         out.text(),
         "2026-12-01T20:00:00Z ada@acme.example: waiting 33 s: the source imap.example:993 said \
-         \"NO [LIMIT] Maximum number of connections\"\n"
+         \"NO [LIMIT] Maximum number of connections\"\n\
+         2026-12-01T20:00:00Z note: the size of UID 5 cannot be read\n"
     );
 }
 

@@ -29,6 +29,10 @@ pub(super) fn check_words(check: &Check) -> String {
             "message was there before us, with another date or other flags",
             "messages were there before us, with another date or other flags",
         ),
+        (_, "not named") => messages(
+            "message that was there before us is in no list of exceptions",
+            "messages that were there before us are in no list of exceptions",
+        ),
         (_, "folders can be there") => messages(
             "folder cannot be at the destination under its name",
             "folders cannot be at the destination under their names",

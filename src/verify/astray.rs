@@ -11,7 +11,7 @@ use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use crate::verify::checks::{Findings, count, proven};
 use crate::verify::exception::Fate;
-use crate::verify::folder::{FolderProof, sent};
+use crate::verify::folder::{FolderProof, NO_CONTENT, sent};
 use crate::verify::read::{self, PAGE};
 use crate::verify::walk::Walk;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -86,6 +86,16 @@ struct Keys {
     undated: bool,
 }
 
+impl Keys {
+    fn of(astray: &[Astray]) -> Self {
+        Self {
+            sizes: astray.iter().map(|message| message.size).collect(),
+            seconds: astray.iter().filter_map(Astray::second).collect(),
+            undated: astray.iter().any(|message| message.second().is_none()),
+        }
+    }
+}
+
 impl FolderProof<'_> {
     /// Looks for messages that are not where the ledger says: first in the same folder, then in
     /// the others, always by digest.
@@ -107,7 +117,9 @@ impl FolderProof<'_> {
                 break;
             }
             self.desk.go_on()?;
-            let mut free = self.candidates(&path, &name, &walk.astray, &walk.there).await?;
+            let (mut free, withheld) =
+                self.candidates(&path, &name, &walk.astray, &walk.there).await?;
+            walk.withheld.extend(withheld.into_iter().map(|row| (path.clone(), row)));
             let mut well: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
             for message in std::mem::take(&mut walk.astray) {
                 let canonical = message.canonical.filter(|_| self.canonical);
@@ -150,7 +162,9 @@ impl FolderProof<'_> {
         let mut missing: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
         for message in std::mem::take(&mut walk.astray) {
             let Some(folder) = walk.done.get_mut(message.folder) else { continue };
-            if lost(&message, folder, walk.there.validity) {
+            let keys = Keys::of(std::slice::from_ref(&message));
+            let may_be = walk.withheld.iter().find(|(_, row)| self.may_be(&keys, row));
+            if lost(&message, folder, walk.there.validity, may_be) {
                 missing.entry(message.folder).or_default().push(message.row.listed.uid);
             }
         }
@@ -172,14 +186,15 @@ impl FolderProof<'_> {
         name: &RawName,
         astray: &[Astray],
         there: &There,
-    ) -> Result<HashMap<(bool, Digest), Vec<Uid>>, Stop> {
+    ) -> Result<(HashMap<(bool, Digest), Vec<Uid>>, Vec<FetchRow>), Stop> {
         let object = Object::folder("destination", &self.mailbox.destination, path);
         let failed = |error: ImapError| Stop::from_imap(&error, &object);
         let connection = &self.destination.connection;
         let selected = connection.examine(name).await.map_err(failed)?;
         let mut free: HashMap<(bool, Digest), Vec<Uid>> = HashMap::new();
+        let mut withheld = Vec::new();
         if selected.exists == 0 {
-            return Ok(free);
+            return Ok((free, withheld));
         }
         let here = *path == *self.to;
         let mut known = BTreeSet::new();
@@ -198,11 +213,7 @@ impl FolderProof<'_> {
                 }
             }
         }
-        let keys = Keys {
-            sizes: astray.iter().map(|message| message.size).collect(),
-            seconds: astray.iter().filter_map(Astray::second).collect(),
-            undated: astray.iter().any(|message| message.second().is_none()),
-        };
+        let keys = Keys::of(astray);
         let query = RowQuery { size: true, internal_date: true, ..RowQuery::default() };
         let mut rows = connection.fetch_rows(&SequenceSet::all(), query).await.map_err(failed)?;
         // One listing may be long: only the UIDs that matter are kept.
@@ -218,8 +229,9 @@ impl FolderProof<'_> {
             astray.iter().flat_map(|m| [Some(m.digest), m.canonical]).flatten().collect();
         for page in uids.chunks(PAGE) {
             self.desk.go_on()?;
-            let bodies =
+            let (bodies, not_given) =
                 read::destination_bodies(connection, page, self.canonical).await.map_err(failed)?;
+            withheld.extend(not_given);
             for (uid, body) in bodies {
                 if wanted.contains(&body.digest) {
                     free.entry((false, body.digest)).or_default().push(uid);
@@ -228,7 +240,7 @@ impl FolderProof<'_> {
                 }
             }
         }
-        Ok(free)
+        Ok((free, withheld))
     }
 
     /// A server that rewrites keeps the date, and one that keeps the octets keeps the size.
@@ -273,8 +285,14 @@ fn settle(message: &Astray, folder: &mut Findings, here: bool, path: &FolderPath
 
 /// A message that is in no folder of the destination. Users remove messages that were proven; a
 /// message that never was, that was found off before, or whose whole folder is another one now, is
-/// missing. Returns whether it is.
-fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) -> bool {
+/// missing, unless one that may be it is there and not given. Returns whether it is to be read by
+/// every later verification.
+fn lost(
+    message: &Astray,
+    folder: &mut Findings,
+    validity: UidValidity,
+    may_be: Option<&(FolderPath, FetchRow)>,
+) -> bool {
     let uid = message.row.listed.uid;
     let copied = message.row.copied.as_ref();
     let same_folder = copied
@@ -286,6 +304,16 @@ fn lost(message: &Astray, folder: &mut Findings, validity: UidValidity) -> bool 
         let was = proven(&message.row);
         folder.checks.removed.noted(format!("source UID {uid}: {was}, in no folder now"));
         return false;
+    }
+    if let Some((path, row)) = may_be {
+        folder.account.unread += 1;
+        let reason = format!(
+            "no-content: it is not where it was, and UID {} of {path}, which may be it, is listed and not given",
+            row.uid
+        );
+        folder.checks.bodies.broken(format!("source UID {uid}: {reason}"));
+        folder.except(&message.row, Fate::Unread, &reason, NO_CONTENT);
+        return true;
     }
     folder.account.missing += 1;
     let reason = "missing: not found in any folder of the destination";

@@ -47,7 +47,13 @@ impl Findings {
     }
 
     /// Names a message that a person should know.
-    pub(super) fn except(&mut self, row: &MessageRow, fate: Fate, reason: &str, next: &str) {
+    pub(super) fn except(
+        &mut self,
+        row: &MessageRow,
+        fate: Fate,
+        reason: &str,
+        next: &'static str,
+    ) {
         self.exceptions.push(Exception {
             folder: self.path.clone(),
             uid_validity: self.validity,
@@ -57,8 +63,8 @@ impl Findings {
             fate,
             class: reasons::class(reason).to_owned(),
             reason: reason.to_owned(),
-            next: next.to_owned(),
-            code: fate.can_be_accepted().then(|| exception::CODE.to_owned()),
+            next: next.into(),
+            code: fate.can_be_accepted().then_some(exception::CODE.into()),
             accepted: fate == Fate::Excepted && reasons::was_reviewed(reason),
         });
     }
@@ -140,6 +146,8 @@ pub(super) struct Checks {
     pub(super) undated: Check,
     /// What was there before us and is not as at the source; none of it is a failure.
     pub(super) before: Check,
+    /// Those of them that are named nowhere.
+    pub(super) unnamed: Check,
     /// Of the destination folder; with the first of its source folders.
     pub(super) extra: Option<Check>,
 }
@@ -159,6 +167,7 @@ impl Checks {
             user_flags: Check::new("flags changed by their user"),
             undated: Check::new("dates that were never sent"),
             before: Check::new("as they were before us"),
+            unnamed: Check::new("not named"),
             extra: None,
         }
     }
@@ -173,7 +182,8 @@ impl Checks {
             self.settled,
         ];
         list.extend(self.excepted.into_values());
-        let notes = [self.moved, self.removed, self.user_flags, self.undated, self.before];
+        let Self { moved, removed, user_flags, undated, before, unnamed, .. } = self;
+        let notes = [moved, removed, user_flags, undated, before, unnamed];
         list.extend(notes.into_iter().filter(|check| check.count > 0));
         list.extend(self.extra);
         list

@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The version of the evidence file; a minor one adds only.
+/// The version of the evidence file; a minor one adds only: fields, and words of [`Fate`]. 1.1 had
+/// no `redated`, `unflagged` and `before`.
+///
+/// [`Fate`]: crate::verify::exception::Fate
 pub const FORMAT_VERSION: &str = "1.2";
 
 /// Examples that one check names at the most.
@@ -243,6 +246,12 @@ impl Check {
     /// Adds something that is off.
     pub fn broken(&mut self, example: String) {
         self.verdict = Verdict::Broken;
+        self.noted(example);
+    }
+
+    /// Adds something that could not be read: what is known to be off stays so.
+    pub fn doubtful(&mut self, example: String) {
+        self.verdict = self.verdict.max(Verdict::Unknown);
         self.noted(example);
     }
 

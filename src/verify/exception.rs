@@ -6,6 +6,7 @@ use crate::model::digest::{Digest, Hasher};
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The code by which messages that stay behind, or are there with another date or fewer flags, are
 /// accepted.
@@ -62,9 +63,9 @@ pub struct Exception {
     /// The reason, with the server's words.
     pub reason: String,
     /// What to do.
-    pub next: String,
+    pub next: Cow<'static, str>,
     /// The code by which it is explained and can be accepted; `None` for what nobody can accept.
-    pub code: Option<String>,
+    pub code: Option<Cow<'static, str>>,
     /// It was in the plan that was reviewed before the copy, or was accepted since.
     pub accepted: bool,
 }
@@ -166,8 +167,8 @@ mod tests {
             fate: Fate::Excepted,
             class: "refused".to_owned(),
             reason: "refused: the destination said NO".to_owned(),
-            next: next("refused").to_owned(),
-            code: Some(CODE.to_owned()),
+            next: next("refused").into(),
+            code: Some(CODE.into()),
             accepted,
         }
     }

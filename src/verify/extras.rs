@@ -101,12 +101,18 @@ pub struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Finds the extra copies, in order of UID. In memory are the messages above the lowest of ours
-    /// that the ledger does not know, and what it knows of messages that look like them.
+    /// Finds the extra copies, in order of UID.
     pub async fn run(&self) -> Result<Vec<Extra>, Stop> {
+        Ok(self.look().await?.0)
+    }
+
+    /// Returns with them the messages that may be some and that the server does not give. In memory
+    /// are the messages above the lowest of ours that the ledger does not know, and what it knows of
+    /// messages that look like them.
+    async fn look(&self) -> Result<(Vec<Extra>, Vec<Uid>), Stop> {
         let unknown = self.unknown().await?;
         if unknown.is_empty() {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), Vec::new()));
         }
         let seconds = unknown.values().filter(|_| self.canonical).filter_map(second);
         let looks = Looks {
@@ -124,9 +130,12 @@ impl Search<'_> {
             .collect();
         let mut extras = Vec::new();
         let mut rewritten = Vec::new();
+        let mut withheld = Vec::new();
         for page in uids.chunks(PAGE) {
             self.desk.go_on()?;
-            for (uid, body) in self.read(page).await? {
+            let (read, not_given) = self.read(page).await?;
+            withheld.extend(not_given.into_iter().map(|row| row.uid));
+            for (uid, body) in read {
                 let Some(row) = unknown.get(&uid) else { continue };
                 let digest = body.digest;
                 // What the server lists is what is looked at again right before a removal; one that
@@ -160,7 +169,7 @@ impl Search<'_> {
         }
         extras.extend(self.saying_the_same(rewritten, &ledger, &unknown).await?);
         extras.sort_by_key(|extra| extra.uid);
-        Ok(extras)
+        Ok((extras, withheld))
     }
 
     /// Lists what lies above the lowest of ours and the ledger does not know.
@@ -197,9 +206,8 @@ impl Search<'_> {
         let mut says: BTreeMap<Uid, Option<Digest>> = BTreeMap::new();
         for page in places.chunks(PAGE) {
             self.desk.go_on()?;
-            says.extend(
-                self.read(page).await?.into_iter().map(|(uid, body)| (uid, body.canonical)),
-            );
+            let (read, _) = self.read(page).await?;
+            says.extend(read.into_iter().map(|(uid, body)| (uid, body.canonical)));
         }
         let mut extras = Vec::new();
         for Rewritten { uid, size, digest, said, second } in rewritten {
@@ -231,7 +239,7 @@ impl Search<'_> {
         Ok(extras)
     }
 
-    async fn read(&self, uids: &[Uid]) -> Result<BTreeMap<Uid, Read>, Stop> {
+    async fn read(&self, uids: &[Uid]) -> Result<(BTreeMap<Uid, Read>, Vec<FetchRow>), Stop> {
         let read = read::destination_bodies(self.connection, uids, self.canonical).await;
         read.map_err(|error| self.failed(&error))
     }
@@ -309,7 +317,8 @@ impl FolderProof<'_> {
             taken: &there.taken,
             canonical: self.canonical,
         };
-        for extra in search.run().await? {
+        let (extras, withheld) = search.look().await?;
+        for extra in extras {
             if there.dates_lost || extra.same_date != Some(false) {
                 let how = if extra.said.is_some() {
                     "says the same, under the assumed profile v0, as"
@@ -321,6 +330,11 @@ impl FolderProof<'_> {
                     extra.uid
                 ));
             }
+        }
+        for uid in withheld {
+            check.doubtful(format!(
+                "destination UID {uid}: the server lists it and does not give it, and it may be one"
+            ));
         }
         Ok(check)
     }
@@ -372,7 +386,7 @@ pub async fn are_there(
         let uids: BTreeSet<Uid> = these.clone().flat_map(|extra| all(extra)).collect();
         let mut digests: BTreeMap<Uid, (Digest, Option<Digest>)> = BTreeMap::new();
         for page in uids.into_iter().collect::<Vec<_>>().chunks(PAGE) {
-            let read = read::destination_bodies(connection, page, canonical).await?;
+            let (read, _) = read::destination_bodies(connection, page, canonical).await?;
             digests.extend(read.into_iter().map(|(uid, it)| (uid, (it.digest, it.canonical))));
         }
         let equal = |extra: &Extra, uid: &Uid| {

@@ -197,18 +197,17 @@ impl FolderProof<'_> {
             return Ok(BTreeMap::new());
         };
         let mut rows = BTreeMap::new();
-        let mut from = first;
-        while from <= last {
+        let mut next = Some(first);
+        while let Some(from) = next.filter(|from| *from <= last) {
             let key = self.key(path);
             let read =
                 self.desk.ledger(move |ledger| ledger.rows(&key, validity, from, PAGE)).await?;
-            let Some(end) = read.last().map(|row| row.listed.uid) else { break };
+            next = read.last().and_then(|row| row.listed.uid.behind());
             rows.extend(
                 read.into_iter()
                     .filter(|row| row.listed.uid <= last)
                     .map(|row| (row.listed.uid, row)),
             );
-            from = Uid(end.0.saturating_add(1));
         }
         Ok(rows)
     }
@@ -443,4 +442,4 @@ enum Side {
 
 const AGAIN: &str = "Verify again; when the source still gives nothing, open the message there.";
 const CHANGED: &str = "Compare the two messages. A destination that rewrites every message needs `checks: { compare: canonical }`.";
-const NO_CONTENT: &str = "Verify again; when the destination still gives nothing, open the message there, and copy it by hand from the source when it cannot be read.";
+pub(super) const NO_CONTENT: &str = "Verify again; when the destination still gives nothing, open the message there, and copy it by hand from the source when it cannot be read.";

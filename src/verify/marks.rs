@@ -6,6 +6,10 @@ use crate::ports::ledger::{Copied, MessageRow, MessageState};
 use crate::verify::checks::{Findings, proven};
 use crate::verify::exception::Fate;
 
+/// Messages that were there before us and are named, of one folder: a tool that kept no dates leaves
+/// a whole mailbox of them, and nobody has to do anything about one.
+const NAMED: u64 = 10_000;
+
 /// Flags of one message, here and there.
 struct Seen<'a> {
     row: &'a MessageRow,
@@ -96,8 +100,13 @@ fn there_before(seen: &Seen<'_>, found: &mut Findings) {
     }
     if !differs.is_empty() {
         let reason = format!("there-before: {}", differs.join("; "));
-        found.checks.before.noted(format!("source UID {}: {reason}", row.listed.uid));
-        found.except(row, Fate::Before, &reason, BEFORE);
+        let uid = row.listed.uid;
+        found.checks.before.noted(format!("source UID {uid}: {reason}"));
+        if found.checks.before.count <= NAMED {
+            found.except(row, Fate::Before, &reason, BEFORE);
+        } else {
+            found.checks.unnamed.noted(format!("source UID {uid}"));
+        }
     }
 }
 
@@ -132,3 +141,75 @@ fn date(seen: &Seen<'_>, clock: jiff::Timestamp, found: &mut Findings) {
 const REDATED: &str = "IMAP cannot change the date of a message that is there. Mail programs show the Date field, which is as it was; where the order by arrival matters, ask the destination's operator, or remove the copy and copy it again when the server keeps dates. Or accept it with the entry that verify prints.";
 const UNFLAGGED: &str = "Ask its user whether the flags were taken away on purpose; set them again with a mail program, or accept it with the entry that verify prints.";
 const BEFORE: &str = "Nothing has to be done: the message is there as somebody else brought it, and IMAP cannot change its date. Change its flags with a mail program if they are wrong.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::digest::Digest;
+    use crate::model::internal_date::InternalDate;
+    use crate::model::uid::{Uid, UidValidity};
+    use crate::ports::ledger::Listed;
+
+    /// Compares so many messages that are there with a later date than at the source.
+    fn later(count: u32, adopted: bool) -> Findings {
+        let mut found = Findings::new("INBOX".parse().unwrap(), UidValidity(7));
+        let date = |text: &str| InternalDate::parse(text);
+        let sent = date("01-Jan-2024 10:00:00 +0000");
+        for uid in 1..=count {
+            let copied = Copied {
+                destination: Some((UidValidity(9), Uid(uid))),
+                source_digest: Digest([1; 32]),
+                sent_digest: Digest([1; 32]),
+                size: 10,
+                stored_flags: Flags::default(),
+                source_flags: Flags::default(),
+                internal_date: sent.clone(),
+                transforms: Vec::new(),
+                adopted,
+                found: false,
+                elsewhere: None,
+            };
+            let listed = Listed {
+                uid: Uid(uid),
+                size: 10,
+                flags: Flags::default(),
+                internal_date: sent.clone(),
+                modseq: None,
+                headers: None,
+            };
+            let row = MessageRow {
+                listed,
+                state: MessageState::Acknowledged,
+                copied: Some(copied.clone()),
+                vanished: false,
+                proven_at: None,
+                doubted: false,
+            };
+            let theirs = FetchRow {
+                uid: Uid(uid),
+                size: Some(10),
+                flags: Some(Flags::default()),
+                internal_date: date("02-Jan-2024 10:00:00 +0000"),
+                internal_date_raw: None,
+                modseq: None,
+                headers: None,
+            };
+            compare(&row, &copied, &theirs, None, jiff::Timestamp::MAX, &mut found);
+        }
+        found
+    }
+
+    #[test]
+    fn of_what_was_there_before_us_ten_thousand_are_named_and_the_others_counted() {
+        let found = later(10_002, true);
+        assert_eq!((found.checks.before.count, found.checks.unnamed.count), (10_002, 2));
+        assert_eq!(found.exceptions.len(), 10_000);
+        let checks = found.evidence(&"INBOX".parse().unwrap()).checks;
+        assert!(checks.iter().any(|check| check.name == "not named" && check.count == 2));
+    }
+
+    #[test]
+    fn everything_that_a_person_can_accept_is_named() {
+        assert_eq!(later(10_002, false).exceptions.len(), 10_002);
+    }
+}

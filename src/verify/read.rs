@@ -148,17 +148,21 @@ pub(super) async fn destination_rows(
     collect(connection.fetch_rows(&set, query(key_fields)).await?).await
 }
 
-/// Reads messages of the destination; one that it does not give is an error.
+/// Reads messages of the destination; one that it refuses is an error. Returns with them those that
+/// it still lists and does not give: they may be anything.
 pub(super) async fn destination_bodies(
     connection: &Connection,
     uids: &[Uid],
     canonical: bool,
-) -> Result<BTreeMap<Uid, Read>, ImapError> {
+) -> Result<(BTreeMap<Uid, Read>, Vec<FetchRow>), ImapError> {
     let mut read = BTreeMap::new();
-    if !uids.is_empty() {
-        Giver::Destination(connection).digest(uids, &[], canonical, &mut read).await?;
+    if uids.is_empty() {
+        return Ok((read, Vec::new()));
     }
-    Ok(read)
+    Giver::Destination(connection).digest(uids, &[], canonical, &mut read).await?;
+    let left: Vec<Uid> = uids.iter().copied().filter(|uid| !read.contains_key(uid)).collect();
+    let withheld = destination_rows(connection, &left, false).await?.into_values().collect();
+    Ok((read, withheld))
 }
 
 /// Reads messages of the destination; what it does not give goes to `refusals`.

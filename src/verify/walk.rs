@@ -1,5 +1,6 @@
 //! How far the proof of a destination folder has come; over new connections it goes on from there.
 
+use crate::imap::FetchRow;
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::verify::astray::{Astray, There};
@@ -20,6 +21,8 @@ pub(super) struct Walk {
     pub(super) astray: Vec<Astray>,
     /// Where those were looked for already.
     pub(super) looked: BTreeSet<FolderPath>,
+    /// Messages there that may be one of them, and that the server does not give.
+    pub(super) withheld: Vec<(FolderPath, FetchRow)>,
 }
 
 /// One source folder as it was listed, and how many of its messages were compared.
@@ -42,6 +45,7 @@ impl Walk {
             pages: None,
             astray: Vec::new(),
             looked: BTreeSet::new(),
+            withheld: Vec::new(),
         }
     }
 }

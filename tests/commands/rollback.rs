@@ -188,3 +188,30 @@ fn what_a_killed_rollback_removed_is_copied_again_and_what_it_marked_is_unmarked
     migration.run(&["verify", "plan.yaml"]).code(0);
     migration.run(&["plan", "plan.yaml", "--detailed-exitcode"]).code(0);
 }
+
+#[test]
+fn a_dry_run_for_extra_copies_leaves_what_a_killed_removal_left() {
+    let migration = Migration::empty(LabOptions::default());
+    migration.lab.source.seed(ADA, &[("INBOX", (0..6).map(seeds::plain).collect())]);
+    migration.run(&APPLY).code(0);
+    let mut session = migration.lab.destination.session(ADA);
+    let uids: Vec<u32> = session.dump("INBOX").unwrap().iter().map(|one| one.uid).collect();
+    killed(&migration, Purpose::Rollback, &uids[..2]);
+    for uid in &uids[..2] {
+        session.store("INBOX", *uid, "+FLAGS", &["\\Deleted"]).unwrap();
+    }
+    drop(session);
+    let marked = || {
+        let there = migration.lab.destination.dump(ADA, "INBOX");
+        assert_eq!(there.len(), 6);
+        there.iter().filter(|one| one.flags.contains("\\Deleted")).count()
+    };
+    let fix = ["apply", "plan.yaml", "--fix-own-duplicates"];
+    // Twice: the first one does not call the removal ended either.
+    for _ in 0..2 {
+        migration.run(&[&fix[..], &["--dry-run"]].concat()).code(0);
+        assert_eq!(marked(), 2);
+    }
+    migration.run(&fix).code(0);
+    assert_eq!(marked(), 0);
+}

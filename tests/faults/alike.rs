@@ -42,7 +42,7 @@ fn a_source_folder_that_reads_as_another_is_unknown_alone_and_not_gone() {
             .code(8)
             .says(&["Work/2024", other])
             .does_not_say(&["vanished", "moved away"]);
-        script.remove(other);
+        script.drop_folder(other);
         migration.run(&APPLY).code(0);
         migration.run(&verify).code(0).does_not_say(&["vanished"]);
         assert_eq!((there("INBOX"), there("Work/2024")), (3, 2), "{other}");
@@ -74,7 +74,7 @@ fn a_destination_folder_that_reads_as_another_is_unknown_alone_and_not_made() {
                 assert!(answers.script.messages("Work/2024").is_empty(), "{what}");
             }
             answers.run("verify").code(8).says(&["Work/2024"]).does_not_say(&["missing"]);
-            answers.script.remove(other);
+            answers.script.drop_folder(other);
             answers.run("apply").code(0).says(&["Copied 1 message"]);
             assert_eq!(answers.script.messages("Work/2024").len(), 1, "{what}");
             answers.run("verify").code(0);

@@ -122,24 +122,6 @@ fn a_double_that_nobody_can_prevent_is_named() {
     assert_eq!(answers.copies().iter().sum::<usize>(), 4);
 }
 
-/// Exchange does so with items that are broken.
-#[test]
-fn a_message_that_the_destination_lists_and_does_not_give_is_not_called_missing_or_verified() {
-    let answers = Answers::new(3, true, |_| Answer::Store);
-    answers.run("apply").code(0);
-    let nothing = Answer::Say("OK FETCH completed.");
-    answers.script.meddle(move |text| {
-        (text.starts_with("UID FETCH") && text.contains("BODY.PEEK[]")).then(|| nothing.clone())
-    });
-    answers
-        .run("verify")
-        .code(6)
-        .says(&["source UID 2: no-content: the destination lists it as UID 2", "3 unread"])
-        .does_not_say(&["missing", "all there ·"]);
-    answers.script.meddle(|_| None);
-    answers.each_once();
-}
-
 #[test]
 fn an_answer_with_an_unknown_tag_counts_as_none() {
     let answers = Answers::new(5, true, first(Answer::OtherTag));

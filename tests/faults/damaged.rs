@@ -2,6 +2,7 @@
 
 use super::relay::{Harm, Relay};
 use super::script::{Answer, Message, Script};
+use super::session;
 use crate::lab::{LabOptions, seeds};
 use crate::migration::{ADA, Migration};
 use std::fs;
@@ -85,6 +86,8 @@ fn a_date_that_was_never_sent_is_not_called_equal() {
         .says(&["dates equal but for 1, flags equal", "1 message has no valid date at the source"]);
 }
 
+const DATE: &str = "01-Jan-2024 10:00:00 +0000";
+
 pub(super) const APPLY: [&str; 5] =
     ["apply", "plan.yaml", "--auto-approve", "--trust", "localhost"];
 
@@ -158,6 +161,57 @@ fn nine_messages_that_a_source_will_not_give_stay_behind_although_it_closes_at_t
     assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 3);
 }
 
+/// A source with so many messages that refuses every FETCH of bodies that asks for one of these.
+fn refusing(count: u32, refused: impl Fn(u32) -> bool + Send + 'static) -> (Migration, Script) {
+    let mails: Vec<_> =
+        (1..=count).map(|number| (number, DATE, seeds::plain(number as usize).bytes)).collect();
+    let (migration, script) = from_script(&mails);
+    script.meddle(move |text| {
+        let set = text.strip_prefix("UID FETCH ")?.split(' ').next()?;
+        let asked = (1..=count).any(|uid| refused(uid) && session::names(set, uid, count));
+        (asked && text.contains("BODY.PEEK[]")).then_some(Answer::Say("NO Message is damaged"))
+    });
+    (migration, script)
+}
+
+#[test]
+fn a_source_that_refuses_everything_leaves_no_more_than_twenty_messages_behind() {
+    let (migration, script) = refusing(25, |_| true);
+    let ended = migration.run(&APPLY).code(5);
+    ended.says(&["Message is damaged", "it is the source and not they"]);
+    let behind = |count: &str| migration.run(&["status", "plan.yaml"]).code(0).says(&[count]);
+    behind("20 excepted");
+    // What is left is not taken for damaged when the source is well.
+    script.meddle(|_| None);
+    migration.run(&APPLY).code(0).says(&["Copied 5 messages"]);
+    behind("20 excepted");
+    migration.run(&["retry", "plan.yaml", ADA]).code(0);
+    migration.run(&APPLY).code(0).says(&["Copied 20 messages"]);
+    assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 25);
+}
+
+#[test]
+fn one_message_that_a_source_gives_shows_that_the_others_are_damaged() {
+    let (migration, _script) = refusing(31, |uid| uid != 16);
+    migration.run(&APPLY).code(5).says(&["Copied 1 message", "30 messages stay behind"]);
+    assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 1);
+}
+
+#[test]
+fn a_listing_that_lacks_a_row_removes_no_copy() {
+    let mails = [1, 2, 3, 4, 5, 6].map(|n| (n, DATE, seeds::plain(n as usize).bytes));
+    let (mut migration, script) = from_script(&mails);
+    migration.wanted.folders.push_str("\n  deletions: propagate\n  deletions_share: 100%");
+    migration.write();
+    migration.run(&APPLY).code(0);
+    script.remove("INBOX", 3);
+    script.without_size(5);
+    let plan = ["plan", "plan.yaml", "--trust", "localhost"];
+    migration.run(&plan).says(&["RFC822.SIZE of UID 5", " 0 to remove,"]);
+    script.without_size(0);
+    migration.run(&plan).code(0).says(&[" 1 to remove,"]);
+}
+
 #[test]
 fn a_folder_that_the_source_will_not_open_any_more_keeps_no_other_back() {
     let mut migration = empty();
@@ -189,8 +243,7 @@ fn a_large_message_without_a_date_gets_that_of_its_header() {
 
 #[test]
 fn a_row_that_cannot_be_read_costs_its_message_and_not_the_folder() {
-    let date = "01-Jan-2024 10:00:00 +0000";
-    let mails = [1, 2, 3].map(|number| (number, date, seeds::plain(number as usize).bytes));
+    let mails = [1, 2, 3].map(|number| (number, DATE, seeds::plain(number as usize).bytes));
     let (migration, script) = from_script(&mails);
     script.without_size(2);
     for _ in 0..2 {

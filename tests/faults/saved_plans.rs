@@ -110,7 +110,7 @@ fn another_major_version_does_not_run() {
     let migration = Migration::start();
     saved(&migration);
     let text = fs::read_to_string(migration.path("saved.json")).unwrap();
-    let other = text.replacen("\"format_version\": \"1.0\"", "\"format_version\": \"2.0\"", 1);
+    let other = text.replacen("\"format_version\": \"1.1\"", "\"format_version\": \"2.0\"", 1);
     assert_ne!(text, other);
     fs::write(migration.path("other.json"), other).unwrap();
     refused(&migration, &["apply", "other.json"], &["other.json", "`2.0`", "1.x"]);
