@@ -7,6 +7,7 @@ use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind};
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
+use crate::model::words;
 use crate::ports::ledger::{MessageRow, MessageState};
 use crate::ports::search::{Doubt, SearchId};
 use std::collections::BTreeMap;
@@ -104,7 +105,7 @@ impl FolderCopy<'_> {
         }
         let object = self.source_object();
         Ok((count > 0).then(|| {
-            error(&format!("{object}: {count} messages are unclear: {}", named.join("; ")))
+            error(&format!("{object}: {} unclear: {}", words::messages(count), named.join("; ")))
         }))
     }
 }

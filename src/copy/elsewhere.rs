@@ -11,6 +11,7 @@ use crate::copy::stop::Stop;
 use crate::error::{Class, Error, ErrorKind};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
+use crate::model::words;
 use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -103,8 +104,9 @@ impl FolderCopy<'_> {
                 ErrorKind::Failed,
                 "E241",
                 format!(
-                    "{}: {count} messages are unclear: an interrupted run may have sent them, and they may be in a folder that could not be read: {folders}",
-                    self.destination_object()
+                    "{}: {} unclear: an interrupted run may have sent them, and they may be in a folder that could not be read: {folders}",
+                    self.destination_object(),
+                    words::messages(count)
                 ),
             )
             .hint("Make these folders readable, or delete them when they are not needed; then apply again. Nothing is sent to this folder before that is known."),

@@ -122,7 +122,7 @@ impl FolderCopy<'_> {
         let taken = self.take_over(&open, tally).await;
         tally.refused += self.unread.stayed();
         taken?;
-        self.send_pending(&open, tally, memory).await?;
+        self.send_pending(&open, roll.end(self.source), tally, memory).await?;
         self.place_unplaced(&open).await?;
         let flags = self.flags(&open).await?;
         tally.flags += flags.touched;

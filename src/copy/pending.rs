@@ -6,14 +6,19 @@ use crate::copy::reasons;
 use crate::copy::send::Way;
 use crate::copy::stop::Stop;
 use crate::copy::tally::Tally;
+use crate::executor::event::Event;
 use crate::model::date_range::{MessageChoice, Order};
 use crate::model::uid::{Uid, UidValidity};
+use crate::model::words;
 use crate::ports::ledger::{MessageRow, MessageState, Need};
 
 impl FolderCopy<'_> {
+    /// Sends what was there when the mailbox was listed: what came since may have been moved out of
+    /// a folder that is copied already, and the next run knows.
     pub(super) async fn send_pending(
         &self,
         open: &Open<'_>,
+        end: Option<Uid>,
         tally: &mut Tally,
         memory: &mut Memory,
     ) -> Result<(), Stop> {
@@ -38,10 +43,13 @@ impl FolderCopy<'_> {
                 1
             }),
         };
-        let mut checkpointed = false;
+        let (mut checkpointed, mut later) = (false, 0);
         for page in self.pages(way.validity).await? {
             let mut rows = self.pending(&way, page, tally).await?;
             rows.retain(|row| !memory.suspects.contains(&row.listed.uid));
+            let all = rows.len();
+            rows.retain(|row| end.is_none_or(|end| row.listed.uid < end));
+            later += all - rows.len();
             if !rows.is_empty() && !checkpointed {
                 self.checkpoint(open).await?;
                 checkpointed = true;
@@ -58,6 +66,13 @@ impl FolderCopy<'_> {
         self.alone(&way, open, tally, memory).await?;
         if checkpointed {
             self.close_checkpoint().await?;
+        }
+        if later > 0 {
+            let message = format!(
+                "{source_object}: {} came while this run was under way; the next apply copies what is new",
+                words::messages(later as u64)
+            );
+            self.desk.tell(&Event::Notice { message });
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use crate::desired::DesiredMailbox;
 use crate::error::Class;
 use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
 use crate::model::folder::FolderPath;
-use crate::model::uid::UidValidity;
+use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Pass};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,8 @@ pub struct Roll {
     reviewed: BTreeMap<FolderPath, UidValidity>,
     /// Folders that are done; with the listing until a copy takes it.
     listed: BTreeMap<FolderPath, Option<Pass>>,
+    /// The UIDNEXT of each folder when it was listed.
+    ends: BTreeMap<FolderPath, Uid>,
     /// Folders that could not be listed, with why.
     unlisted: BTreeMap<FolderPath, String>,
     /// Where copies of messages may be that are elsewhere at the source now.
@@ -41,8 +43,10 @@ impl Roll {
         Self { reviewed, ..Self::default() }
     }
 
-    /// Lists every source folder that the ledger knows, and records where the folders of the
-    /// destination stand. Once in a run; after a lost connection it goes on where it stopped.
+    /// Lists every source folder that the ledger knows or that is to be copied, and records where
+    /// the folders of the destination stand. Once in a run; after a lost connection it goes on where
+    /// it stopped. What comes into a folder later waits for the next run: it may have been moved out
+    /// of a folder that is copied already.
     ///
     /// A folder that cannot be listed keeps nobody else back: what was in it did not vanish.
     pub async fn call(
@@ -57,8 +61,11 @@ impl Roll {
         }
         let address = mailbox.source.clone();
         let known = desk.ledger(move |ledger| ledger.source_folders(&address)).await?;
+        let mut folders: BTreeMap<FolderPath, Option<UidValidity>> =
+            self.reviewed.keys().map(|folder| (folder.clone(), None)).collect();
+        folders.extend(known);
         let mut again = None;
-        for (folder, validity) in known {
+        for (folder, validity) in folders {
             if self.listed.contains_key(&folder) || self.unlisted.contains_key(&folder) {
                 continue;
             }
@@ -79,6 +86,7 @@ impl Roll {
                 }
                 Some(entry) => match self.one(desk, source, entry, &key, validity).await {
                     Ok(Ok(pass)) => {
+                        self.ends.insert(folder.clone(), pass.uid_next);
                         self.listed.insert(folder, Some(pass));
                     }
                     Ok(Err(why)) => {
@@ -165,6 +173,11 @@ impl Roll {
     /// Hands out the listing of a folder, once, when the folder is as it was then.
     pub(super) fn take(&mut self, folder: &FolderPath, now: &Selected) -> Option<Pass> {
         self.listed.get_mut(folder)?.take().filter(|pass| inventory::same(pass, now))
+    }
+
+    /// Returns the UIDNEXT that a folder had when it was listed.
+    pub(super) fn end(&self, folder: &FolderPath) -> Option<Uid> {
+        self.ends.get(folder).copied()
     }
 
     pub(super) fn orphans(&mut self) -> &mut Orphans {

@@ -27,6 +27,11 @@ pub fn shown(octets: &[u8]) -> String {
     text
 }
 
+/// Writes a number of messages.
+pub fn messages(count: u64) -> String {
+    if count == 1 { "1 message".to_owned() } else { format!("{count} messages") }
+}
+
 /// Writes a time for people, to the second and in UTC.
 pub fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

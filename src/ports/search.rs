@@ -213,7 +213,7 @@ pub trait Searches {
     ) -> Result<Vec<Twin>>;
     /// Takes the partners of messages of ours from them and out of the search.
     fn part(&self, search: SearchId, ours: &[SourceUid]) -> Result<()>;
-    /// Returns how many messages without a partner have the second of an unsettled one of ours
+    /// Returns how many messages that were read and have no partner have the second of an unsettled one of ours
     /// without a partner, and the first `limit` of them.
     fn look_alikes(&self, search: SearchId, limit: usize) -> Result<(u64, Vec<Uid>)>;
 }

@@ -95,6 +95,31 @@ fn one_moved() -> Answers {
     answers
 }
 
+#[test]
+fn what_is_moved_at_the_source_while_a_run_is_under_way_is_not_sent_twice() {
+    let answers = Answers::new(5, true, |_| Answer::Store);
+    let source = &answers.migration.lab.source;
+    source.seed(ADA, &[("Drafts", vec![seeds::plain(20)]), ("Sent", vec![seeds::plain(30)])]);
+    let mut session = source.session(ADA);
+    let moved = session.uids("INBOX").unwrap().into_iter().take(2).collect();
+    let mut number = 0;
+    answers.script.decide(move |_| {
+        number += 1;
+        // INBOX is done, Drafts is under way, and Sent comes later.
+        if number == 6 {
+            session.move_to("INBOX", &moved, "Sent").unwrap();
+        }
+        Answer::Store
+    });
+    answers.run("apply").code(0).says(&["2 messages came while this run was under way"]);
+    assert_eq!(answers.script.messages("Sent Items").len(), 1);
+    answers.run("apply").code(0).says(&["2 moved"]);
+    answers.run("verify").code(0);
+    let all = ["INBOX", "Drafts", "Sent Items"].map(|folder| answers.script.messages(folder).len());
+    assert_eq!(all, [3, 1, 3]);
+    answers.run("plan").code(0);
+}
+
 #[track_caller]
 fn moved_once(migration: &Migration, answers: &Answers) {
     for folder in ["INBOX", "Drafts"] {

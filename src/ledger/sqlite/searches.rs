@@ -466,7 +466,7 @@ impl Searches for SqliteLedger {
     fn look_alikes(&self, search: SearchId, limit: usize) -> Result<(u64, Vec<Uid>)> {
         self.aside(|tx| {
             let alike = format!(
-                "FROM search_theirs t WHERE search = ?1 AND {THEIRS_ALONE}
+                "FROM search_theirs t WHERE search = ?1 AND identity IS NOT NULL AND {THEIRS_ALONE}
                      AND EXISTS (SELECT 1 FROM search_ours o WHERE o.search = ?1 AND o.fate = 0
                          AND o.second = t.second AND {OURS_ALONE})"
             );
