@@ -49,7 +49,14 @@ fn create(path: &Path, readers: Readers) -> io::Result<File> {
     if readers == Readers::Owner {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     }
-    options.open(path)
+    match options.open(path) {
+        // A process of this number was killed before it had written all of it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            std::fs::remove_file(path)?;
+            options.open(path)
+        }
+        opened => opened,
+    }
 }
 
 /// Says that a file could not be written.

@@ -5,6 +5,7 @@ use crate::catalogue::Object;
 use crate::copy::doubts::is_doubted;
 use crate::copy::folder::{FolderCopy, Open};
 use crate::copy::landmarks;
+use crate::copy::lines;
 use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
@@ -21,7 +22,8 @@ use std::time::Duration;
 pub(super) enum Part {
     /// Nothing came since.
     Nothing,
-    /// From this UID on, under this UIDVALIDITY.
+    /// From this UID on, under this UIDVALIDITY; from UID 0 on when nothing says which part of it
+    /// is older than what we sent.
     From((UidValidity, Uid)),
     /// It cannot be told, because the folder cannot be read now.
     Unknown,
@@ -36,11 +38,12 @@ pub(super) fn part(
     let Some((validity, uid_next)) = now else { return Part::Unknown };
     let from = match landmarks.get(folder) {
         Some((was, from)) if *was == validity => *from,
-        // It was made since or is another one now, or could not be read then: nothing says which
-        // part is older, and nothing ever would.
-        _ => Uid(1),
+        // Landmarks of the others tell that it was made since.
+        None if !landmarks.is_empty() => Uid(1),
+        // It is another one now, or could not be read then: nothing ever will say.
+        _ => Uid(0),
     };
-    if uid_next <= from { Part::Nothing } else { Part::From((validity, from)) }
+    if uid_next <= from.max(Uid(1)) { Part::Nothing } else { Part::From((validity, from)) }
 }
 
 impl FolderCopy<'_> {
@@ -96,21 +99,22 @@ impl FolderCopy<'_> {
         let folders = unread.join(", ");
         let reason = format!("it may be in a folder that could not be read: {folders}");
         let count = self.mark(sources, &MessageState::Unclear(reason)).await?;
-        if count == 0 {
+        if count == 0 && !self.unread.doubts() {
             return Ok(found);
         }
-        Err(Stop::Failed(
-            Error::new(
-                ErrorKind::Failed,
-                "E241",
-                format!(
-                    "{}: {} unclear: an interrupted run may have sent them, and they may be in a folder that could not be read: {folders}",
-                    self.destination_object(),
-                    words::messages(count)
-                ),
-            )
-            .hint("Make these folders readable, or delete them when they are not needed; then apply again. Nothing is sent to this folder before that is known."),
-        ))
+        Err(Stop::Failed(self.may_be_in(&folders, &words::messages(count))))
+    }
+
+    fn may_be_in(&self, folders: &str, what: &str) -> Error {
+        Error::new(
+            ErrorKind::Failed,
+            "E241",
+            format!(
+                "{}: {what} unclear: an interrupted run may have sent them, and they may be in a folder that could not be read: {folders}",
+                self.destination_object(),
+            ),
+        )
+        .hint("Make these folders readable, or delete them when they are not needed; then apply again. Nothing is sent to this folder before that is known.")
     }
 
     /// Finds out about messages that were unclear because their source folder was gone, and that
@@ -133,12 +137,19 @@ impl FolderCopy<'_> {
         let sources = vec![(self.source_key(), open.source_name.clone(), open.from.uid_validity)];
         let orphans = roll.orphans();
         if orphans.folders().is_empty() || !self.any_left(&sources).await? {
+            orphans.looked_for(self.source);
             return Ok(0);
         }
         let mut found = 0;
         for (folder, (validity, from)) in orphans.folders().clone() {
+            let entry = open.destination.entry(&folder).map_err(|error| {
+                let folders = format!("{folder} ({error})");
+                Stop::Failed(self.may_be_in(&folders, "what is new there"))
+            })?;
+            // One that holds no messages any more is like one that is gone.
+            let selectable = entry.filter(|entry| lines::selectable(entry));
             let Some(name) =
-                open.destination.name(&folder)?.filter(|_| folder != *self.destination)
+                selectable.map(|entry| &entry.name).filter(|_| folder != *self.destination)
             else {
                 continue;
             };
@@ -147,9 +158,16 @@ impl FolderCopy<'_> {
             let still = orphans.is_still(&folder);
             let quiet = if still { None } else { Some(self.quiet(&key).await?) };
             let at = (validity, from);
-            found += self.look_into(open, &sources, &folder, name, at, quiet, true).await?;
+            found += match self.look_into(open, &sources, &folder, name, at, quiet, true).await {
+                Err(Stop::Failed(error)) if error.class != Class::Ledger => {
+                    let folders = format!("{folder} ({error})");
+                    return Err(Stop::Failed(self.may_be_in(&folders, "what is new there")));
+                }
+                found => found?,
+            };
             orphans.stands_still(&folder);
         }
+        orphans.looked_for(self.source);
         self.select_again(open).await?;
         Ok(found)
     }
@@ -174,7 +192,7 @@ impl FolderCopy<'_> {
         let selected = open.destination.connection.examine(name).await.map_err(failed)?;
         let key = FolderKey { mailbox: mailbox.clone(), folder: folder.clone() };
         // Under another UIDVALIDITY it may be anywhere.
-        let from = if selected.uid_validity == validity { from } else { Uid(1) };
+        let from = if selected.uid_validity == validity { from } else { Uid(0) };
         Search {
             desk: self.desk,
             source: open.source,
@@ -253,11 +271,11 @@ mod tests {
         let from = |validity, uid| Part::From((UidValidity(validity), Uid(uid)));
         assert_eq!(part(&landmarks, &old, at(7, 5)), Part::Nothing);
         assert_eq!(part(&landmarks, &old, at(7, 6)), from(7, 5));
-        assert_eq!(part(&landmarks, &old, at(8, 6)), from(8, 1), "another folder");
+        assert_eq!(part(&landmarks, &old, at(8, 6)), from(8, 0), "another folder");
         assert_eq!(part(&landmarks, &old, None), Part::Unknown);
-        assert_eq!(part(&landmarks, &folder("Shut"), at(7, 6)), from(7, 1), "unread");
+        assert_eq!(part(&landmarks, &folder("Shut"), at(7, 6)), from(7, 0), "unread");
         assert_eq!(part(&landmarks, &new, at(7, 1)), Part::Nothing, "it is empty");
         assert_eq!(part(&landmarks, &new, at(7, 2)), from(7, 1), "made since");
-        assert_eq!(part(&BTreeMap::new(), &new, at(7, 2)), from(7, 1), "never recorded");
+        assert_eq!(part(&BTreeMap::new(), &new, at(7, 2)), from(7, 0), "never recorded");
     }
 }

@@ -9,7 +9,7 @@ use crate::desired::DesiredMailbox;
 use crate::imap::SourceConnection;
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Checkpoint, FolderKey};
+use crate::ports::ledger::{Checkpoint, FolderKey, Need};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What every source folder of a mailbox with something new is looked for in.
@@ -21,6 +21,10 @@ pub(super) struct Orphans {
     late: BTreeSet<FolderPath>,
     /// Those that were seen to stand still in this run.
     still: BTreeSet<FolderPath>,
+    /// Those that nothing goes to any more, so that no copy closes their checkpoint.
+    deserted: BTreeSet<FolderPath>,
+    /// Source folders that were looked for in all of them.
+    looked: BTreeSet<FolderPath>,
 }
 
 impl Orphans {
@@ -51,6 +55,9 @@ impl Orphans {
                     || source.unread.contains_key(&from.folder);
                 from.mailbox == mailbox.source && !named
             };
+            if bound.iter().all(gone) {
+                orphans.deserted.insert(key.folder.clone());
+            }
             if lost || bound.iter().any(gone) {
                 orphans.add(desk, key, &checkpoint).await?;
             }
@@ -103,13 +110,39 @@ impl Orphans {
         self.still.insert(folder.clone());
     }
 
-    /// Forgets them after every copy of the mailbox looked into them, and closes the checkpoints of
-    /// folders that nothing goes to any more.
-    pub(super) async fn close(&self, desk: &Desk, mailbox: &DesiredMailbox) -> Result<(), Stop> {
+    /// Notes that a source folder was looked for in all of them.
+    pub(super) fn looked_for(&mut self, source: &FolderPath) {
+        self.looked.insert(source.clone());
+    }
+
+    /// Forgets them when each of these source folders was looked for in them or has nothing that
+    /// could be there, and closes the checkpoints of folders that nothing goes to any more.
+    pub(super) async fn close(
+        &self,
+        desk: &Desk,
+        mailbox: &DesiredMailbox,
+        sources: impl Iterator<Item = &FolderPath>,
+    ) -> Result<(), Stop> {
+        if self.folders.is_empty() {
+            return Ok(());
+        }
+        for folder in sources.filter(|folder| !self.looked.contains(folder)) {
+            let key = FolderKey { mailbox: mailbox.source.clone(), folder: folder.clone() };
+            let asked = key.clone();
+            let Some(validity) = desk.ledger(move |ledger| ledger.listed_under(&asked)).await?
+            else {
+                continue;
+            };
+            if desk.page_for(&key, validity, Need::ToSend, &mut Uid(1)).await?.is_some() {
+                return Ok(());
+            }
+        }
         for folder in self.folders.keys().filter(|folder| !self.late.contains(folder)) {
             let key = FolderKey { mailbox: mailbox.destination.clone(), folder: folder.clone() };
+            let deserted = self.deserted.contains(folder);
             desk.ledger(move |ledger| {
-                if let Some(checkpoint) = ledger.checkpoint(&key)?.filter(|it| it.open) {
+                if let Some(checkpoint) = ledger.checkpoint(&key)?.filter(|it| it.open && deserted)
+                {
                     ledger.set_checkpoint(&key, &Checkpoint { open: false, ..checkpoint })?;
                 }
                 ledger.set_orphan(&key, None)

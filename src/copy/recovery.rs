@@ -68,7 +68,7 @@ pub struct Search<'a> {
     pub unread: &'a Unread,
     /// Source folders whose pending messages may be there, with their present UIDVALIDITY.
     pub sources: Sources,
-    /// UIDs below are not looked at.
+    /// UIDs below are not looked at; 0 when what is there may be older than anything of ours.
     pub from: Uid,
     /// How long the folder must show nothing new of ours; `None` when nothing can be under way.
     pub quiet: Option<Duration>,
@@ -331,9 +331,10 @@ impl Search<'_> {
         let Known { row, sent, pair, reading } = known;
         let (key @ (index, uid), found) = (pair.key, &pair.found);
         // Of a message with our octets and another date, or without one of its own, nobody can
-        // tell whether somebody else delivered it.
+        // tell whether somebody else delivered it, nor of one that may be older than what we sent.
         let dated = row.listed.internal_date.is_some();
-        let adopted = self.adopts() || !pair.same_date || !dated;
+        let older = self.elsewhere && self.from == Uid(0);
+        let adopted = self.adopts() || !pair.same_date || !dated || older;
         let was = |stray: &Stray| {
             let digest = stray.row.copied.as_ref().map(|copied| copied.source_digest);
             digest == Some(reading.source_digest)

@@ -86,7 +86,6 @@ impl Roll {
                 }
                 Some(entry) => match self.one(desk, source, entry, &key, validity).await {
                     Ok(Ok(pass)) => {
-                        self.ends.insert(folder.clone(), pass.uid_next);
                         self.listed.insert(folder, Some(pass));
                     }
                     Ok(Err(why)) => {
@@ -136,7 +135,7 @@ impl Roll {
 
     /// Lists one folder; the inner error says why it could not be listed.
     async fn one(
-        &self,
+        &mut self,
         desk: &Desk,
         source: &Line<SourceConnection>,
         entry: &ListEntry,
@@ -151,6 +150,8 @@ impl Roll {
             Ok(selected) => selected,
             Err(error) => return unless_lost(Stop::from_imap(&error, &object)),
         };
+        // What a listing lacks because a row cannot be read is below it as well.
+        self.ends.insert(key.folder.clone(), selected.uid_next);
         let now = selected.uid_validity;
         if known.is_some_and(|known| known != now) && self.reviewed.get(&key.folder) != Some(&now) {
             return Ok(Err(format!("{object} has a new UIDVALIDITY that nobody reviewed")));
@@ -187,7 +188,7 @@ impl Roll {
     /// Ends the search for copies of messages that are elsewhere at the source now, after every
     /// copy of the mailbox took part in it.
     pub async fn close_orphans(&self, desk: &Desk, mailbox: &DesiredMailbox) -> Result<(), Stop> {
-        self.orphans.close(desk, mailbox).await
+        self.orphans.close(desk, mailbox, self.ends.keys()).await
     }
 }
 

@@ -105,7 +105,7 @@ impl Search<'_> {
     /// that kind came for the time of [`Search::quiet`]. Returns how many messages that are.
     pub(super) async fn add_theirs(&self, id: SearchId) -> Result<u64, Stop> {
         let mut count = 0;
-        let mut next = self.from;
+        let mut next = self.from.max(Uid(1));
         let begun = Instant::now();
         let mut still_since = begun;
         loop {

@@ -180,9 +180,16 @@ impl FolderCopy<'_> {
         folder: &FolderPath,
         pairs: Vec<Pair>,
     ) -> Result<u64, Stop> {
-        let Some(name) = open.destination.name(folder)? else { return Ok(0) };
-        let connection = &open.destination.connection;
         let object = Object::folder("destination", &self.mailbox.destination, folder);
+        let name = match open.destination.name(folder) {
+            Ok(Some(name)) => name,
+            Ok(None) => return Ok(0),
+            Err(error) => {
+                self.cannot_follow(&object, &error);
+                return Ok(0);
+            }
+        };
+        let connection = &open.destination.connection;
         let failed = |error| Stop::from_imap(&error, &object);
         let follow = self.desk.policy.follow_moves && connection.can_move();
         let opened =
@@ -190,10 +197,7 @@ impl FolderCopy<'_> {
         let selected = match opened.map_err(failed) {
             Ok(selected) => selected,
             Err(Stop::Failed(error)) if error.class != Class::Ledger => {
-                let message = format!(
-                    "{object} cannot be opened, so what moved at the source out of it is copied again: {error}"
-                );
-                self.desk.tell(&Event::Notice { message });
+                self.cannot_follow(&object, &error);
                 return Ok(0);
             }
             Err(stop) => return Err(stop),
@@ -228,6 +232,13 @@ impl FolderCopy<'_> {
             copied.elsewhere = Some(folder.clone());
         }
         Ok(count + self.give(open, stay).await?)
+    }
+
+    fn cannot_follow(&self, object: &Object, error: &Error) {
+        let message = format!(
+            "{object} cannot be opened, so what moved at the source out of it is copied again: {error}"
+        );
+        self.desk.tell(&Event::Notice { message });
     }
 
     /// Moves copies into this folder. The checkpoint is open before, so that after a kill they are

@@ -19,13 +19,15 @@ impl Search<'_> {
     pub(super) async fn leave_out_moved(&self, id: SearchId) -> Result<(), Stop> {
         let mailbox = self.folder.mailbox.clone();
         let folders = self.desk.ledger(move |ledger| ledger.note_twins(id, &mailbox)).await?;
-        let mut away = false;
-        for folder in &folders {
-            let mut at = Some(self.validity);
-            if *folder != self.folder.folder {
-                away = true;
-                at = self.opened(folder).await?;
-            }
+        let (own, others): (Vec<_>, Vec<_>) =
+            folders.iter().partition(|folder| **folder == self.folder.folder);
+        // As long as this folder is the selected one.
+        for folder in own {
+            self.twins_of(id, folder, Some(self.validity)).await?;
+        }
+        let away = !others.is_empty();
+        for folder in others {
+            let at = self.opened(folder).await?;
             self.twins_of(id, folder, at).await?;
         }
         if let (true, Some(name)) = (away, self.destination.name(&self.folder.folder)?) {

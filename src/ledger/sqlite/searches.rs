@@ -34,6 +34,10 @@ const NEAR_THEIRS: &str =
      OR (o.any_size AND o.second IS NULL
          AND EXISTS (SELECT 1 FROM search_theirs t WHERE t.search = ?1)))";
 
+/// Neither has a date that tells it from the other: servers keep those from 1971 on.
+const DATED_ALIKE: &str =
+    "(o.second IS t.second OR o.second IS NULL OR t.second IS NULL OR o.second < 31536000)";
+
 /// A message of the table `o` that has no partner.
 const OURS_ALONE: &str = "NOT EXISTS (SELECT 1 FROM search_pair p
      WHERE p.search = ?1 AND p.source = o.source AND p.uid = o.uid)";
@@ -354,9 +358,9 @@ impl Searches for SqliteLedger {
                 "SELECT source, uid, near, unread FROM (
                      SELECT o.source, o.uid, o.unread, iif(o.unread,
                          (SELECT min(t.uid) FROM search_theirs t
-                             WHERE t.search = ?1 AND {NEAR} AND {THEIRS_ALONE}),
-                         (SELECT min(t.uid) FROM search_theirs t
-                             WHERE t.search = ?1 AND t.unread AND {NEAR})) AS near
+                             WHERE t.search = ?1 AND {NEAR} AND {DATED_ALIKE} AND {THEIRS_ALONE}),
+                         (SELECT min(t.uid) FROM search_theirs t INDEXED BY search_theirs_unread
+                             WHERE t.search = ?1 AND t.unread AND {NEAR} AND {DATED_ALIKE})) AS near
                      FROM search_ours o
                      WHERE o.search = ?1 AND (o.source, o.uid) > (?2, ?3) AND o.fate = 0
                          AND {OURS_ALONE})

@@ -15,16 +15,20 @@ pub(super) fn note(
     id: i64,
     mailbox: &Address,
 ) -> Result<Vec<FolderPath>, Fault> {
-    // CROSS JOIN keeps the order: each copy is looked up among ours, which have an index for it.
+    // CROSS JOIN keeps the order: one walk through the copies of the mailbox, each of which is looked
+    // up among ours. SQLite takes the worse index of two when it is not told.
     let mut copies = tx.prepare_cached(
         "SELECT o.source, o.uid, d.path, m.destination_uid_validity, m.destination_uid,
              coalesce(m.sent_date, m.internal_date), t.second
-         FROM destination_folder d
-         CROSS JOIN message m ON m.destination = d.id
-         CROSS JOIN search_ours o ON o.search = ?1 AND o.source_digest = m.source_digest
+         FROM destination_folder b
+         CROSS JOIN source_folder s ON s.destination = b.id
+         CROSS JOIN message m ON m.folder = s.id
+         CROSS JOIN search_ours o INDEXED BY search_ours_digest
+             ON o.search = ?1 AND o.source_digest = m.source_digest
+         JOIN destination_folder d ON d.id = m.destination
          JOIN search_pair p ON p.search = ?1 AND p.source = o.source AND p.uid = o.uid
          JOIN search_theirs t ON t.search = ?1 AND t.uid = p.theirs
-         WHERE d.mailbox = ?2 AND m.vanished = 0 AND m.state IN (1, 2) AND o.fate = 0",
+         WHERE b.mailbox = ?2 AND m.vanished = 0 AND m.state IN (1, 2) AND o.fate = 0",
     )?;
     let mut keep = tx.prepare_cached(
         "INSERT INTO search_twin (search, source, uid, path, uid_validity, twin)
