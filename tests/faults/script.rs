@@ -280,10 +280,9 @@ pub(super) struct Handle(Arc<Mutex<State>>);
 
 impl Handle {
     /// Delivers a message of somebody else as soon as the decision is made.
-    pub(super) fn deliver_later(&self, folder: &'static str, octets: &[u8]) {
+    pub(super) fn deliver_later(&self, folder: &'static str, date: String, octets: &[u8]) {
         let (state, bytes) = (Arc::clone(&self.0), octets.to_vec());
         std::thread::spawn(move || {
-            let date = "01-Jan-2026 10:00:00 +0000".to_owned();
             store(&state, folder, Message { uid: 0, flags: Vec::new(), date, bytes });
         });
     }

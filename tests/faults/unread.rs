@@ -58,7 +58,7 @@ fn a_message_that_the_source_gives_again_is_sent_when_it_is_not_there() {
         0 | 1 => Harm::None,
         _ => Harm::RefuseBodies(uid, uid, usize::MAX),
     });
-    // Somebody delivers a message of its size while its fate is not known.
+    // Somebody delivers a message of its size and date while its fate is not known.
     let other = octets.iter().map(|octet| if *octet == b'N' { b'M' } else { *octet }).collect();
     let late = Arc::new(AtomicBool::new(false));
     answers.script.decide({
@@ -68,7 +68,7 @@ fn a_message_that_the_source_gives_again_is_sent_when_it_is_not_there() {
             if late.swap(true, Ordering::SeqCst) {
                 return Answer::Store;
             }
-            handle.deliver_later("INBOX", &other);
+            handle.deliver_later("INBOX", seeds::plain(0).date, &other);
             Answer::Die
         }
     });
