@@ -125,16 +125,14 @@ async fn in_folder(
         let extra = Extra { may_be_wanted: extra.may_be_wanted || may_be_wanted, ..extra };
         let may_be = displaced.of(&extra, canonical);
         let one = Duplicate { folder: to.clone(), validity, extra };
-        if may_be > 0 && one.extra.same_date != Some(false) {
+        // Where only what it says is equal, a date alone does not tell that it was moved.
+        if may_be > 0 && one.extra.said.is_none() && one.extra.same_date != Some(false) {
             let spent = found.spent.entry(Likeness::of(&one.extra, canonical)).or_default();
-            let stays = (one, DISPLACED.to_owned());
             if *spent < may_be {
                 *spent += 1;
-                found.moved.push(stays);
-            } else {
-                found.left.push(stays);
+                found.moved.push((one, DISPLACED.to_owned()));
+                continue;
             }
-            continue;
         }
         let reason = if open {
             Some("an apply was cut off in this folder; run `mailferry apply` to its end first")
@@ -143,7 +141,7 @@ async fn in_folder(
                 "the server lacks UIDPLUS, so that nothing can be removed without removing what others marked; delete it with a mail program",
             )
         } else {
-            why_not(&one)
+            why_not(&one).or((may_be > 0).then_some(DISPLACED))
         };
         match reason {
             Some(reason) => found.left.push((one, reason.to_owned())),
