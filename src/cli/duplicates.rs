@@ -126,7 +126,7 @@ fn shown(
         for one in &found.removable {
             let _ = writeln!(text, "- {}", named(one));
         }
-        for (one, reason) in &found.left {
+        for (one, reason) in found.left.iter().chain(&found.moved) {
             let _ = writeln!(text, "  {}: stays: {reason}", named(one));
         }
     }

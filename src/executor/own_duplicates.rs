@@ -2,12 +2,13 @@
 //!
 //! Only what the ledger proves: unknown to it, above the lowest UID that we sent, equal in octets (or,
 //! where the destination rewrites, in what it says), date and flags to messages that it knows and
-//! that are all still there.
+//! that are all still there, while no message of ours that it may be is missing from its place.
 
 use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::again;
 use crate::copy::desk::Desk;
+use crate::copy::folder::same_validity;
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
 use crate::desired::{Compare, DesiredMailbox};
@@ -17,6 +18,7 @@ use crate::model::digest::{Digest, Hasher};
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::FolderKey;
 use crate::removal::{self, BATCH, Batch, Hands, Own, Purpose};
+use crate::verify::displaced::{Displaced, Likeness};
 use crate::verify::extras::{self, Extra, Search};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +40,10 @@ pub struct Found {
     pub removable: Vec<Duplicate>,
     /// What stays, with the reason.
     pub left: Vec<(Duplicate, String)>,
+    /// What is no extra copy, with the reason: it stands for a message of ours that was moved.
+    pub moved: Vec<(Duplicate, String)>,
+    /// How many of those each likeness has.
+    spent: BTreeMap<Likeness, u64>,
 }
 
 /// Digests a list, so that a person can agree to exactly this one.
@@ -110,9 +116,24 @@ async fn in_folder(
     let key = to.clone();
     let open = desk.ledger(move |ledger| ledger.checkpoint(&key)).await?;
     let open = open.is_some_and(|checkpoint| checkpoint.open);
+    // What others delivered at another time stays anyway.
+    let dated: Vec<&Extra> = extras.iter().filter(|extra| extra.same_date != Some(false)).collect();
+    let displaced = Displaced::look(desk, line, &to.mailbox, &dated, canonical).await?;
     let mut ours = Vec::new();
     for extra in extras {
+        let may_be_wanted = displaced.may_be_wanted(&extra, canonical);
+        let extra = Extra { may_be_wanted: extra.may_be_wanted || may_be_wanted, ..extra };
+        let may_be = displaced.of(&extra, canonical);
         let one = Duplicate { folder: to.clone(), validity, extra };
+        // Where only what it says is equal, a date alone does not tell that it was moved.
+        if may_be > 0 && one.extra.said.is_none() && one.extra.same_date != Some(false) {
+            let spent = found.spent.entry(Likeness::of(&one.extra, canonical)).or_default();
+            if *spent < may_be {
+                *spent += 1;
+                found.moved.push((one, DISPLACED.to_owned()));
+                continue;
+            }
+        }
         let reason = if open {
             Some("an apply was cut off in this folder; run `mailferry apply` to its end first")
         } else if !connection.has("UIDPLUS") {
@@ -120,13 +141,18 @@ async fn in_folder(
                 "the server lacks UIDPLUS, so that nothing can be removed without removing what others marked; delete it with a mail program",
             )
         } else {
-            why_not(&one)
+            why_not(&one).or((may_be > 0).then_some(DISPLACED))
         };
         match reason {
             Some(reason) => found.left.push((one, reason.to_owned())),
             None => ours.push(one),
         }
     }
+    if ours.is_empty() {
+        return Ok(());
+    }
+    let selected = connection.examine(name).await.map_err(failed)?;
+    same_validity(&object, validity, selected.uid_validity)?;
     for some in ours.chunks(BATCH) {
         desk.go_on()?;
         let extras: Vec<&Extra> = some.iter().map(|one| &one.extra).collect();
@@ -142,6 +168,9 @@ async fn in_folder(
     }
     Ok(())
 }
+
+const DISPLACED: &str =
+    "a message of ours that is equal to it is not where it was copied to, and this may be it";
 
 /// Tells why a message is not surely an extra copy of ours that nobody touched.
 fn why_not(one: &Duplicate) -> Option<&'static str> {
@@ -192,6 +221,7 @@ pub async fn remove(
             let mut now = Found::default();
             in_folder(desk, &line, compare, folder, &mut now).await?;
             now.removable.retain(|one| uids.contains(&one.extra.uid));
+            now.left.append(&mut now.moved);
             now.left.retain(|(one, _)| uids.contains(&one.extra.uid));
             let same = |one: &&Duplicate| {
                 agreed.iter().any(|given| {
@@ -251,6 +281,7 @@ mod tests {
             uid: Uid(9),
             size: 10,
             date: String::new(),
+            second: None,
             digest: Digest([1; 32]),
             said: None,
             flags: seen.clone(),

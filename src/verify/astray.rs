@@ -13,6 +13,7 @@ use crate::verify::checks::{Findings, count, proven};
 use crate::verify::exception::Fate;
 use crate::verify::folder::{FolderProof, NO_CONTENT, sent};
 use crate::verify::read::{self, PAGE};
+use crate::verify::stands::Stands;
 use crate::verify::walk::Walk;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -40,6 +41,22 @@ impl Astray {
             drawn,
             row,
         }
+    }
+
+    /// Returns what the ledger knows of its copy.
+    pub(super) fn copied(&self) -> Option<&Copied> {
+        self.row.copied.as_ref()
+    }
+
+    /// Returns the digest of the octets that are looked for.
+    pub(super) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Returns its UID in a folder that the ledger knows its user to have moved it to.
+    fn known_in(&self, folder: &FolderPath, validity: UidValidity) -> Option<Uid> {
+        let copied = self.copied().filter(|copied| copied.elsewhere.as_ref() == Some(folder))?;
+        copied.destination.filter(|(known, _)| *known == validity).map(|(_, uid)| uid)
     }
 
     fn second(&self) -> Option<i64> {
@@ -79,6 +96,20 @@ impl There {
     }
 }
 
+/// Messages that may be one of those that are looked for, by digest; the key says whether it is that
+/// of what they say.
+type Free = HashMap<(bool, Digest), Vec<Uid>>;
+
+/// Takes one of those that are equal: where the ledger knows which, that one.
+fn take(free: &mut Free, key: (bool, Digest), known: Option<Uid>) -> Option<Uid> {
+    let equal = free.get_mut(&key)?;
+    let known = known.and_then(|known| equal.iter().position(|uid| *uid == known));
+    match known {
+        Some(index) => Some(equal.remove(index)),
+        None => equal.pop(),
+    }
+}
+
 /// The cheap keys of the messages that are looked for.
 struct Keys {
     sizes: BTreeSet<u64>,
@@ -97,60 +128,37 @@ impl Keys {
 }
 
 impl FolderProof<'_> {
-    /// Looks for messages that are not where the ledger says: first in the same folder, then in
-    /// the others, always by digest.
-    pub(super) async fn look_for(&self, walk: &mut Walk) -> Result<(), Stop> {
+    /// Looks in the folder itself for messages that are not where the ledger says, by digest. All
+    /// folders are gone through so before a message is looked for in another one: a copy stands for
+    /// that of its own folder first.
+    pub(super) async fn look_here(&self, walk: &mut Walk, stands: &mut Stands) -> Result<(), Stop> {
+        if walk.astray.is_empty() || walk.looked.contains(self.to) {
+            return Ok(());
+        }
+        let name = walk.there.name.clone();
+        self.look_in(self.to, &name, walk, stands).await
+    }
+
+    /// Looks in the other folders, and accounts for what is in none.
+    pub(super) async fn look_elsewhere(
+        &self,
+        walk: &mut Walk,
+        stands: &mut Stands,
+    ) -> Result<(), Stop> {
         if walk.astray.is_empty() {
             return Ok(());
         }
-        let mut places = vec![(self.to.clone(), walk.there.name.clone())];
-        places.extend(
-            self.destination
-                .folders
-                .iter()
-                .filter(|(path, entry)| *path != self.to && lines::selectable(entry))
-                .map(|(path, entry)| (path.clone(), entry.name.clone())),
-        );
-        places.retain(|(path, _)| !walk.looked.contains(path));
-        for (path, name) in places {
+        let others = self
+            .destination
+            .folders
+            .iter()
+            .filter(|(path, entry)| *path != self.to && lines::selectable(entry));
+        for (path, entry) in others {
             if walk.astray.is_empty() {
                 break;
             }
-            self.desk.go_on()?;
-            let (mut free, withheld) =
-                self.candidates(&path, &name, &walk.astray, &walk.there).await?;
-            walk.withheld.extend(withheld.into_iter().map(|row| (path.clone(), row)));
-            let mut well: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
-            for message in std::mem::take(&mut walk.astray) {
-                let canonical = message.canonical.filter(|_| self.canonical);
-                let by_octets = free.get_mut(&(false, message.digest)).and_then(Vec::pop);
-                let found = match (by_octets, canonical) {
-                    (Some(uid), _) => Some((uid, true)),
-                    (None, Some(digest)) => {
-                        let said = free.get_mut(&(true, digest)).and_then(Vec::pop);
-                        said.map(|uid| (uid, false))
-                    }
-                    (None, None) => None,
-                };
-                match (found, walk.done.get_mut(message.folder)) {
-                    (Some((uid, octets)), Some(folder)) => {
-                        let here = path == *self.to;
-                        if here {
-                            walk.there.taken.insert(uid);
-                        }
-                        settle(&message, folder, here, &path, octets);
-                        if message.row.doubted {
-                            well.entry(message.folder).or_default().push(message.row.listed.uid);
-                        }
-                    }
-                    _ => walk.astray.push(message),
-                }
-            }
-            walk.looked.insert(path);
-            walk.steps += 1;
-            for (index, uids) in well {
-                let Some(folder) = walk.done.get(index) else { continue };
-                self.doubt(folder, uids, false).await?;
+            if !walk.looked.contains(path) {
+                self.look_in(path, &entry.name, walk, stands).await?;
             }
         }
         if let (false, Some(unread)) =
@@ -164,7 +172,7 @@ impl FolderProof<'_> {
             let Some(folder) = walk.done.get_mut(message.folder) else { continue };
             let keys = Keys::of(std::slice::from_ref(&message));
             let may_be = walk.withheld.iter().find(|(_, row)| self.may_be(&keys, row));
-            if lost(&message, folder, walk.there.validity, may_be) {
+            if lost(&message, folder, self.to, stands, may_be) {
                 missing.entry(message.folder).or_default().push(message.row.listed.uid);
             }
         }
@@ -172,9 +180,67 @@ impl FolderProof<'_> {
             let Some(folder) = walk.done.get(index) else { continue };
             self.doubt(folder, uids, true).await?;
         }
-        // The folder must be the examined one again for what follows.
-        let connection = &self.destination.connection;
-        connection.examine(&walk.there.name).await.map(|_| ()).map_err(self.to_failed())
+        Ok(())
+    }
+
+    /// Looks in one folder; a copy that is found stands for no other message of the mailbox.
+    async fn look_in(
+        &self,
+        path: &FolderPath,
+        name: &RawName,
+        walk: &mut Walk,
+        stands: &mut Stands,
+    ) -> Result<(), Stop> {
+        self.desk.go_on()?;
+        let here = *path == *self.to;
+        let mut taken = stands.taken(path);
+        if here {
+            taken.extend(&walk.there.taken);
+        }
+        let (validity, mut free, withheld) =
+            self.candidates(path, name, &walk.astray, &taken).await?;
+        stands.looked_into(path, validity);
+        if here {
+            stands.looks_for(&walk.astray, path);
+        }
+        walk.withheld.extend(withheld.into_iter().map(|row| (path.clone(), row)));
+        let mut well: BTreeMap<usize, Vec<Uid>> = BTreeMap::new();
+        // Those of which the ledger knows that they are just there come first.
+        let (known, others): (Vec<Astray>, Vec<Astray>) = std::mem::take(&mut walk.astray)
+            .into_iter()
+            .partition(|message| message.known_in(path, validity).is_some());
+        for message in known.into_iter().chain(others) {
+            let known = message.known_in(path, validity);
+            let canonical = message.canonical.filter(|_| self.canonical);
+            let by_octets = take(&mut free, (false, message.digest), known);
+            let found = match (by_octets, canonical) {
+                (Some(uid), _) => Some((uid, true)),
+                (None, Some(digest)) => {
+                    take(&mut free, (true, digest), known).map(|uid| (uid, false))
+                }
+                (None, None) => None,
+            };
+            match (found, walk.done.get_mut(message.folder)) {
+                (Some((uid, octets)), Some(folder)) => {
+                    stands.take(path, uid);
+                    if let Some(copied) = message.copied().filter(|_| known == Some(uid)) {
+                        stands.is_in_place(copied);
+                    }
+                    settle(&message, folder, here, path, octets);
+                    if message.row.doubted {
+                        well.entry(message.folder).or_default().push(message.row.listed.uid);
+                    }
+                }
+                _ => walk.astray.push(message),
+            }
+        }
+        walk.looked.insert(path.clone());
+        walk.steps += 1;
+        for (index, uids) in well {
+            let Some(folder) = walk.done.get(index) else { continue };
+            self.doubt(folder, uids, false).await?;
+        }
+        Ok(())
     }
 
     /// Reads the messages of a folder that may be one of those that are looked for, by digest; the
@@ -185,33 +251,22 @@ impl FolderProof<'_> {
         path: &FolderPath,
         name: &RawName,
         astray: &[Astray],
-        there: &There,
-    ) -> Result<(HashMap<(bool, Digest), Vec<Uid>>, Vec<FetchRow>), Stop> {
+        taken: &BTreeSet<Uid>,
+    ) -> Result<(UidValidity, Free, Vec<FetchRow>), Stop> {
         let object = Object::folder("destination", &self.mailbox.destination, path);
         let failed = |error: ImapError| Stop::from_imap(&error, &object);
         let connection = &self.destination.connection;
         let selected = connection.examine(name).await.map_err(failed)?;
-        let mut free: HashMap<(bool, Digest), Vec<Uid>> = HashMap::new();
+        let validity = selected.uid_validity;
+        let mut free = Free::new();
         let mut withheld = Vec::new();
         if selected.exists == 0 {
-            return Ok((free, withheld));
+            return Ok((validity, free, withheld));
         }
-        let here = *path == *self.to;
-        let mut known = BTreeSet::new();
-        if !here {
-            known = self.known(path, selected.uid_validity).await?;
-            // Where the ledger knows that its user moved it, it is to be found.
-            for copied in astray.iter().filter_map(|message| message.row.copied.as_ref()) {
-                match copied.destination {
-                    Some((validity, uid))
-                        if validity == selected.uid_validity
-                            && copied.elsewhere.as_ref() == Some(path) =>
-                    {
-                        known.remove(&uid);
-                    }
-                    _ => {}
-                }
-            }
+        let mut known = self.known(path, validity).await?;
+        // Where the ledger knows that its user moved it, it is to be found.
+        for uid in astray.iter().filter_map(|message| message.known_in(path, validity)) {
+            known.remove(&uid);
         }
         let keys = Keys::of(astray);
         let query = RowQuery { size: true, internal_date: true, ..RowQuery::default() };
@@ -219,9 +274,8 @@ impl FolderProof<'_> {
         // One listing may be long: only the UIDs that matter are kept.
         let mut uids = Vec::new();
         while let Some(row) = rows.next().await.map_err(failed)? {
-            let taken =
-                if here { there.taken.contains(&row.uid) } else { known.contains(&row.uid) };
-            if !taken && self.may_be(&keys, &row) {
+            let is_taken = taken.contains(&row.uid) || known.contains(&row.uid);
+            if !is_taken && self.may_be(&keys, &row) {
                 uids.push(row.uid);
             }
         }
@@ -240,7 +294,7 @@ impl FolderProof<'_> {
                 }
             }
         }
-        Ok((free, withheld))
+        Ok((validity, free, withheld))
     }
 
     /// A server that rewrites keeps the date, and one that keeps the octets keeps the size.
@@ -290,16 +344,16 @@ fn settle(message: &Astray, folder: &mut Findings, here: bool, path: &FolderPath
 fn lost(
     message: &Astray,
     folder: &mut Findings,
-    validity: UidValidity,
+    to: &FolderPath,
+    stands: &Stands,
     may_be: Option<&(FolderPath, FetchRow)>,
 ) -> bool {
     let uid = message.row.listed.uid;
-    let copied = message.row.copied.as_ref();
-    let same_folder = copied
-        .filter(|copied| copied.elsewhere.is_none())
-        .and_then(|copied| copied.destination)
-        .is_none_or(|(known, _)| known == validity);
-    if message.row.state == MessageState::Verified && same_folder && !message.row.doubted {
+    let same_folder = message.copied().is_none_or(|copied| stands.is_its_folder(copied, to));
+    let removed =
+        message.row.state == MessageState::Verified && same_folder && !message.row.doubted;
+    let may_stand = removed && stands.may_stand_for_another(message);
+    if removed && !may_stand {
         folder.account.removed_by_user += 1;
         let was = proven(&message.row);
         folder.checks.removed.noted(format!("source UID {uid}: {was}, in no folder now"));
@@ -322,7 +376,8 @@ fn lost(
         .all_there
         .broken(format!("source UID {uid}: not found in any folder of the destination"));
     folder.except(&message.row, Fate::Missing, reason, MISSING);
-    true
+    // When the other folder is settled, it is the one that its user removed.
+    !may_stand
 }
 
 const MISSING: &str = "When `mailferry plan` shows G303, the folder was made anew: acknowledge that, and the next apply copies the message again. Otherwise ask whether its user removed it. If nobody did, keep the source and the evidence, and copy the message by hand or start the mailbox anew with another ledger.";

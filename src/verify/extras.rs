@@ -9,9 +9,7 @@ use crate::model::digest::Digest;
 use crate::model::flags::Flags;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageState};
-use crate::verify::astray::{There, second};
-use crate::verify::evidence::Check;
-use crate::verify::folder::FolderProof;
+use crate::verify::astray::second;
 use crate::verify::read::{self, PAGE};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -24,6 +22,8 @@ pub struct Extra {
     pub size: u64,
     /// INTERNALDATE at the destination, as the server wrote it.
     pub date: String,
+    /// The second of it.
+    pub second: Option<i64>,
     /// SHA-256 of its octets.
     pub digest: Digest,
     /// The digest of what it says, when that is what it has in common with its twins: the
@@ -109,7 +109,7 @@ impl Search<'_> {
     /// Returns with them the messages that may be some and that the server does not give. In memory
     /// are the messages above the lowest of ours that the ledger does not know, and what it knows of
     /// messages that look like them.
-    async fn look(&self) -> Result<(Vec<Extra>, Vec<Uid>), Stop> {
+    pub(super) async fn look(&self) -> Result<(Vec<Extra>, Vec<Uid>), Stop> {
         let unknown = self.unknown().await?;
         if unknown.is_empty() {
             return Ok((Vec::new(), Vec::new()));
@@ -152,6 +152,7 @@ impl Search<'_> {
                     uid,
                     size,
                     date: row.internal_date_raw.clone().unwrap_or_default(),
+                    second: date,
                     digest,
                     said: None,
                     flags: row.flags.clone().unwrap_or_default(),
@@ -224,6 +225,7 @@ impl Search<'_> {
                 uid,
                 size,
                 date: row.internal_date_raw.clone().unwrap_or_default(),
+                second: Some(second),
                 digest,
                 said: Some(said),
                 flags: row.flags.clone().unwrap_or_default(),
@@ -297,46 +299,6 @@ impl Search<'_> {
             known.sizes.insert(copied.size);
             known.copies.entry(copied.sent_digest).or_default().push(twin);
         }
-    }
-}
-
-impl FolderProof<'_> {
-    /// Looks for copies beyond the source's own multiplicity. Only what came after our first
-    /// APPEND can be ours, and where the server keeps dates, only what has the date of its twin:
-    /// the same message at another time was delivered by somebody else.
-    pub(super) async fn extra_copies(&self, there: &There) -> Result<Check, Stop> {
-        let mut check = Check::new("no extra copies");
-        let Some(lowest) = there.lowest else { return Ok(check) };
-        let to = FolderKey { mailbox: self.mailbox.destination.clone(), folder: self.to.clone() };
-        let search = Search {
-            desk: self.desk,
-            connection: &self.destination.connection,
-            to: &to,
-            validity: there.validity,
-            lowest,
-            taken: &there.taken,
-            canonical: self.canonical,
-        };
-        let (extras, withheld) = search.look().await?;
-        for extra in extras {
-            if there.dates_lost || extra.same_date != Some(false) {
-                let how = if extra.said.is_some() {
-                    "says the same, under the assumed profile v0, as"
-                } else {
-                    "equal to"
-                };
-                check.broken(format!(
-                    "destination UID {}: {how} a message that is there already",
-                    extra.uid
-                ));
-            }
-        }
-        for uid in withheld {
-            check.doubtful(format!(
-                "destination UID {uid}: the server lists it and does not give it, and it may be one"
-            ));
-        }
-        Ok(check)
     }
 }
 

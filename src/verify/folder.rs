@@ -24,6 +24,7 @@ use crate::verify::marks;
 use crate::verify::read::{self, PAGE};
 use crate::verify::refusals::Refusals;
 use crate::verify::sample::Draw;
+use crate::verify::stands::Stands;
 use crate::verify::walk::{Pages, Walk};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,7 +67,11 @@ impl FolderProof<'_> {
 
     /// Goes on with a walk, or begins one, to its end. When it stops, what is done is in the walk,
     /// and everything else is done again over the next connections.
-    pub(super) async fn run(&self, walk: &mut Option<Walk>) -> Result<(), Stop> {
+    pub(super) async fn run(
+        &self,
+        walk: &mut Option<Walk>,
+        stands: &mut Stands,
+    ) -> Result<(), Stop> {
         let name = self.destination.name(self.to)?.ok_or_else(|| gone(&self.object()))?;
         let selected = self.destination.connection.examine(name).await.map_err(self.to_failed())?;
         let walk = match walk {
@@ -79,11 +84,12 @@ impl FolderProof<'_> {
         while let Some((path, entry)) = self.sources.get(walk.done.len()) {
             self.one(path, &entry.name, walk).await?;
         }
-        self.look_for(walk).await?;
-        let extra = self.extra_copies(&walk.there).await?;
-        if let Some(first) = walk.done.first_mut() {
-            first.checks.extra = Some(extra);
+        self.look_here(walk, stands).await?;
+        if walk.beyond.is_none() {
+            walk.beyond = Some(self.beyond(&walk.there, stands).await?);
         }
+        // The ledger knows those, and nothing here is compared any more.
+        walk.there.taken.clear();
         Ok(())
     }
 

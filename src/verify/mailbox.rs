@@ -4,10 +4,9 @@ use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::again::Again;
 use crate::copy::desk::Desk;
-use crate::copy::folder::gone;
 use crate::copy::lines::{self, Lines};
 use crate::copy::stop::Stop;
-use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
+use crate::desired::{Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, Result};
 use crate::imap::ListEntry;
 use crate::model::folder::{FolderPath, SpecialUse};
@@ -16,15 +15,13 @@ use crate::profile::target::Target;
 use crate::removal::{self, Hands};
 use crate::verify::checks::{DATES, EXCEPTED, FLAGS_LOST};
 use crate::verify::evidence::{Account, Check, FolderEvidence, MailboxEvidence, Verdict};
-use crate::verify::exception::{Acceptance, Exception};
-use crate::verify::folder::FolderProof;
+use crate::verify::exception::Acceptance;
 use crate::verify::sample::Draw;
 use crate::verify::sides::{both, interrupted, patiently, unknown, unreadable};
-use crate::verify::walk::Walk;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-const LOST: &str = "the connections of this mailbox were lost before it was its turn";
+pub(super) const LOST: &str = "the connections of this mailbox were lost before it was its turn";
 
 /// A source folder and its wire name.
 pub(super) type Source<'a> = (&'a FolderPath, &'a ListEntry);
@@ -97,19 +94,19 @@ enum Uncopied {
     Yet(Option<FolderPath>),
 }
 
-struct MailboxProof {
-    desired: Arc<Desired>,
-    accounts: Arc<Accounts>,
-    desk: Desk,
-    mailbox: DesiredMailbox,
-    lines: Lines,
+pub(super) struct MailboxProof {
+    pub(super) desired: Arc<Desired>,
+    pub(super) accounts: Arc<Accounts>,
+    pub(super) desk: Desk,
+    pub(super) mailbox: DesiredMailbox,
+    pub(super) lines: Lines,
     /// They could not be opened again: what is left of the mailbox is unknown.
-    lost: bool,
+    pub(super) lost: bool,
     /// Folders of the destination when the verification began.
     known: BTreeSet<FolderPath>,
-    draw: Draw,
+    pub(super) draw: Draw,
     /// Messages that were drawn and are equal, and those that were read besides.
-    read: (u64, u64),
+    pub(super) read: (u64, u64),
 }
 
 impl MailboxProof {
@@ -169,12 +166,7 @@ impl MailboxProof {
         if named.count > 0 {
             evidence.checks.push(named);
         }
-        for (to, from) in groups {
-            self.desk.go_on().map_err(interrupted)?;
-            let (folders, exceptions) = self.group(&to, &from, &mut evidence.checks).await?;
-            evidence.folders.extend(folders);
-            evidence.exceptions.extend(exceptions);
-        }
+        self.groups(&groups, evidence).await?;
         evidence.folders.extend(self.gone(&listed).await?);
         evidence.folders.sort_by(|a, b| a.source.cmp(&b.source));
         evidence.exceptions.sort_by(|a, b| (&a.folder, a.uid).cmp(&(&b.folder, b.uid)));
@@ -242,89 +234,8 @@ impl MailboxProof {
         Ok(folders)
     }
 
-    /// Verifies the source folders that go into one destination folder.
-    async fn group(
-        &mut self,
-        to: &FolderPath,
-        from: &[FolderPath],
-        checks: &mut Vec<Check>,
-    ) -> Result<(Vec<FolderEvidence>, Vec<Exception>)> {
-        if self.lost {
-            let check = Check::unknown("can be read", LOST.to_owned());
-            return Ok((nothing_known(to, from, &check), Vec::new()));
-        }
-        let (mut walk, mut again) = (None, Again::default());
-        let ended = loop {
-            let before = walk.as_ref().map_or(0, |walk: &Walk| walk.steps);
-            match self.walk(to, from, &mut walk).await {
-                Ok(()) => break Ok(()),
-                // A page that the ledger did not take is counted already.
-                Err(Stop::Again(error)) if error.class != Class::Ledger => {
-                    if walk.as_ref().is_some_and(|walk| walk.steps > before) {
-                        again.moved_on();
-                    }
-                    self.lines.drop_both();
-                    if let Err(stop) = again.hold(&self.desk, error).await {
-                        break Err(stop);
-                    }
-                }
-                Err(stop) => break Err(stop),
-            }
-        };
-        match ended {
-            Ok(()) => {
-                let (mut folders, mut exceptions) = (Vec::new(), Vec::new());
-                for mut one in walk.map(|walk| walk.done).unwrap_or_default() {
-                    self.read.0 += one.drawn_equal;
-                    self.read.1 += one.besides;
-                    exceptions.append(&mut one.exceptions);
-                    folders.push(one.evidence(to));
-                }
-                Ok((folders, exceptions))
-            }
-            Err(Stop::Interrupted) => Err(interrupted(Stop::Interrupted)),
-            Err(Stop::Again(error) | Stop::Failed(error)) => {
-                if error.class == Class::Ledger {
-                    return Err(error);
-                }
-                self.open_again(checks).await?;
-                Ok((nothing_known(to, from, &unknown("can be read", &error)), Vec::new()))
-            }
-        }
-    }
-
-    /// Goes on with the walk through one group, as far as the connections last.
-    async fn walk(
-        &mut self,
-        to: &FolderPath,
-        from: &[FolderPath],
-        walk: &mut Option<Walk>,
-    ) -> Result<(), Stop> {
-        self.desk.go_on()?;
-        self.lines.open(&self.accounts, &self.mailbox).await?;
-        let (source, destination) = self.lines.sides()?;
-        let listed = |path: &FolderPath| {
-            let object = || Object::folder("source", &self.mailbox.source, path);
-            source.entry(path)?;
-            source.folders.get_key_value(path).ok_or_else(|| gone(&object()))
-        };
-        let sources: Vec<Source<'_>> = from.iter().map(listed).collect::<Result<_, Stop>>()?;
-        let rewrites = destination.target(&self.accounts).profile.rewrites;
-        let proof = FolderProof {
-            desk: &self.desk,
-            mailbox: &self.mailbox,
-            source,
-            destination,
-            to,
-            sources,
-            draw: &self.draw,
-            canonical: Compare::of(self.desired.compare, rewrites) == Compare::Canonical,
-        };
-        proof.run(walk).await
-    }
-
     /// Opens both sides again for what is left of the mailbox, once; tells what is wrong with them.
-    async fn open_again(&mut self, checks: &mut Vec<Check>) -> Result<()> {
+    pub(super) async fn open_again(&mut self, checks: &mut Vec<Check>) -> Result<()> {
         // Closed before they are opened again: their places may be the only ones.
         self.lines.drop_both();
         match both(&self.accounts, &self.mailbox).await {
@@ -403,16 +314,4 @@ impl MailboxProof {
         let selected = selected.map_err(|error| Stop::from_imap(&error, &object))?;
         Ok(u64::from(selected.exists))
     }
-}
-
-fn nothing_known(to: &FolderPath, from: &[FolderPath], check: &Check) -> Vec<FolderEvidence> {
-    from.iter()
-        .map(|path| FolderEvidence {
-            source: path.clone(),
-            destination: Some(to.clone()),
-            account: Account::default(),
-            checks: vec![check.clone()],
-            transforms: BTreeMap::new(),
-        })
-        .collect()
 }

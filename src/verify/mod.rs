@@ -2,16 +2,19 @@
 
 mod astray;
 mod checks;
+pub mod displaced;
 pub mod evidence;
 pub mod exception;
 pub mod extras;
 mod folder;
+mod group;
 mod mailbox;
 mod marks;
 mod read;
 mod refusals;
 pub mod sample;
 mod sides;
+mod stands;
 mod walk;
 
 use crate::accounts::Accounts;

@@ -5,6 +5,7 @@ use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::verify::astray::{Astray, There};
 use crate::verify::checks::Findings;
+use crate::verify::extras::Extra;
 use crate::verify::refusals::Refusals;
 use std::collections::BTreeSet;
 
@@ -23,6 +24,9 @@ pub(super) struct Walk {
     pub(super) looked: BTreeSet<FolderPath>,
     /// Messages there that may be one of them, and that the server does not give.
     pub(super) withheld: Vec<(FolderPath, FetchRow)>,
+    /// Copies there beyond those that the ledger knows, and messages that may be some and that the
+    /// server does not give; `None` before they were looked for.
+    pub(super) beyond: Option<(Vec<Extra>, Vec<Uid>)>,
 }
 
 /// One source folder as it was listed, and how many of its messages were compared.
@@ -46,6 +50,7 @@ impl Walk {
             astray: Vec::new(),
             looked: BTreeSet::new(),
             withheld: Vec::new(),
+            beyond: None,
         }
     }
 }
