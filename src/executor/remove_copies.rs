@@ -1,6 +1,7 @@
 //! Removes copies whose messages vanished at the source; everything is looked at again right before.
 
 use crate::catalogue::Object;
+use crate::copy::hollow::is_hollow;
 use crate::copy::inventory;
 use crate::copy::lines::{self, Line, Lines};
 use crate::copy::stop::Stop;
@@ -180,6 +181,9 @@ impl MailboxRun {
                 continue;
             }
             let key = FolderKey { mailbox: first.mailbox.clone(), folder: path.clone() };
+            if is_hollow(&self.desk.ledger, from, &key).await? {
+                continue;
+            }
             let asked = key.clone();
             let known = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(known) = known {

@@ -7,11 +7,13 @@ use super::mapping::Pair;
 use crate::desired::Moves;
 use crate::model::reading::Reading;
 use crate::model::size::Size;
+use crate::observed::FolderState;
 use std::collections::BTreeMap;
 
 /// Finds what is worth a remark.
 pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     another_product(scope, drafts);
+    hollow(scope, drafts);
     lost_flags(scope, pairs, drafts);
     settled_without_copy(scope, pairs, drafts);
     other_dates(scope, pairs, drafts);
@@ -36,6 +38,19 @@ fn another_product(scope: &Scope<'_>, drafts: &mut Drafts) {
             scope.target.told.name, scope.target.profile.name
         );
         remark(scope, codes::ANOTHER_PRODUCT, message, drafts);
+    }
+}
+
+/// Names what the source lists like a folder and denies.
+fn hollow(scope: &Scope<'_>, drafts: &mut Drafts) {
+    let is_hollow = |reading: &Reading<FolderState>| reading.present().is_some_and(|s| s.hollow);
+    let folders = scope.source.folders.iter();
+    for (path, _) in folders.filter(|(_, reading)| is_hollow(reading)) {
+        let message = format!(
+            "{path} is listed at the source, which says that there is no such folder, as Dovecot \
+             does of a deleted one with folders below it; those are copied"
+        );
+        remark(scope, codes::HOLLOW, message, drafts);
     }
 }
 

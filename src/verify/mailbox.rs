@@ -5,6 +5,7 @@ use crate::catalogue::Object;
 use crate::copy::again::Again;
 use crate::copy::desk::Desk;
 use crate::copy::folder::gone;
+use crate::copy::hollow::is_hollow;
 use crate::copy::lines::{self, Lines};
 use crate::copy::stop::Stop;
 use crate::desired::{Compare, Desired, DesiredMailbox, Mapped};
@@ -12,6 +13,7 @@ use crate::error::{Class, Result};
 use crate::imap::ListEntry;
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::sampling::Sampling;
+use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
 use crate::removal::{self, Hands};
 use crate::verify::checks::{DATES, EXCEPTED, FLAGS_LOST};
@@ -134,6 +136,7 @@ impl MailboxProof {
                 // The walk says why it cannot be read.
                 groups.entry(to).or_default().push(path);
             }
+                Mapped::To { .. } if self.is_hollow(&path).await? => {}
         }
         for (path, entry) in source_folders {
             if !lines::selectable(&entry) {
@@ -173,6 +176,15 @@ impl MailboxProof {
             self.desk.go_on().map_err(interrupted)?;
             let (folders, exceptions) = self.group(&to, &from, &mut evidence.checks).await?;
             evidence.folders.extend(folders);
+    /// Tells whether a name of the source stands for no folder; see [`is_hollow`].
+    async fn is_hollow(&mut self, path: &FolderPath) -> Result<bool> {
+        // Where a line cannot be opened, the walk says why.
+        let open = !self.lost && self.lines.open(&self.accounts, &self.mailbox).await.is_ok();
+        let Ok((source, _)) = self.lines.sides() else { return Ok(false) };
+        let key = FolderKey { mailbox: self.mailbox.source.clone(), folder: path.clone() };
+        Ok(open && is_hollow(&self.desk.ledger, source, &key).await?)
+    }
+
             evidence.exceptions.extend(exceptions);
         }
         evidence.folders.extend(self.gone(&listed).await?);
