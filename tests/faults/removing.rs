@@ -23,6 +23,39 @@ fn listings(relay: &Relay, from: usize) -> BTreeMap<String, usize> {
 }
 
 #[test]
+fn a_rollback_whose_line_is_cut_goes_on_over_another() {
+    let mut migration =
+        Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
+    let mails = (0..450).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", mails)]);
+    let relay = Relay::start(migration.lab.destination.plain_port, |_| Harm::None);
+    migration.wanted.destination =
+        format!("{{ host: localhost, port: {}, tls: none }}", relay.port);
+    migration.write();
+    let run = |args: &[&str]| migration.run(&[args, &["--trust", "localhost"]].concat());
+    run(&["apply", "plan.yaml", "--auto-approve"]).code(0);
+    let rollback = ["rollback", "plan.yaml", ADA, "--copies", "--format", "json"];
+    let looks = relay.heard().len();
+    let shown = run(&rollback).code(9).stdout;
+    let digest = serde_json::from_str::<serde_json::Value>(&shown).unwrap()["digest"].clone();
+    let octets: usize = relay.heard()[looks..].iter().map(|heard| heard.answers.len()).sum();
+    // While it looks, and then in the middle of what it removes.
+    let first = relay.heard().len();
+    relay.harm(move |number| match number - first {
+        0 => Harm::CutAnswers(octets * 4 / 5),
+        1 => Harm::CutAnswers(octets * 2),
+        _ => Harm::None,
+    });
+    let expect = ["--expect", digest.as_str().unwrap()];
+    let ended = run(&[&rollback[..], &expect].concat()).code(0);
+    let heard = &relay.heard()[first..];
+    assert_eq!(heard.iter().filter(|heard| heard.harmed).count(), 2, "both lines were cut");
+    let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(told["removed"], 450, "{told}");
+    assert!(migration.lab.destination.dump(ADA, "INBOX").is_empty());
+}
+
+#[test]
 fn every_folder_of_the_source_is_listed_once_for_all_removals_of_a_mailbox() {
     let mut migration =
         Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
