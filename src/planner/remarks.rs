@@ -7,6 +7,7 @@ use super::mapping::Pair;
 use crate::desired::Moves;
 use crate::model::reading::Reading;
 use crate::model::size::Size;
+use crate::model::words::quoted;
 use crate::observed::FolderState;
 use std::collections::BTreeMap;
 
@@ -170,7 +171,8 @@ fn may_be_refused(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
         let message = format!(
             "the destination may refuse `{c}` in a name, as Dovecot does with Maildir++, and does \
              not tell before: {names}; then only these wait, and \
-             `folders.characters: {{ \"{c}\": \"_\" }}` replaces it"
+             `folders.characters: {{ {}: \"_\" }}` replaces it",
+            quoted(c)
         );
         remark(scope, codes::MAY_BE_REFUSED, message, drafts);
     }
