@@ -83,9 +83,12 @@ pub(crate) async fn run(args: &ArchiveArgs, global: &Global, output: &Output) ->
     Ok(if broken > 0 { Ended::As(ErrorKind::CheckFailed) } else { Ended::Done })
 }
 
+const DAYS: &str =
+    "Write days as 2020-12-31; --since is the first day and --until the day after the last one.";
+
 fn range(args: &ArchiveArgs) -> Result<DateRange> {
     let day = |text: &Option<String>| -> Result<Option<Day>> {
-        let wrong = |reason: String| Error::new(ErrorKind::Usage, "E509", reason);
+        let wrong = |reason: String| Error::new(ErrorKind::Usage, "E509", reason).hint(DAYS);
         text.as_ref().map(|text| text.parse().map_err(wrong)).transpose()
     };
     let range = DateRange { since: day(&args.since)?, until: day(&args.until)? };
@@ -95,7 +98,7 @@ fn range(args: &ArchiveArgs) -> Result<DateRange> {
             "E509",
             format!("no day is in the range {range}"),
         )
-        .hint("--since is the first day and --until the day after the last one."));
+        .hint(DAYS));
     }
     Ok(range)
 }

@@ -143,11 +143,14 @@ impl MailboxRun {
 
     fn not_emptied(&self, params: &RemoveCopies, left: u32) -> Result<(), Stop> {
         let Deletions::Propagate(share) = self.desired.folders.deletions else {
-            return Err(Stop::Failed(Error::new(
-                ErrorKind::Stale,
-                "E529",
-                format!("{}: the migration plan leaves the copies alone", params.source),
-            )));
+            return Err(Stop::Failed(
+                Error::new(
+                    ErrorKind::Stale,
+                    "E529",
+                    format!("{}: the migration plan leaves the copies alone", params.source),
+                )
+                .hint("Say `folders.deletions: propagate` if they shall go, then plan again."),
+            ));
         };
         if left > 0 || params.uids.len() as u64 <= share.of(params.copied) {
             return Ok(());
