@@ -231,6 +231,34 @@ fn a_folder_that_the_source_will_not_open_any_more_keeps_no_other_back() {
 }
 
 #[test]
+fn a_listed_name_is_no_folder_only_when_the_source_denies_it_twice_and_names_lie_below_it() {
+    let (migration, script) = from_script(&[(1, DATE, seeds::plain(1).bytes)]);
+    script.make("p", "/");
+    let denied = |examine: &'static str, status: &'static str| {
+        script.meddle(move |text| {
+            let text = text.trim_end().replace('"', "");
+            let words = match () {
+                () if text.starts_with("EXAMINE p") && !text.contains("p/") => examine,
+                () if text.starts_with("STATUS p ") => status,
+                () => "",
+            };
+            (!words.is_empty()).then_some(Answer::Say(words))
+        });
+        migration.run(&["plan", "plan.yaml", "--trust", "localhost"])
+    };
+    let (code, words) = ("NO [NONEXISTENT] no such mailbox", "NO Mailbox doesn't exist: p");
+    denied(code, code).code(8).does_not_say(&["F235"]);
+    script.make("p/q", "/");
+    for (examine, status) in [(code, code), (words, words), (words, code)] {
+        denied(examine, status).code(0).says(&["F235", "p is listed at the source"]);
+    }
+    let other = "NO [NOPERM] Mailbox doesn't exist: p";
+    for (examine, status) in [(code, ""), (code, "NO not now"), ("NO no", code), (other, other)] {
+        denied(examine, status).code(8).says(&["source folder"]).does_not_say(&["F235"]);
+    }
+}
+
+#[test]
 fn a_folder_that_is_left_behind_is_not_opened_by_verify() {
     let (mut migration, script) = from_script(&[(1, DATE, seeds::plain(1).bytes)]);
     script.make("dead", "/");
