@@ -76,6 +76,18 @@ pub fn class(error: &ImapError) -> Class {
     }
 }
 
+/// Tells whether a server says to EXAMINE or STATUS that there is no such folder: with NONEXISTENT
+/// (RFC 5530 section 3), or in the words of a Dovecot that gives no code.
+pub fn denies_the_folder(error: &ImapError) -> bool {
+    const NO_CODE: &str = "mailbox doesn't exist";
+    let ImapError::No { .. } = error else { return false };
+    let Some(said) = Said::of(error) else { return false };
+    match said.code.as_deref() {
+        Some(code) => code == "NONEXISTENT",
+        None => said.text.starts_with(NO_CODE),
+    }
+}
+
 /// Tells whether the same thing may succeed when it is tried again, on a fresh connection where
 /// this one is lost.
 pub fn passes(error: &ImapError) -> bool {

@@ -7,6 +7,7 @@ mod patience;
 use crate::accounts::Accounts;
 use crate::blocking;
 use crate::catalogue::{self, Object};
+use crate::copy::hollow::is_hollow;
 use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{self, Line};
 use crate::copy::stop::Stop;
@@ -372,18 +373,24 @@ impl Eyes {
             return Ok((state(entry, None), None));
         }
         let object = Object::folder("source", &mailbox.source, path);
-        let selected = line
-            .connection
-            .examine(&entry.name)
-            .await
-            .map_err(|error| catalogue::imap(&error, &object))?;
+        let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
+        let selected = match line.connection.examine(&entry.name).await {
+            Ok(selected) => selected,
+            Err(error) => {
+                if catalogue::denies_the_folder(&error)
+                    && is_hollow(&self.ledger, line, &key).await?
+                {
+                    return Ok((FolderState { hollow: true, ..state(entry, None) }, None));
+                }
+                return Err(catalogue::imap(&error, &object));
+            }
+        };
         let names = &looking.target.profile.names;
         let mapped = self.desired.folders.map(path, entry.special_use(), &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
             moves.vanishing.outside.push(path.clone());
             return Ok((state(entry, Some(contents(&selected, None))), None));
         };
-        let key = FolderKey { mailbox: mailbox.source.clone(), folder: path.clone() };
         let limits = looking.limits.clone();
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
         let mut census = self.census(line, entry, &selected, &key, &object, limits, moves).await?;
@@ -501,6 +508,7 @@ fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
         subscribed: entry.subscribed,
         contents,
         non_existent: entry.has("\\NonExistent"),
+        hollow: false,
         no_inferiors: entry.has("\\Noinferiors"),
     }
 }

@@ -77,6 +77,9 @@ pub struct FolderState {
     /// `\NonExistent`: nothing but a part of the names below, RFC 5258 section 3.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub non_existent: bool,
+    /// LIST names it like a folder, and the server says that there is none of this name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hollow: bool,
     /// `\Noinferiors`: there can be no folders below, RFC 3501 section 7.2.2.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_inferiors: bool,

@@ -4,12 +4,14 @@
 //! Each batch is looked at right before: intent in the journal → STORE → UID EXPUNGE → FETCH →
 //! ledger → end in the journal. What a kill leaves of a batch is taken up before anything else.
 
+mod done;
 mod expunge;
 mod intent;
 mod look;
 mod take_up;
 mod vanished;
 
+pub use done::is_done;
 pub use expunge::{Batch, Removed, remove, require_uidplus};
 pub use intent::{Intent, Own, Purpose, begun};
 pub use look::{Standing, look};

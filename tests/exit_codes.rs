@@ -69,7 +69,11 @@ fn code_4_a_guard_needs_an_acknowledgement() {
     // `plan` never exits 4.
     let shown = migration.run(&["plan", "plan.yaml"]).code(0).says(&["G301", ADA]);
     migration.run(&["plan", "plan.yaml", "--detailed-exitcode"]).code(2);
-    migration.run(&APPLY).code(4).says(&["mailferry plan plan.yaml"]);
+    migration
+        .run(&APPLY)
+        .code(4)
+        .says(&["Next: acknowledge G3", "`mailferry plan plan.yaml`"])
+        .does_not_say(&["mailferry verify"]);
     assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 1);
     // What is printed is ready to paste.
     let items: Vec<&str> = shown

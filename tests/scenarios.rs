@@ -14,11 +14,12 @@
 mod planning;
 
 use mailferry::desired::{Deletions, Desired};
+use mailferry::document;
 use mailferry::model::digest::Digest;
-use mailferry::model::folder::SpecialUse;
+use mailferry::model::folder::{FolderPath, SpecialUse};
 use mailferry::model::reading::{Failure, Reading};
 use mailferry::model::share::Share;
-use mailferry::observed::Observed;
+use mailferry::observed::{Namespace, Observed};
 use mailferry::planner::approval::approve;
 use mailferry::planner::census::LedgerSummary;
 use mailferry::planner::plan::{ActionId, Kind, Plan, State, WaitingOn};
@@ -264,6 +265,48 @@ fn a_name_that_does_not_exist_at_the_destination_is_not_subscribed() {
     name.non_existent = true;
     state.folders.insert(path("Teil"), Reading::Present(name));
     assert_eq!(planned(&observed), (false, true), "\\NonExistent");
+}
+
+#[test]
+fn what_replaces_a_separator_can_be_pasted() {
+    let base: Observed = read("special_uses", "observed.json");
+    let ledger: LedgerSummary = read("special_uses", "ledger.json");
+    let folder = tempfile::tempdir().unwrap();
+    let mut desired = with_ada();
+    desired.folders.characters.clear();
+    for separator in r#"\"'.,:;!?#%&*$@|><~^`-=+()[]{}_ß"#.chars() {
+        let mut observed = base.clone();
+        let name = format!("a{separator}b");
+        let source = observed.source.get_mut(&ADA.parse().unwrap()).unwrap();
+        let Reading::Present(state) = source else { panic!("it was read") };
+        let inbox = state.folders[&path("INBOX")].clone();
+        let at = FolderPath::new(vec![name]).unwrap();
+        state.folders.insert(at.clone(), inbox);
+        let name = at.to_string();
+        let there = observed.destination.get_mut(&ADA.parse().unwrap()).unwrap();
+        let Reading::Present(state) = there else { panic!("it was read") };
+        let (prefix, separator_there) = (String::new(), Some(separator));
+        state.namespace = Reading::Present(Namespace { prefix, separator: separator_there });
+        let plan = mailferry::planner::plan(&desired, &observed, &ledger);
+        let unknown = plan.unknown.iter().find(|unknown| unknown.object.ends_with(&name));
+        let unknown = unknown.unwrap_or_else(|| panic!("{name} has a place"));
+        let hint = unknown.failure.hint.as_deref().unwrap();
+        let entry = hint.split_once("`folders.").unwrap().1.split_once("}`").unwrap().0;
+        let yaml = format!(
+            "version: 1\nname: acme\ndomains: [acme.example]\nsecrets: {{ old: {{ env: OLD }} }}\n\
+             source: {{ product: imap, imap: {{ host: a.example }}, login: {{ admin: x, secret: old, \
+             style: master-user }} }}\ndestination: {{ product: imap, imap: {{ host: b.example }} }}\n\
+             mailboxes: [ {{ address: {ADA}, destination_secret: old }} ]\nfolders:\n  {entry}}}\n"
+        );
+        let at = folder.path().join("plan.yaml");
+        std::fs::write(&at, yaml).unwrap();
+        let loaded = document::load(&at, &document::Options::default()).unwrap();
+        let desired = loaded
+            .desired
+            .unwrap_or_else(|| panic!("{entry}: {}", loaded.diagnostics.render(false)));
+        let with = if separator == '-' { "_" } else { "-" };
+        assert_eq!(desired.folders.characters[&separator], with, "{entry}");
+    }
 }
 
 #[test]
@@ -797,7 +840,7 @@ fn an_earlier_minor_version_and_a_field_of_a_later_one_are_accepted() {
 #[test]
 fn a_name_with_the_separator_of_the_destination_has_no_place() {
     let mut desired = with_ada();
-    let place = mailferry::model::folder::FolderPath::new(vec!["a/b".to_owned()]).unwrap();
+    let place = FolderPath::new(vec!["a/b".to_owned()]).unwrap();
     desired.folders.map.insert(path("Sent"), (place, None));
     let plan = plan("first_plan", &desired);
     let unknown = plan.unknown.iter().find(|unknown| unknown.object.ends_with("/Sent")).unwrap();

@@ -54,7 +54,9 @@ pub(super) const ROWS: &[Row] = &[
         scope: Scope::Account,
         pattern: Pattern::of(&["NONEXISTENT", "TRYCREATE"], &[]),
         sentence: "the folder is not there any more",
-        next: &["Plan again: the world changed since the plan was made."],
+        next: &[
+            "Plan again: the world changed since the plan was made. When it stays so, exclude the folder in the migration plan (`folders.exclude`).",
+        ],
         examples: &[
             seen("NO [NONEXISTENT] No such mailbox", "RFC 5530 section 3"),
             seen("NO [TRYCREATE] Mailbox doesn't exist: Archive", "Dovecot 2.3.19"),
@@ -77,7 +79,9 @@ pub(super) const ROWS: &[Row] = &[
         scope: Scope::Account,
         pattern: Pattern::of(&["CORRUPTION"], &[]),
         sentence: "WHO says that the folder is damaged",
-        next: &["Ask the administrator of the server to mend it, then run the same command again."],
+        next: &[
+            "Ask the administrator of the server to mend it, then run the same command again; or exclude the folder in the migration plan (`folders.exclude`).",
+        ],
         examples: &[seen("NO [CORRUPTION] Cannot open mailbox", "RFC 5530 section 3")],
     },
     Row {

@@ -7,6 +7,10 @@ const CORRECT: &[&str] = &[
     "The words above are the server's own; correct what they name and run the same command again.",
 ];
 
+const CORRECT_OR_EXCLUDE: &[&str] = &[
+    "The words above are the server's own; correct what they name and run the same command again. A folder that cannot be read at all: exclude it in the migration plan (`folders.exclude`).",
+];
+
 const ONE: &[Asked] = &[Asked::Create, Asked::Folder, Asked::Messages];
 
 pub(super) const ROWS: &[Row] = &[
@@ -49,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
         scope: Scope::Account,
         pattern: Pattern::any(&[Status::No], ONE),
         sentence: "COMMAND was refused",
-        next: CORRECT,
+        next: CORRECT_OR_EXCLUDE,
         examples: &[seen("NO not this one", "RFC 3501 section 6.3, any NO")],
     },
     Row {

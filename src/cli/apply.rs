@@ -18,7 +18,9 @@ use crate::planner::order;
 use crate::planner::plan::{Action, ActionId, Plan};
 use crate::planner::saved::SavedPlan;
 use crate::ports::ledger::Ledger;
+use crate::removal;
 use crate::render;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,7 +96,17 @@ async fn reviewed(
     check_age(&saved, &world, max_age)?;
     let applying = Applying::begin(args, world, output)?;
     let fresh = applying.look().await?;
-    let approval = approve(&saved.plan, &fresh);
+    let mut approval = approve(&saved.plan, &fresh);
+    if !approval.stale.is_empty() {
+        let stale = saved.plan.actions().filter(|action| approval.is_stale(&action.id));
+        let mut removed = BTreeSet::new();
+        for action in stale {
+            if removal::is_done(applying.world.ledger.as_ref(), action)? {
+                removed.insert(action.id.clone());
+            }
+        }
+        approval.removed_before(&removed, &fresh);
+    }
     applying.run(&path, &fresh, approval).await
 }
 

@@ -7,6 +7,7 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, World};
 use crate::copy::desk::Desk;
+use crate::copy::hollow::is_hollow;
 use crate::copy::lines::{self, Line, selectable};
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,8 +15,10 @@ use crate::imap::SourceConnection;
 use crate::model::date_range::{DateRange, Day};
 use crate::model::folder::FolderPath;
 use crate::model::size::Size;
+use crate::ports::ledger::FolderKey;
 use crate::render::style::{clean, count};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,7 +40,17 @@ pub(crate) async fn run(args: &ArchiveArgs, global: &Global, output: &Output) ->
     let mut order = Order { mailbox, range, to, recorded: None, format };
     order.recorded = recorded(&world, &order, args.verify)?;
     let source = lines::source(&world.accounts, &order.mailbox).await?;
-    let folders = folders(args, &source)?;
+    let mut folders = folders(args, &source)?;
+    if args.folder.is_empty() {
+        let mut hollow = BTreeSet::new();
+        for folder in &folders {
+            let key = FolderKey { mailbox: address.clone(), folder: folder.clone() };
+            if is_hollow(&world.ledger, &source, &key).await? {
+                hollow.insert(folder.clone());
+            }
+        }
+        folders.retain(|folder| !hollow.contains(folder));
+    }
     let telling = world.doing(output, false);
     let desk = world.desk(&address, Arc::clone(&telling.listener), &signals.cancel);
     let work = Work { desk: &desk, order: &order, source: &source, verify_only: args.verify };
@@ -70,9 +83,12 @@ pub(crate) async fn run(args: &ArchiveArgs, global: &Global, output: &Output) ->
     Ok(if broken > 0 { Ended::As(ErrorKind::CheckFailed) } else { Ended::Done })
 }
 
+const DAYS: &str =
+    "Write days as 2020-12-31; --since is the first day and --until the day after the last one.";
+
 fn range(args: &ArchiveArgs) -> Result<DateRange> {
     let day = |text: &Option<String>| -> Result<Option<Day>> {
-        let wrong = |reason: String| Error::new(ErrorKind::Usage, "E509", reason);
+        let wrong = |reason: String| Error::new(ErrorKind::Usage, "E509", reason).hint(DAYS);
         text.as_ref().map(|text| text.parse().map_err(wrong)).transpose()
     };
     let range = DateRange { since: day(&args.since)?, until: day(&args.until)? };
@@ -82,7 +98,7 @@ fn range(args: &ArchiveArgs) -> Result<DateRange> {
             "E509",
             format!("no day is in the range {range}"),
         )
-        .hint("--since is the first day and --until the day after the last one."));
+        .hint(DAYS));
     }
     Ok(range)
 }

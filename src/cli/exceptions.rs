@@ -53,7 +53,8 @@ fn ending(path: &Path) -> Result<Ending> {
             ErrorKind::Usage,
             "E081",
             format!("--exceptions {}: the name must end in .csv or .json", path.display()),
-        )),
+        )
+        .hint("Give the file one of these endings: it says in which format it is written.")),
     }
 }
 

@@ -96,7 +96,8 @@ fn folder(
         .hint("Name a folder of the source as `mailferry plan` shows it; it was never listed by an apply otherwise."))
 }
 
-/// A reason that no message has, while messages stay behind for others, is a mistake, too.
+/// A reason that no message has, while messages stay behind for others, is a mistake, too, and so
+/// is one that there is not.
 fn known_reason(
     args: &RetryArgs,
     reason: &str,
@@ -106,17 +107,22 @@ fn known_reason(
     for (class, number) in folders.values().flat_map(|one| &one.others) {
         *others.entry(class).or_default() += number;
     }
-    if others.is_empty() {
-        return Ok(());
-    }
     let there: Vec<String> =
         others.iter().map(|(class, number)| format!("`{}` ({number})", clean(class))).collect();
+    let hint = if !there.is_empty() {
+        format!("The reasons that there are: {}.", there.join(", "))
+    } else if reasons::is_class(reason) {
+        return Ok(());
+    } else {
+        "No reason has this name, and no message stays behind: `mailferry status` shows them."
+            .to_owned()
+    };
     Err(Error::new(
         ErrorKind::Usage,
         "E531",
         format!("no message of {} stays behind for `{}`", args.mailbox, clean(reason)),
     )
-    .hint(format!("The reasons that there are: {}.", there.join(", "))))
+    .hint(hint))
 }
 
 /// Makes messages pending that stay behind. A refusal is an answer, so that nothing of such a

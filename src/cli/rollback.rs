@@ -5,7 +5,8 @@ use crate::cli::args::{Global, ResultFormat, RollbackArgs};
 use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, World};
-use crate::copy::lines;
+use crate::copy::again::{self, Again};
+use crate::copy::lines::Lines;
 use crate::copy::stop::Stop;
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::owner::Held;
@@ -23,13 +24,23 @@ pub(crate) async fn run(args: &RollbackArgs, global: &Global, output: &Output) -
     let held = world.hold("rollback", &signals.cancel)?;
     world.consents().await?;
     let desk = world.desk(&mailbox.source, Arc::new(wiring::Nobody), &signals.cancel);
-    // The destination first, as everywhere.
-    let destination = lines::destination(&world.accounts, &mailbox).await?;
-    let source = lines::source(&world.accounts, &mailbox).await?;
+    let mut lines = Lines::default();
+    lines.open(&world.accounts, &mailbox).await?;
     let ended = |stop: Stop, removed: u64| ended(stop, removed, &held, &signals);
-    let found = rollback::look(&desk, &mailbox, &source, &destination)
-        .await
-        .map_err(|stop| ended(stop, 0))?;
+    let looked = again::until_done(&desk, async || {
+        let looked = async {
+            lines.open(&world.accounts, &mailbox).await?;
+            let (source, destination) = lines.sides()?;
+            rollback::look(&desk, &mailbox, source, destination).await
+        }
+        .await;
+        if matches!(looked, Err(Stop::Again(_))) {
+            lines.drop_both();
+        }
+        looked
+    })
+    .await;
+    let found = looked.map_err(|stop| ended(stop, 0))?;
     let shown = render::rollback::text(&found);
     if args.format == ResultFormat::Text {
         Output::result(&shown)?;
@@ -44,9 +55,26 @@ pub(crate) async fn run(args: &RollbackArgs, global: &Global, output: &Output) -
     }
     approved(args, output, &found)?;
     let mut removed = 0;
-    rollback::remove(&desk, &mailbox, &source, &destination, &found, &mut removed)
-        .await
-        .map_err(|stop| ended(stop, removed))?;
+    let mut again = Again::default();
+    loop {
+        let before = removed;
+        let round = async {
+            desk.go_on()?;
+            lines.open(&world.accounts, &mailbox).await?;
+            let (source, destination) = lines.sides()?;
+            rollback::remove(&desk, &mailbox, source, destination, &found, &mut removed).await
+        };
+        let error = match round.await {
+            Ok(()) => break,
+            Err(Stop::Again(error)) => error,
+            Err(stop) => return Err(ended(stop, removed)),
+        };
+        lines.drop_both();
+        if removed > before {
+            again.moved_on();
+        }
+        again.hold(&desk, error).await.map_err(|stop| ended(stop, removed))?;
+    }
     let left = found.messages().saturating_sub(removed);
     let mut text = format!(
         "Removed {}; the next apply copies them again.\n",

@@ -212,7 +212,10 @@ impl Drop for Telling {
 
 /// Reads the address of a mailbox from the command line.
 pub(crate) fn address(text: &str) -> Result<Address> {
-    text.parse().map_err(|reason: String| Error::new(ErrorKind::Usage, "E006", reason))
+    text.parse().map_err(|reason: String| {
+        Error::new(ErrorKind::Usage, "E006", reason)
+            .hint("Name a mailbox by its address in the migration plan.")
+    })
 }
 
 /// Reads the values of `--trust`.

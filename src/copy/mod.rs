@@ -12,6 +12,7 @@ mod doubts;
 mod elsewhere;
 mod flags;
 pub mod folder;
+pub mod hollow;
 pub mod inventory;
 mod landmarks;
 mod leftover;

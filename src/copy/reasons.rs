@@ -86,6 +86,14 @@ pub fn class(reason: &str) -> &str {
     reason.split_once(':').map_or(reason, |(class, _)| class)
 }
 
+/// Tells whether some reason has these first words.
+pub fn is_class(class: &str) -> bool {
+    const PLAIN: [&str; 6] =
+        [TOO_LARGE, INVALID_HEADER, "empty", "refused", "unreadable", "no-body"];
+    let (kind, name) = class.split_once(' ').unwrap_or((class, ""));
+    PLAIN.contains(&class) || ([NEEDS, CANNOT].contains(&kind) && !name.is_empty())
+}
+
 /// Tells whether the plan showed this exception before the copy, so that its reviewers accepted
 /// it; a refusal comes as a surprise.
 pub fn was_reviewed(reason: &str) -> bool {

@@ -2,6 +2,7 @@
 
 use crate::imap::{ListEntry, mailbox_name};
 use crate::model::folder::FolderPath;
+use crate::model::words::quoted;
 use crate::observed::Namespace;
 
 /// The longest name, in octets as it is sent, that file systems hold.
@@ -33,8 +34,7 @@ pub(super) fn advice(
     odd.sort_unstable();
     odd.dedup();
     if !odd.is_empty() {
-        let entries: Vec<String> =
-            odd.iter().map(|c| format!("\"{}\": \"_\"", escaped(*c))).collect();
+        let entries: Vec<String> = odd.iter().map(|c| format!("{}: \"_\"", quoted(*c))).collect();
         hints.push(format!(
             "When it is a character that the server refuses, say what replaces it: `folders.characters: {{ {} }}` (leave out those that it takes); then plan again.",
             entries.join(", ")
@@ -45,15 +45,6 @@ pub(super) fn advice(
             .to_owned(),
     );
     hints
-}
-
-/// Writes a character as YAML 1.2 does between double quotes, section 5.7.
-fn escaped(c: char) -> String {
-    match c {
-        '"' | '\\' => format!("\\{c}"),
-        c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
-        c => c.to_string(),
-    }
 }
 
 /// The folder above that can have none below it.

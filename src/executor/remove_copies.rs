@@ -1,6 +1,7 @@
 //! Removes copies whose messages vanished at the source; everything is looked at again right before.
 
 use crate::catalogue::Object;
+use crate::copy::hollow::is_hollow;
 use crate::copy::inventory;
 use crate::copy::lines::{self, Line, Lines};
 use crate::copy::stop::Stop;
@@ -142,11 +143,14 @@ impl MailboxRun {
 
     fn not_emptied(&self, params: &RemoveCopies, left: u32) -> Result<(), Stop> {
         let Deletions::Propagate(share) = self.desired.folders.deletions else {
-            return Err(Stop::Failed(Error::new(
-                ErrorKind::Stale,
-                "E529",
-                format!("{}: the migration plan leaves the copies alone", params.source),
-            )));
+            return Err(Stop::Failed(
+                Error::new(
+                    ErrorKind::Stale,
+                    "E529",
+                    format!("{}: the migration plan leaves the copies alone", params.source),
+                )
+                .hint("Say `folders.deletions: propagate` if they shall go, then plan again."),
+            ));
         };
         if left > 0 || params.uids.len() as u64 <= share.of(params.copied) {
             return Ok(());
@@ -180,6 +184,9 @@ impl MailboxRun {
                 continue;
             }
             let key = FolderKey { mailbox: first.mailbox.clone(), folder: path.clone() };
+            if is_hollow(&self.desk.ledger, from, &key).await? {
+                continue;
+            }
             let asked = key.clone();
             let known = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(known) = known {

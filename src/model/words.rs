@@ -37,6 +37,15 @@ pub fn time(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// Writes a character in double quotes as YAML 1.2 reads it back, section 5.7.
+pub fn quoted(c: char) -> String {
+    match c {
+        '"' | '\\' => format!("\"\\{c}\""),
+        c if c.is_control() => format!("\"\\u{:04x}\"", u32::from(c)),
+        c => format!("\"{c}\""),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,6 +81,29 @@ pub fn approve(saved: &Plan, fresh: &Plan) -> Approval {
     verdict
 }
 
+impl Approval {
+    /// Tells whether the world no longer fits a reviewed action.
+    pub fn is_stale(&self, id: &ActionId) -> bool {
+        self.stale.iter().any(|(stale, _)| stale == id)
+    }
+
+    /// Calls removals done of which the ledger says that every reviewed copy was removed: what is
+    /// to be removed from the same folder now, nobody reviewed.
+    pub fn removed_before(&mut self, removed: &BTreeSet<ActionId>, fresh: &Plan) {
+        let planned: BTreeSet<&ActionId> = fresh.actions().map(|action| &action.id).collect();
+        let (done, stale) =
+            std::mem::take(&mut self.stale).into_iter().partition(|(id, _)| removed.contains(id));
+        self.stale = stale;
+        let done: Vec<(ActionId, String)> = done;
+        for (id, _) in done {
+            if planned.contains(&id) {
+                self.not_approved.push(id.clone());
+            }
+            self.done.push(id);
+        }
+    }
+}
+
 /// Returns what differs between the reviewed action and the one planned now.
 fn difference(approved: &Action, now: &Action, planned: &BTreeSet<&ActionId>) -> Option<String> {
     if target(&approved.kind) != target(&now.kind) {

@@ -52,6 +52,8 @@ pub const LOST_SPECIAL_USE: &str = "F232";
 pub const NOT_SUBSCRIBED: &str = "F233";
 /// Names that the destination may refuse.
 pub const MAY_BE_REFUSED: &str = "F234";
+/// Names that the source lists like folders and that are none.
+pub const HOLLOW: &str = "F235";
 /// An acknowledgement covers nothing.
 pub const OBSOLETE: &str = "F301";
 /// A recursive resolver gave no answer.
@@ -60,7 +62,7 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 29] = [
+pub const CODES: [(&str, &str); 30] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -117,6 +119,10 @@ pub const CODES: [(&str, &str); 29] = [
         "Names without a folder of their own are subscribed at the source, and the destination takes no subscription for them.",
     ),
     (MAY_BE_REFUSED, "The destination may refuse names of folders, and does not tell before."),
+    (
+        HOLLOW,
+        "The source lists a name like a folder, and says that there is no such folder; what lies below it is copied.",
+    ),
     (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),
     (RESOLVER_SILENT, "A recursive resolver gave no answer."),
     (

@@ -7,6 +7,7 @@ use crate::desired::Mapped;
 use crate::model::folder::FolderPath;
 use crate::model::position::Position;
 use crate::model::reading::{Failure, Reading};
+use crate::model::words::quoted;
 use crate::observed::{FolderContents, FolderState};
 use std::collections::BTreeMap;
 
@@ -32,7 +33,9 @@ fn unwritable(scope: &Scope<'_>, path: &FolderPath, destination: &FolderPath) ->
         ),
         words: None,
         hint: Some(format!(
-            "Say in the migration plan what replaces it: `folders.characters: {{ \"{separator}\": \"-\" }}`, or map the folder."
+            "Say in the migration plan what replaces it: `folders.characters: {{ {}: {} }}`, or map the folder.",
+            quoted(separator),
+            quoted(if separator == '-' { '_' } else { '-' })
         )),
     })
 }

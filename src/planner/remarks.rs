@@ -7,11 +7,14 @@ use super::mapping::Pair;
 use crate::desired::Moves;
 use crate::model::reading::Reading;
 use crate::model::size::Size;
+use crate::model::words::quoted;
+use crate::observed::FolderState;
 use std::collections::BTreeMap;
 
 /// Finds what is worth a remark.
 pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     another_product(scope, drafts);
+    hollow(scope, drafts);
     lost_flags(scope, pairs, drafts);
     settled_without_copy(scope, pairs, drafts);
     other_dates(scope, pairs, drafts);
@@ -36,6 +39,19 @@ fn another_product(scope: &Scope<'_>, drafts: &mut Drafts) {
             scope.target.told.name, scope.target.profile.name
         );
         remark(scope, codes::ANOTHER_PRODUCT, message, drafts);
+    }
+}
+
+/// Names what the source lists like a folder and denies.
+fn hollow(scope: &Scope<'_>, drafts: &mut Drafts) {
+    let is_hollow = |reading: &Reading<FolderState>| reading.present().is_some_and(|s| s.hollow);
+    let folders = scope.source.folders.iter();
+    for (path, _) in folders.filter(|(_, reading)| is_hollow(reading)) {
+        let message = format!(
+            "{path} is listed at the source, which says that there is no such folder, as Dovecot \
+             does of a deleted one with folders below it; those are copied"
+        );
+        remark(scope, codes::HOLLOW, message, drafts);
     }
 }
 
@@ -155,7 +171,8 @@ fn may_be_refused(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
         let message = format!(
             "the destination may refuse `{c}` in a name, as Dovecot does with Maildir++, and does \
              not tell before: {names}; then only these wait, and \
-             `folders.characters: {{ \"{c}\": \"_\" }}` replaces it"
+             `folders.characters: {{ {}: \"_\" }}` replaces it",
+            quoted(c)
         );
         remark(scope, codes::MAY_BE_REFUSED, message, drafts);
     }

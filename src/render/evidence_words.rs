@@ -41,6 +41,9 @@ pub(super) fn check_words(check: &Check) -> String {
         (_, "no extra copies") => messages("extra copy", "extra copies"),
         (_, "folders are there") => messages("folder is not there", "folders are not there"),
         (_, "accounting") => "the accounting is not exact".to_owned(),
+        (_, "excluded without a count") => {
+            "is excluded, and the source did not say how many messages it has".to_owned()
+        }
         (_, "moved by their user") => {
             messages("message was moved by its user", "messages were moved by their user")
         }

@@ -12,6 +12,9 @@ use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+/// Guards that are named; `plan` shows all of them.
+const GUARDS: usize = 3;
+
 /// Renders what a run came to. `path` is the migration plan's.
 pub fn text(report: &RunReport, fresh: &Plan, approval: &Approval, path: &str) -> String {
     let mut text = String::new();
@@ -226,9 +229,32 @@ fn left(text: &mut String, report: &RunReport, fresh: &Plan, approval: &Approval
         );
     } else if report.sum("refused") > 0 {
         let _ = writeln!(text, "Not everything arrived. Next: mailferry verify {path}");
+    } else if let Some(guards) = unacknowledged(fresh, approval) {
+        let _ = writeln!(
+            text,
+            "Next: acknowledge {guards} in the migration plan, or mend what it is about; \
+             `mailferry plan {path}` prints the line to paste."
+        );
     } else {
         let _ = writeln!(text, "Next: mailferry verify {path}");
     }
+}
+
+/// Names the guards that reviewed actions wait for; `None` when they wait for none.
+fn unacknowledged(fresh: &Plan, approval: &Approval) -> Option<String> {
+    let reviewed = fresh.waiting.iter();
+    let reviewed = reviewed.filter(|waiting| approval.waiting.contains(&waiting.action.id));
+    let guards: BTreeSet<String> = reviewed
+        .flat_map(|waiting| &waiting.on)
+        .filter_map(|on| match on {
+            WaitingOn::Acknowledgement { code, object } => Some(format!("{code} {object}")),
+            _ => None,
+        })
+        .collect();
+    let first: Vec<String> = guards.iter().take(GUARDS).map(|guard| clean(guard)).collect();
+    let more = guards.len().saturating_sub(GUARDS);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    (!guards.is_empty()).then(|| format!("{}{more}", first.join(", ")))
 }
 
 /// The mailboxes of waiting actions that a person told to rest.

@@ -24,7 +24,9 @@ pub async fn remove(
     removed: &mut u64,
 ) -> Result<(), Stop> {
     removal::require_uidplus(&destination.connection, mailbox)?;
-    removal::take_up(desk, mailbox, destination, Hands::Free).await?;
+    // A batch that an earlier try began: what was there before, the look took up.
+    let taken = removal::take_up(desk, mailbox, destination, Hands::Free).await?;
+    *removed += taken.map_or(0, |taken| taken.gone);
     let eyes = Eyes { desk, mailbox, destination };
     for (key, validity) in eyes.folders().await? {
         // The prompt may have stood open for long: what vanished at the source meanwhile may have

@@ -4,13 +4,15 @@ use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::again::Again;
 use crate::copy::desk::Desk;
+use crate::copy::hollow::is_hollow;
 use crate::copy::lines::{self, Lines};
 use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox, Mapped};
-use crate::error::{Class, Result};
+use crate::error::{Class, ErrorKind, Result};
 use crate::imap::ListEntry;
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::sampling::Sampling;
+use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
 use crate::removal::{self, Hands};
 use crate::verify::checks::{DATES, EXCEPTED, FLAGS_LOST};
@@ -86,14 +88,6 @@ pub(super) async fn verify(
     Ok(evidence)
 }
 
-/// Why nothing of a folder is at the destination.
-enum Uncopied {
-    /// The migration plan excludes it.
-    Excluded,
-    /// Its folder is not there; `None` when the destination cannot have one of its name.
-    Yet(Option<FolderPath>),
-}
-
 pub(super) struct MailboxProof {
     pub(super) desired: Arc<Desired>,
     pub(super) accounts: Arc<Accounts>,
@@ -139,25 +133,23 @@ impl MailboxProof {
             let names = &target.profile.names;
             let special_use = entry.special_use();
             match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
+                Mapped::To { .. } if self.is_hollow(&path).await? => {}
                 Mapped::To { path: to, .. } => {
                     if known.contains(&to) {
                         groups.entry(to).or_default().push(path);
                     } else {
                         there.broken(format!("{path} → {to}: not at the destination"));
-                        let of = Uncopied::Yet(Some(to));
-                        let folder = self.uncopied(path, of, &entry, &mut evidence.checks).await?;
+                        let checks = &mut evidence.checks;
+                        let folder = self.uncopied(path, Some(to), &entry, checks).await?;
                         evidence.folders.push(folder);
                     }
                 }
                 Mapped::Excluded { .. } => {
-                    let of = Uncopied::Excluded;
-                    let folder = self.uncopied(path, of, &entry, &mut evidence.checks).await?;
-                    evidence.folders.push(folder);
+                    evidence.folders.push(self.excluded(path, &entry).await?);
                 }
                 Mapped::Invalid { reason, .. } => {
                     named.broken(format!("{path}: {reason}"));
-                    let of = Uncopied::Yet(None);
-                    let folder = self.uncopied(path, of, &entry, &mut evidence.checks).await?;
+                    let folder = self.uncopied(path, None, &entry, &mut evidence.checks).await?;
                     evidence.folders.push(folder);
                 }
             }
@@ -174,6 +166,15 @@ impl MailboxProof {
         evidence.chance = self.draw.chance(self.read.0, self.read.1);
         evidence.checks.push(Check::of_account(&evidence.account()));
         Ok(())
+    }
+
+    /// Tells whether a name of the source stands for no folder; see [`is_hollow`].
+    async fn is_hollow(&mut self, path: &FolderPath) -> Result<bool> {
+        // Where a line cannot be opened, the walk says why.
+        let open = !self.lost && self.lines.open(&self.accounts, &self.mailbox).await.is_ok();
+        let Ok((source, _)) = self.lines.sides() else { return Ok(false) };
+        let key = FolderKey { mailbox: self.mailbox.source.clone(), folder: path.clone() };
+        Ok(open && is_hollow(&self.desk.ledger, source, &key).await?)
     }
 
     /// Lets what a person accepted, exactly these messages, break nothing.
@@ -248,11 +249,64 @@ impl MailboxProof {
         Ok(())
     }
 
-    /// A folder of which nothing can be at the destination: only its messages are counted.
+    /// A folder that the migration plan leaves behind is not opened: its messages are counted, and
+    /// what keeps the source from counting them breaks nothing.
+    async fn excluded(&mut self, path: FolderPath, entry: &ListEntry) -> Result<FolderEvidence> {
+        let (mut account, mut checks) = (Account::default(), Vec::new());
+        let mut again = Again::default();
+        loop {
+            let stop = match self.status(&path, entry).await {
+                Ok(messages) => {
+                    account.listed = messages;
+                    account.ever_listed = messages;
+                    account.excluded = messages;
+                    break;
+                }
+                Err(Stop::Again(error)) if error.class == Class::Throttle => {
+                    self.lines.drop_both();
+                    match again.hold(&self.desk, error).await {
+                        Ok(()) => continue,
+                        Err(stop) => stop,
+                    }
+                }
+                Err(stop) => stop,
+            };
+            match stop {
+                Stop::Interrupted => return Err(interrupted(Stop::Interrupted)),
+                Stop::Again(error) | Stop::Failed(error) => {
+                    if error.class == Class::Ledger
+                        || matches!(error.kind, ErrorKind::Declined | ErrorKind::Locked)
+                    {
+                        return Err(error);
+                    }
+                    let mut check = Check::new("excluded without a count");
+                    check.noted(error.to_string());
+                    checks.push(check);
+                }
+            }
+            break;
+        }
+        let transforms = BTreeMap::new();
+        Ok(FolderEvidence { source: path, destination: None, account, checks, transforms })
+    }
+
+    /// Asks how many messages a source folder has, without opening it.
+    async fn status(&mut self, path: &FolderPath, entry: &ListEntry) -> Result<u64, Stop> {
+        self.desk.go_on()?;
+        self.lines.open(&self.accounts, &self.mailbox).await?;
+        let object = Object::folder("source", &self.mailbox.source, path);
+        let (source, _) = self.lines.sides()?;
+        let status = source.connection.status(&entry.name).await;
+        let status = status.map_err(|error| Stop::from_imap(&error, &object))?;
+        Ok(u64::from(status.messages))
+    }
+
+    /// A folder of which nothing can be at the destination: only its messages are counted. `to` is
+    /// `None` when the destination cannot have one of its name.
     async fn uncopied(
         &mut self,
         path: FolderPath,
-        of: Uncopied,
+        to: Option<FolderPath>,
         entry: &ListEntry,
         mailbox: &mut Vec<Check>,
     ) -> Result<FolderEvidence> {
@@ -264,11 +318,7 @@ impl MailboxProof {
                 Ok(messages) => {
                     account.listed = messages;
                     account.ever_listed = messages;
-                    let number = match of {
-                        Uncopied::Excluded => &mut account.excluded,
-                        Uncopied::Yet(_) => &mut account.pending,
-                    };
-                    *number = messages;
+                    account.pending = messages;
                     break;
                 }
                 Err(Stop::Again(error)) => {
@@ -294,10 +344,7 @@ impl MailboxProof {
         }
         Ok(FolderEvidence {
             source: path,
-            destination: match of {
-                Uncopied::Excluded => None,
-                Uncopied::Yet(to) => to,
-            },
+            destination: to,
             account,
             checks,
             transforms: BTreeMap::new(),

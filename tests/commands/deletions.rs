@@ -285,6 +285,39 @@ fn what_a_killed_removal_took_is_recorded_and_the_rest_goes_with_the_next() {
 }
 
 #[test]
+fn what_a_saved_plan_removed_itself_is_done_when_it_is_applied_again() {
+    let mut migration = start(LabOptions::default(), PROPAGATE, &[("INBOX", some(0..40))]);
+    remove(&migration.lab, "INBOX", [3, 4]);
+    acknowledge(&mut migration);
+    migration.run(&["plan", "plan.yaml", "--out", "saved.json"]).code(0);
+    migration.run(&["apply", "saved.json"]).code(0).says(&["Removed 2 copies"]);
+    // Nobody reviewed that this one goes.
+    remove(&migration.lab, "INBOX", [5]);
+    let again = migration.run(&["apply", "saved.json"]).code(0);
+    again.says(&["1 action was done already", "1 action is new since the plan was reviewed"]);
+    assert_eq!(migration.lab.destination.dump(ADA, "INBOX").len(), 38);
+    // A plan of which a copy was not removed by us is stale.
+    migration.run(&["plan", "plan.yaml", "--out", "saved.json"]).code(0);
+    let uid = migration.lab.destination.dump(ADA, "INBOX")[5].uid;
+    migration.lab.destination.session(ADA).remove("INBOX", uid).unwrap();
+    remove(&migration.lab, "INBOX", [6]);
+    migration.run(&["apply", "saved.json"]).code(3).says(&["none of the reviewed copies"]);
+}
+
+#[test]
+fn a_deleted_folder_that_the_source_still_lists_holds_no_removal_back() {
+    let mail = [("p", vec![]), ("p/q", some(0..12))];
+    let mut migration = start(LabOptions::default(), PROPAGATE, &mail);
+    // Listed while it was there and empty; Dovecot lists it from now on and says that it is none.
+    migration.lab.source.session(ADA).delete("p").unwrap();
+    remove(&migration.lab, "p/q", [3]);
+    acknowledge(&mut migration).says(&["F235", "p is listed at the source"]);
+    migration.copy().says(&["Removed 1 copy"]);
+    assert_eq!(migration.lab.destination.dump(ADA, "p/q").len(), 11);
+    migration.run(&["verify", "plan.yaml"]).code(0);
+}
+
+#[test]
 fn killed_several_times_exactly_the_deleted_ones_are_gone() {
     let more = "\n  deletions: propagate\n  deletions_share: 100%";
     let mail: Vec<Mail> = (0..1_500).map(|n| dated(&format!("m{n}"), DATE, 60)).collect();

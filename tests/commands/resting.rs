@@ -103,4 +103,7 @@ fn what_stays_behind_is_tried_again_only_when_somebody_says_so() {
     migration.write();
     migration.run(&APPLY).code(0).says(&["Copied 1 message"]);
     migration.run(&["verify", "plan.yaml"]).code(0);
+    let retry = ["retry", "plan.yaml", ADA, "--reason"];
+    migration.run(&[&retry[..], &["too-large"]].concat()).code(0).says(&["nothing was changed"]);
+    migration.run(&[&retry[..], &["tolarge"]].concat()).code(64).says(&["E531", "`tolarge`"]);
 }

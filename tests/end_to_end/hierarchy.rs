@@ -72,6 +72,40 @@ fn names_without_a_folder_are_made_by_what_is_below_them() {
     assert!(find(&cyrus.folders(ADA), "Only").subscribed);
 }
 
+#[test]
+fn a_deleted_folder_that_the_source_still_lists_keeps_nothing_below_it_back() {
+    let lab = Lab::start(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
+    lab.source.seed(ADA, &[("p", vec![]), ("p/q", vec![seeds::plain(1)])]);
+    lab.source.session(ADA).delete("p").unwrap();
+    assert!(find(&lab.source.folders(ADA), "p").selectable(), "Dovecot does not say it");
+    let refused = lab.source.session(ADA).command("EXAMINE p").unwrap_err().to_string();
+    assert!(refused.contains("Mailbox doesn't exist"), "{refused}");
+    let wanted = Wanted { mailboxes: &[ADA], folders: MAP, ..Wanted::default() };
+    let ferry = Ferry::new(&lab, &wanted);
+    let planned = ferry.expect(0, &["plan", "plan.yaml"]).stdout;
+    assert!(planned.contains("F235") && planned.contains("p is listed at the source"), "{planned}");
+    ferry.plan_and_apply(0);
+    assert_eq!(lab.destination.dump_all(ADA)["p/q"].len(), 1);
+    ferry.settled();
+    ferry.expect(
+        0,
+        &["archive", "plan.yaml", "--mailbox", ADA, "--format", "mbox", "--to", "archive"],
+    );
+}
+
+#[test]
+fn a_deleted_folder_of_which_messages_are_known_is_unknown() {
+    let lab = Lab::start(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
+    lab.source.seed(ADA, &[("p", vec![seeds::plain(2)]), ("p/q", vec![seeds::plain(1)])]);
+    let wanted = Wanted { mailboxes: &[ADA], folders: MAP, ..Wanted::default() };
+    let ferry = Ferry::new(&lab, &wanted);
+    ferry.plan_and_apply(0);
+    lab.source.session(ADA).delete("p").unwrap();
+    let planned = ferry.expect(8, &["plan", "plan.yaml"]).stdout;
+    assert!(!planned.contains("F235"), "{planned}");
+    ferry.expect(8, &["verify", "plan.yaml"]);
+}
+
 fn names_only(lab: &Lab, destination_port: Option<u16>) -> (Ferry, Value) {
     lab.source.seed(
         ADA,

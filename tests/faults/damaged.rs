@@ -231,6 +231,62 @@ fn a_folder_that_the_source_will_not_open_any_more_keeps_no_other_back() {
 }
 
 #[test]
+fn a_listed_name_is_no_folder_only_when_the_source_denies_it_twice_and_names_lie_below_it() {
+    let (migration, script) = from_script(&[(1, DATE, seeds::plain(1).bytes)]);
+    script.make("p", "/");
+    let denied = |examine: &'static str, status: &'static str| {
+        script.meddle(move |text| {
+            let text = text.trim_end().replace('"', "");
+            let words = match () {
+                () if text.starts_with("EXAMINE p") && !text.contains("p/") => examine,
+                () if text.starts_with("STATUS p ") => status,
+                () => "",
+            };
+            (!words.is_empty()).then_some(Answer::Say(words))
+        });
+        migration.run(&["plan", "plan.yaml", "--trust", "localhost"])
+    };
+    let (code, words) = ("NO [NONEXISTENT] no such mailbox", "NO Mailbox doesn't exist: p");
+    denied(code, code).code(8).does_not_say(&["F235"]);
+    script.make("p/q", "/");
+    for (examine, status) in [(code, code), (words, words), (words, code)] {
+        denied(examine, status).code(0).says(&["F235", "p is listed at the source"]);
+    }
+    let other = "NO [NOPERM] Mailbox doesn't exist: p";
+    for (examine, status) in [(code, ""), (code, "NO not now"), ("NO no", code), (other, other)] {
+        denied(examine, status).code(8).says(&["source folder"]).does_not_say(&["F235"]);
+    }
+}
+
+#[test]
+fn a_folder_that_is_left_behind_is_not_opened_by_verify() {
+    let (mut migration, script) = from_script(&[(1, DATE, seeds::plain(1).bytes)]);
+    script.make("dead", "/");
+    let two = |uid| Message { uid, flags: Vec::new(), date: DATE.to_owned(), bytes: b"x".to_vec() };
+    script.hold("dead", two(1));
+    script.hold("dead", two(2));
+    let verify = ["verify", "plan.yaml", "--trust", "localhost"];
+    let no =
+        |text: &str| text.contains("dead").then_some(Answer::Say("NO the disk does not give it"));
+    script.meddle(no);
+    let planned = migration.run(&["plan", "plan.yaml", "--trust", "localhost"]).code(8);
+    planned.says(&["the disk does not give it", "exclude it in the migration plan"]);
+    migration.wanted.folders.push_str("\n  exclude: [ dead ]");
+    migration.write();
+    migration.run(&APPLY).code(0).says(&["Copied 1 message"]);
+    let before = script.log().len();
+    migration.run(&verify).code(0);
+    let opened = script.log().split_off(before);
+    assert!(!opened.iter().any(|(_, text)| text.contains("EXAMINE dead")), "{opened:?}");
+    let html = ["--report", "proof.html"];
+    migration.run(&[&verify[..], &html].concat()).code(0);
+    let report = fs::read_to_string(migration.path("proof.html")).unwrap();
+    assert!(report.contains("is excluded, and the source did not say"), "{report}");
+    script.meddle(|_| None);
+    migration.run(&verify).code(0).says(&["2 excluded by the plan"]);
+}
+
+#[test]
 fn a_large_message_without_a_date_gets_that_of_its_header() {
     let mut large = b"Date: Mon, 1 Jan 2024 10:00:00 +0100\r\nSubject: large\r\n\r\n".to_vec();
     large.extend(b"0123456789\r\n".repeat(200_000));

@@ -23,6 +23,48 @@ fn listings(relay: &Relay, from: usize) -> BTreeMap<String, usize> {
 }
 
 #[test]
+fn a_rollback_whose_line_is_cut_goes_on_over_another() {
+    let mut migration =
+        Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
+    let mails = (0..450).map(seeds::plain).collect();
+    migration.lab.source.seed(ADA, &[("INBOX", mails)]);
+    let relay = Relay::start(migration.lab.destination.plain_port, |_| Harm::None);
+    migration.wanted.destination =
+        format!("{{ host: localhost, port: {}, tls: none }}", relay.port);
+    migration.write();
+    let run = |args: &[&str]| migration.run(&[args, &["--trust", "localhost"]].concat());
+    run(&["apply", "plan.yaml", "--auto-approve"]).code(0);
+    let rollback = |more: &[&str]| {
+        let args = ["rollback", "plan.yaml", ADA, "--copies", "--format", "json"];
+        let ended = run(&[&args[..], more].concat());
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        (ended, told)
+    };
+    let digest = || rollback(&[]).1["digest"].as_str().unwrap().to_owned();
+    let first = digest();
+    let looks = relay.heard().len();
+    rollback(&["--expect", &first]).0.code(0);
+    let answers = relay.heard()[looks].answers.clone();
+    let is_expunged = |octets: &[u8]| octets == b" EXPUNGE\r\n";
+    let expunged = answers.windows(10).position(is_expunged).expect("an untagged EXPUNGE");
+    run(&["apply", "plan.yaml", "--auto-approve"]).code(0);
+    let digest = digest();
+    // While it looks, and then when half of a batch is told to be gone.
+    let first = relay.heard().len();
+    relay.harm(move |number| match number - first {
+        0 => Harm::CutAnswers(expunged / 3),
+        1 => Harm::CutAnswers(expunged + 1_000),
+        _ => Harm::None,
+    });
+    let (ended, told) = rollback(&["--expect", &digest]);
+    ended.code(0);
+    let heard = &relay.heard()[first..];
+    assert_eq!(heard.iter().filter(|heard| heard.harmed).count(), 2, "both lines were cut");
+    assert_eq!(told["removed"], 450, "{told}");
+    assert!(migration.lab.destination.dump(ADA, "INBOX").is_empty());
+}
+
+#[test]
 fn every_folder_of_the_source_is_listed_once_for_all_removals_of_a_mailbox() {
     let mut migration =
         Migration::empty(LabOptions { users: vec![ADA.to_owned()], ..LabOptions::default() });
