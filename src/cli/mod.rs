@@ -28,6 +28,12 @@ use crate::error::{Error, ErrorKind, Result};
 use clap::Parser;
 use std::process::ExitCode;
 
+/// Threads for calls that block. The ledger takes one call at a time, so that more of them only
+/// wait, and each keeps freed memory for itself: of four mailboxes of 20,000 messages, killed and
+/// resumed, the anonymous memory was 23 MiB at most with 2, 27 with 4, and over 32 without a limit
+/// (debug build, glibc). One more than the two that may wait for a person and for a command.
+const BLOCKING: usize = 3;
+
 /// What a command that did not fail has to say to its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ended {
@@ -53,6 +59,7 @@ pub fn main() -> ExitCode {
     };
     let output = output::Output::new(&arguments.global);
     let ended = tokio::runtime::Builder::new_multi_thread()
+        .max_blocking_threads(BLOCKING)
         .enable_all()
         .build()
         .map_err(|error| {
