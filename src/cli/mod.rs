@@ -30,7 +30,7 @@ use std::process::ExitCode;
 
 /// Threads for calls that block. The ledger takes one call at a time, so that more of them only
 /// wait, and each keeps freed memory for itself: of four mailboxes of 20,000 messages, killed and
-/// resumed, the anonymous memory was 23 MiB at most with 2, 27 with 4, and over 32 without a limit
+/// resumed, the anonymous memory was 23 MiB at most with 2, 27 with 4, and about 32 without a limit
 /// (debug build, glibc). One more than the two that may wait for a person and for a command.
 const BLOCKING: usize = 3;
 
