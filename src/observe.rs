@@ -7,9 +7,9 @@ mod patience;
 use crate::accounts::Accounts;
 use crate::blocking;
 use crate::catalogue::{self, Object};
-use crate::copy::hollow::is_hollow;
 use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{self, Line};
+use crate::copy::nonexistent::is_nonexistent;
 use crate::copy::stop::Stop;
 use crate::desired::{Deletions, Desired, DesiredMailbox, DesiredZone, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
@@ -378,9 +378,9 @@ impl Eyes {
             Ok(selected) => selected,
             Err(error) => {
                 if catalogue::denies_the_folder(&error)
-                    && is_hollow(&self.ledger, line, &key).await?
+                    && is_nonexistent(&self.ledger, line, &key).await?
                 {
-                    return Ok((FolderState { hollow: true, ..state(entry, None) }, None));
+                    return Ok((FolderState { nonexistent: true, ..state(entry, None) }, None));
                 }
                 return Err(catalogue::imap(&error, &object));
             }
@@ -508,7 +508,7 @@ fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
         subscribed: entry.subscribed,
         contents,
         non_existent: entry.has("\\NonExistent"),
-        hollow: false,
+        nonexistent: false,
         no_inferiors: entry.has("\\Noinferiors"),
     }
 }

@@ -68,7 +68,7 @@ fn reading(seen: Seen, name: &str, uid_validity: u32) -> Option<Reading<FolderSt
             subscribed,
             contents,
             non_existent: false,
-            hollow: false,
+            nonexistent: false,
             no_inferiors: false,
         })
     };

@@ -7,8 +7,8 @@ use crate::cli::output::Output;
 use crate::cli::signals::Signals;
 use crate::cli::wiring::{self, Mode, World};
 use crate::copy::desk::Desk;
-use crate::copy::hollow::is_hollow;
 use crate::copy::lines::{self, Line, selectable};
+use crate::copy::nonexistent::is_nonexistent;
 use crate::copy::stop::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::SourceConnection;
@@ -42,14 +42,14 @@ pub(crate) async fn run(args: &ArchiveArgs, global: &Global, output: &Output) ->
     let source = lines::source(&world.accounts, &order.mailbox).await?;
     let mut folders = folders(args, &source)?;
     if args.folder.is_empty() {
-        let mut hollow = BTreeSet::new();
+        let mut nonexistent = BTreeSet::new();
         for folder in &folders {
             let key = FolderKey { mailbox: address.clone(), folder: folder.clone() };
-            if is_hollow(&world.ledger, &source, &key).await? {
-                hollow.insert(folder.clone());
+            if is_nonexistent(&world.ledger, &source, &key).await? {
+                nonexistent.insert(folder.clone());
             }
         }
-        folders.retain(|folder| !hollow.contains(folder));
+        folders.retain(|folder| !nonexistent.contains(folder));
     }
     let telling = world.doing(output, false);
     let desk = world.desk(&address, Arc::clone(&telling.listener), &signals.cancel);

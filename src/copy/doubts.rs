@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind};
 use crate::executor::event::Event;
 use crate::model::uid::{Uid, UidValidity};
 use crate::model::words;
-use crate::ports::ledger::{MessageRow, MessageState};
+use crate::ports::ledger::{MessageRow, MessageState, Need};
 use crate::ports::search::{Doubt, SearchId};
 use std::collections::BTreeMap;
 
@@ -68,7 +68,9 @@ impl Search<'_> {
     async fn no_longer_doubted(&self, id: SearchId) -> Result<(), Stop> {
         for (index, (key, _, validity)) in self.sources.iter().enumerate() {
             let mut from = Uid(1);
-            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
+            while let Some(rows) =
+                self.desk.page_for(key, *validity, Need::ToSend, &mut from).await?
+            {
                 let mut clear = Vec::new();
                 for row in rows.iter().filter(|row| !row.vanished && is_doubted(row)) {
                     let uid = row.listed.uid;
@@ -93,7 +95,7 @@ impl FolderCopy<'_> {
         }
         let key = self.source_key();
         let (mut from, mut count, mut named) = (Uid(1), 0_u64, Vec::new());
-        while let Some(rows) = self.desk.page(&key, validity, &mut from).await? {
+        while let Some(rows) = self.desk.page_for(&key, validity, Need::ToSend, &mut from).await? {
             for row in rows.iter().filter(|row| !row.vanished && is_doubted(row)) {
                 count += 1;
                 if let (true, MessageState::Unclear(reason)) = (named.len() < EXAMPLES, &row.state)
@@ -108,9 +110,7 @@ impl FolderCopy<'_> {
             error(&format!("{object}: {} unclear: {}", words::messages(count), named.join("; ")))
         }))
     }
-}
 
-impl FolderCopy<'_> {
     /// Leaves messages behind that the source does not give.
     pub(super) async fn stay_unread(
         &self,

@@ -13,7 +13,7 @@ use crate::error::{Class, Error, ErrorKind};
 use crate::model::folder::{FolderPath, RawName};
 use crate::model::uid::{Uid, UidValidity};
 use crate::model::words;
-use crate::ports::ledger::{FolderKey, MessageRow, MessageState};
+use crate::ports::ledger::{FolderKey, MessageRow, MessageState, Need};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -102,7 +102,12 @@ impl FolderCopy<'_> {
         if count == 0 && !self.unread.doubts() {
             return Ok(found);
         }
-        Err(Stop::Failed(self.may_be_in(&folders, &words::messages(count))))
+        let what = match count {
+            0 => "what could not be compared is".to_owned(),
+            1 => "1 message is".to_owned(),
+            _ => format!("{} are", words::messages(count)),
+        };
+        Err(Stop::Failed(self.may_be_in(&folders, &what)))
     }
 
     fn may_be_in(&self, folders: &str, what: &str) -> Error {
@@ -110,7 +115,7 @@ impl FolderCopy<'_> {
             ErrorKind::Failed,
             "E241",
             format!(
-                "{}: {what} unclear: an interrupted run may have sent them, and they may be in a folder that could not be read: {folders}",
+                "{}: {what} unclear: an interrupted run may have sent it, and it may be in a folder that could not be read: {folders}",
                 self.destination_object(),
             ),
         )
@@ -144,7 +149,7 @@ impl FolderCopy<'_> {
         for (folder, (validity, from)) in orphans.folders().clone() {
             let entry = open.destination.entry(&folder).map_err(|error| {
                 let folders = format!("{folder} ({error})");
-                Stop::Failed(self.may_be_in(&folders, "what is new there"))
+                Stop::Failed(self.may_be_in(&folders, "what is new at the source is"))
             })?;
             // One that holds no messages any more is like one that is gone.
             let selectable = entry.filter(|entry| lines::selectable(entry));
@@ -161,7 +166,9 @@ impl FolderCopy<'_> {
             found += match self.look_into(open, &sources, &folder, name, at, quiet, true).await {
                 Err(Stop::Failed(error)) if error.class != Class::Ledger => {
                     let folders = format!("{folder} ({error})");
-                    return Err(Stop::Failed(self.may_be_in(&folders, "what is new there")));
+                    return Err(Stop::Failed(
+                        self.may_be_in(&folders, "what is new at the source is"),
+                    ));
                 }
                 found => found?,
             };
@@ -217,7 +224,9 @@ impl FolderCopy<'_> {
     async fn any_left(&self, sources: &Sources) -> Result<bool, Stop> {
         for (key, _, validity) in sources {
             let mut from = Uid(1);
-            while let Some(rows) = self.desk.page(key, *validity, &mut from).await? {
+            while let Some(rows) =
+                self.desk.page_for(key, *validity, Need::ToSend, &mut from).await?
+            {
                 if rows.iter().any(is_left) {
                     return Ok(true);
                 }
@@ -232,7 +241,9 @@ impl FolderCopy<'_> {
         let mut count = 0;
         for (key, _, validity) in sources {
             let (mut from, validity) = (Uid(1), *validity);
-            while let Some(rows) = self.desk.page(key, validity, &mut from).await? {
+            while let Some(rows) =
+                self.desk.page_for(key, validity, Need::ToSend, &mut from).await?
+            {
                 // What could not be compared stays unclear until a search in all of the folder.
                 let left = rows.iter().filter(|row| is_left(row) && !is_doubted(row));
                 let left: Vec<&MessageRow> = left.collect();

@@ -1,9 +1,9 @@
 //! Removes copies whose messages vanished at the source; everything is looked at again right before.
 
 use crate::catalogue::Object;
-use crate::copy::hollow::is_hollow;
 use crate::copy::inventory;
 use crate::copy::lines::{self, Line, Lines};
+use crate::copy::nonexistent::is_nonexistent;
 use crate::copy::stop::Stop;
 use crate::desired::Deletions;
 use crate::error::{Error, ErrorKind};
@@ -184,7 +184,7 @@ impl MailboxRun {
                 continue;
             }
             let key = FolderKey { mailbox: first.mailbox.clone(), folder: path.clone() };
-            if is_hollow(&self.desk.ledger, from, &key).await? {
+            if is_nonexistent(&self.desk.ledger, from, &key).await? {
                 continue;
             }
             let asked = key.clone();

@@ -53,7 +53,7 @@ pub const NOT_SUBSCRIBED: &str = "F233";
 /// Names that the destination may refuse.
 pub const MAY_BE_REFUSED: &str = "F234";
 /// Names that the source lists like folders and that are none.
-pub const HOLLOW: &str = "F235";
+pub const NONEXISTENT: &str = "F235";
 /// An acknowledgement covers nothing.
 pub const OBSOLETE: &str = "F301";
 /// A recursive resolver gave no answer.
@@ -120,7 +120,7 @@ pub const CODES: [(&str, &str); 30] = [
     ),
     (MAY_BE_REFUSED, "The destination may refuse names of folders, and does not tell before."),
     (
-        HOLLOW,
+        NONEXISTENT,
         "The source lists a name like a folder, and says that there is no such folder; what lies below it is copied.",
     ),
     (OBSOLETE, "An acknowledgement in the migration plan covers nothing that this plan has."),

@@ -4,8 +4,8 @@ use crate::accounts::Accounts;
 use crate::catalogue::Object;
 use crate::copy::again::Again;
 use crate::copy::desk::Desk;
-use crate::copy::hollow::is_hollow;
 use crate::copy::lines::{self, Lines};
+use crate::copy::nonexistent::is_nonexistent;
 use crate::copy::stop::Stop;
 use crate::desired::{Desired, DesiredMailbox, Mapped};
 use crate::error::{Class, ErrorKind, Result};
@@ -133,7 +133,7 @@ impl MailboxProof {
             let names = &target.profile.names;
             let special_use = entry.special_use();
             match self.desired.folders.map(&path, special_use, &self.mailbox.exclude, names) {
-                Mapped::To { .. } if self.is_hollow(&path).await? => {}
+                Mapped::To { .. } if self.is_nonexistent(&path).await? => {}
                 Mapped::To { path: to, .. } => {
                     if known.contains(&to) {
                         groups.entry(to).or_default().push(path);
@@ -168,13 +168,13 @@ impl MailboxProof {
         Ok(())
     }
 
-    /// Tells whether a name of the source stands for no folder; see [`is_hollow`].
-    async fn is_hollow(&mut self, path: &FolderPath) -> Result<bool> {
+    /// Tells whether a name of the source stands for no folder; see [`is_nonexistent`].
+    async fn is_nonexistent(&mut self, path: &FolderPath) -> Result<bool> {
         // Where a line cannot be opened, the walk says why.
         let open = !self.lost && self.lines.open(&self.accounts, &self.mailbox).await.is_ok();
         let Ok((source, _)) = self.lines.sides() else { return Ok(false) };
         let key = FolderKey { mailbox: self.mailbox.source.clone(), folder: path.clone() };
-        Ok(open && is_hollow(&self.desk.ledger, source, &key).await?)
+        Ok(open && is_nonexistent(&self.desk.ledger, source, &key).await?)
     }
 
     /// Lets what a person accepted, exactly these messages, break nothing.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// Those of the ledger.
-pub async fn is_hollow(
+pub async fn is_nonexistent(
     ledger: &Arc<dyn Ledger>,
     source: &Line<SourceConnection>,
     key: &FolderKey,
