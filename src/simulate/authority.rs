@@ -53,8 +53,7 @@ impl Authority {
         let pem = ca.self_signed(&ca_key)?.pem();
         let issuer = Issuer::new(ca, ca_key);
         let local = ["localhost", "127.0.0.1"];
-        let names: Vec<&str> =
-            local.into_iter().chain(hosts.iter().map(String::as_str)).collect();
+        let names: Vec<&str> = local.into_iter().chain(hosts.iter().map(String::as_str)).collect();
         let mut server = params(&names, "localhost")?;
         server.use_authority_key_identifier_extension = true;
         server.key_usages = vec![KeyUsagePurpose::DigitalSignature];

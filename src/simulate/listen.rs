@@ -77,12 +77,7 @@ impl Listener {
     }
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    tls: TlsMode,
-    service: impl Serve,
-) {
+async fn accept(listener: TcpListener, acceptor: TlsAcceptor, tls: TlsMode, service: impl Serve) {
     // The connections end with this task.
     let mut connections = JoinSet::new();
     loop {
