@@ -30,7 +30,7 @@ mod session;
 mod voice;
 mod wire;
 
-pub use clock::TokioClock;
+pub use clock::{SteppedClock, TokioClock};
 pub use fault::{Fault, Mischief, Script, When};
 pub use folder::{Condition, Message, Writer};
 pub use habit::{Evidence, HABITS, Habit, HabitFact, Habits};
