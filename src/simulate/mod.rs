@@ -11,6 +11,7 @@
 
 mod clock;
 mod command;
+pub mod dns;
 mod entity;
 mod fault;
 mod fetch_item;
