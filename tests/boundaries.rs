@@ -15,6 +15,7 @@ const WORLD: &[&str] = &[
     "rusqlite",
     "async_imap",
     "hickory_resolver",
+    "hickory_server",
     "reqwest",
     "std::fs",
     "std::env",

@@ -12,6 +12,7 @@
 mod authority;
 mod clock;
 mod command;
+pub mod dns;
 mod entity;
 mod fault;
 mod fetch_item;
@@ -32,7 +33,7 @@ mod voice;
 mod wire;
 
 pub use authority::Authority;
-pub use clock::TokioClock;
+pub use clock::{SteppedClock, TokioClock};
 pub use fault::{Fault, Mischief, Script, When};
 pub use folder::{Condition, Message, Writer};
 pub use habit::{Evidence, HABITS, Habit, HabitFact, Habits};
