@@ -98,10 +98,12 @@ impl World {
                 (Arc::new(secrets), Timeouts::default(), Arc::new(SystemClock))
             };
         let mut accounts = Accounts::new(&desired, secrets, timeouts);
+        let mut dns = HickoryView::default();
         if let Some(directions) = &rehearsal {
             accounts = accounts.dialling(directions.dial());
+            dns = dns.routed(directions.dns());
         }
-        let dns = Arc::new(HickoryView::default());
+        let dns = Arc::new(dns);
         Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, clock, folder })
     }
 

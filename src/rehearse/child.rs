@@ -2,6 +2,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::rehearse::performance::{Ended, Ran};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -18,6 +19,8 @@ pub(crate) struct Stagehand {
     /// The folder of the rehearsal.
     pub(crate) folder: PathBuf,
     number: usize,
+    /// Commands that were run.
+    seen: BTreeSet<String>,
 }
 
 /// How long a command may take. A rehearsal takes about a minute in all.
@@ -28,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(25);
 
 impl Stagehand {
     pub(crate) fn new(program: PathBuf, directions: PathBuf, folder: PathBuf) -> Self {
-        Self { program, directions, folder, number: 0 }
+        Self { program, directions, folder, number: 0, seen: BTreeSet::new() }
     }
 
     /// Runs a command to its end, or kills it as soon as `kill` says so; `kill` is asked all the
@@ -95,7 +98,8 @@ impl Stagehand {
         };
         let tenths = u64::try_from(begun.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
         let file = self.keep(words, &shown, &output)?;
-        Ok(Ran { shown, ended, wanted: wanted.to_vec(), tenths, output, file })
+        let again = !self.seen.insert(words.first().cloned().unwrap_or_default());
+        Ok(Ran { shown, ended, wanted: wanted.to_vec(), tenths, output, file, again })
     }
 
     fn keep(&mut self, words: &[String], shown: &str, output: &str) -> Result<String> {

@@ -10,6 +10,7 @@ use crate::model::hours::Pacing;
 use crate::model::position::Position;
 use crate::model::server::{Endpoint, TlsMode};
 use crate::ports::clock::Clock;
+use crate::ports::dns::Route;
 use crate::ports::secrets::Secrets;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -122,6 +123,11 @@ impl Directions {
         Arc::new(Routed(self.routes.clone()))
     }
 
+    /// Returns the way to the simulated name servers and resolvers, and to no others.
+    pub fn dns(&self) -> Arc<dyn Route> {
+        Arc::new(RoutedDns { ports: self.dns.clone(), resolvers: self.resolvers.clone() })
+    }
+
     /// Returns the clock of the rehearsal.
     pub fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(Ahead(SignedDuration::from_millis(self.ahead)))
@@ -172,6 +178,22 @@ impl Dial for Routed {
             let _ = stream.set_nodelay(true);
             Ok(BoxStream::new(stream))
         })
+    }
+}
+
+#[derive(Debug)]
+struct RoutedDns {
+    ports: BTreeMap<SocketAddr, u16>,
+    resolvers: Vec<SocketAddr>,
+}
+
+impl Route for RoutedDns {
+    fn route(&self, to: SocketAddr) -> Option<SocketAddr> {
+        Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *self.ports.get(&to)?))
+    }
+
+    fn resolvers(&self) -> Vec<SocketAddr> {
+        self.resolvers.clone()
     }
 }
 

@@ -7,9 +7,11 @@
 mod child;
 mod content;
 mod course;
+mod cutover;
 pub mod directions;
 mod faults;
 mod letters;
+mod network;
 mod people;
 pub mod performance;
 mod stage;

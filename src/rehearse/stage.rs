@@ -13,39 +13,16 @@ use crate::ports::clock::Clock;
 use crate::rehearse::Choice;
 use crate::rehearse::content::{Author, Letter};
 use crate::rehearse::directions::{Directions, made_up};
+use crate::rehearse::network::Network;
 use crate::rehearse::performance::HabitShown;
 use crate::simulate::{
-    Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service, Throttle,
-    Undone,
+    Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service,
+    SteppedClock, Throttle, Undone,
 };
-use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-
-/// The clock of the stage: the system's, and ahead of it as far as it was moved.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StageClock(Arc<AtomicI64>);
-
-impl StageClock {
-    pub(crate) fn advance(&self, by: SignedDuration) {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(by, Ordering::SeqCst);
-    }
-
-    pub(crate) fn ahead(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Clock for StageClock {
-    fn now(&self) -> Timestamp {
-        let ahead = SignedDuration::from_millis(self.ahead());
-        SystemClock.now().checked_add(ahead).unwrap_or(Timestamp::MAX)
-    }
-}
 
 /// One mailbox of the migration plan and its accounts at both services.
 #[derive(Clone, Debug)]
@@ -67,7 +44,8 @@ pub(crate) struct Stage {
     pub(crate) desired: Desired,
     pub(crate) source: Service,
     pub(crate) destination: Service,
-    pub(crate) clock: StageClock,
+    pub(crate) clock: SteppedClock,
+    pub(crate) network: Network,
     pub(crate) players: Vec<Player>,
     pub(crate) ever: Ever,
     pub(crate) said: Said,
@@ -94,13 +72,13 @@ const THROTTLE: Throttle =
 
 /// How long before the rehearsal the mail was there: long enough that the provider purges its Trash
 /// within the days after the cutover.
-const BEFORE: SignedDuration = SignedDuration::from_hours(20 * 24);
+const BEFORE: Duration = Duration::from_secs(20 * 24 * 3_600);
 
 impl Stage {
     /// Sets the stage: services, accounts, letters, doors on 127.0.0.1, directions.
     pub(crate) async fn set(desired: Desired, choice: &Choice, folder: &Path) -> Result<Self> {
-        let clock = StageClock::default();
-        clock.advance(-BEFORE);
+        let begin = SystemClock.now().checked_sub(BEFORE).map_err(|error| unset(&error))?;
+        let clock = SteppedClock::starting_at(begin);
         let source = Service::new(source_product(&desired), Arc::new(clock.clone()));
         let destination = Service::new(destination_product(&desired), Arc::new(clock.clone()));
         let mut players = Vec::new();
@@ -119,12 +97,16 @@ impl Stage {
             .map(|side| side.endpoint.host.clone())
             .collect();
         let authority = Authority::for_hosts(&hosts).map_err(|error| unset(&error))?;
+        let network = Network::start(&desired, Arc::new(clock.clone()))
+            .await
+            .map_err(|error| unset(&error))?;
         let ca = folder.join("ca.pem");
         std::fs::write(&ca, authority.pem()).map_err(|error| unset(&error))?;
         let mut stage = Self {
             source,
             destination,
             clock,
+            network,
             players,
             ever: Ever::new(),
             said: Said::new(),
@@ -136,6 +118,9 @@ impl Stage {
             desired,
         };
         stage.open(&authority).await?;
+        stage.cast.append(&mut stage.network.cast);
+        stage.directions.dns = stage.network.routes();
+        stage.directions.resolvers = stage.network.asked();
         stage.fill(choice).map_err(|error| unset(&error))?;
         stage.clock.advance(BEFORE);
         stage.direct()?;
@@ -218,7 +203,8 @@ impl Stage {
 
     /// Writes the directions as they are now.
     pub(crate) fn direct(&mut self) -> Result<()> {
-        self.directions.ahead = self.clock.ahead();
+        let ahead = self.clock.now().duration_since(SystemClock.now()).as_millis();
+        self.directions.ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
         self.directions.write(&self.path)
     }
 
