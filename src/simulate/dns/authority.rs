@@ -122,7 +122,7 @@ impl NameServer {
         if question.class != DNSClass::IN || transfer {
             return Reply::of(ResponseCode::Refused);
         }
-        let Some(mut zone) = self.nearest(question.name) else {
+        let Some(zone) = self.nearest(question.name) else {
             return Reply::of(ResponseCode::Refused);
         };
         let mut reply = Reply { authoritative: true, ..Reply::default() };
@@ -138,8 +138,10 @@ impl NameServer {
                         name = LowerName::new(&target.0);
                     }
                     reply.answers.push(*record);
-                    let Some(next) = self.nearest(&name) else { break };
-                    zone = next;
+                    // What another zone says of it is for the client to ask there.
+                    if !zone.holds(&name) {
+                        break;
+                    }
                 }
                 Found::NoRecords => {
                     reply.authorities.extend(zone.negative());
