@@ -13,8 +13,10 @@ use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::executor::owner::Held;
-use crate::imap::Timeouts;
+use crate::http;
+use crate::imap::{Dial, Tcp, Timeouts};
 use crate::ledger::{SqliteLedger, current_owner, is_gone};
+use crate::microsoft365::{AppTokens, Resource};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
@@ -22,6 +24,8 @@ use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
 use crate::ports::dns::DnsView;
 use crate::ports::ledger::{Ledger, Owner};
+use crate::ports::secrets::Secrets;
+use crate::ports::tokens::Tokens;
 use crate::progress;
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
 use std::path::{Path, PathBuf};
@@ -83,8 +87,9 @@ impl World {
                 None => Arc::new(SqliteLedger::in_memory()?),
             },
         };
-        let secrets = secrets_of(global, output)?;
-        let accounts = Accounts::new(&desired, Arc::new(secrets), Timeouts::default());
+        let secrets: Arc<dyn Secrets> = Arc::new(secrets_of(global, output)?);
+        let dial: Arc<dyn Dial> = Arc::new(Tcp);
+        let accounts = accounts(&desired, &secrets, dial);
         Ok(Self {
             desired,
             accounts: Arc::new(accounts),
@@ -208,6 +213,22 @@ impl Drop for Telling {
     fn drop(&mut self) {
         self.ticks.abort();
     }
+}
+
+/// Signs in over a way to servers, with the tokens of the app that the migration plan names.
+pub(crate) fn accounts(
+    desired: &Desired,
+    secrets: &Arc<dyn Secrets>,
+    dial: Arc<dyn Dial>,
+) -> Accounts {
+    let accounts = Accounts::new(desired, Arc::clone(secrets), Timeouts::default());
+    let client = http::Client::new(Arc::clone(&dial), http::Limits::default());
+    let http = http::Patient::new(client, Arc::clone(accounts.throttle()));
+    let tokens = desired.microsoft365.as_ref().map(|app| {
+        let tokens = AppTokens::new(app, Resource::Exchange, Arc::clone(secrets), http);
+        Arc::new(tokens) as Arc<dyn Tokens>
+    });
+    accounts.dialling(dial).with_tokens(tokens)
 }
 
 /// Reads the address of a mailbox from the command line.
