@@ -13,8 +13,10 @@ use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::executor::owner::Held;
-use crate::imap::Timeouts;
+use crate::http;
+use crate::imap::{Dial, Tcp, Timeouts};
 use crate::ledger::{SqliteLedger, current_owner, is_gone};
+use crate::microsoft365::{AppTokens, Resource};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
@@ -23,6 +25,7 @@ use crate::ports::clock::Clock;
 use crate::ports::dns::DnsView;
 use crate::ports::ledger::{Ledger, Owner};
 use crate::ports::secrets::Secrets;
+use crate::ports::tokens::Tokens;
 use crate::progress;
 use crate::rehearse::directions::{Directions, MadeUp};
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
@@ -90,21 +93,27 @@ impl World {
                 None => Arc::new(SqliteLedger::in_memory()?),
             },
         };
-        let (secrets, timeouts, clock): (Arc<dyn Secrets>, _, Arc<dyn Clock>) =
-            if let Some(directions) = &rehearsal {
-                (Arc::new(MadeUp), Directions::timeouts(), directions.clock())
-            } else {
-                let secrets = secrets_of(global, output)?;
-                (Arc::new(secrets), Timeouts::default(), Arc::new(SystemClock))
-            };
-        let mut accounts = Accounts::new(&desired, secrets, timeouts);
+        let (secrets, clock): (Arc<dyn Secrets>, Arc<dyn Clock>) = match &rehearsal {
+            Some(directions) => (Arc::new(MadeUp), directions.clock()),
+            None => (Arc::new(secrets_of(global, output)?), Arc::new(SystemClock)),
+        };
+        let (dial, timeouts): (Arc<dyn Dial>, _) = match &rehearsal {
+            Some(directions) => (directions.dial(), Directions::timeouts()),
+            None => (Arc::new(Tcp), Timeouts::default()),
+        };
         let mut dns = HickoryView::default();
         if let Some(directions) = &rehearsal {
-            accounts = accounts.dialling(directions.dial());
             dns = dns.routed(directions.dns());
         }
-        let dns = Arc::new(dns);
-        Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, clock, folder })
+        let accounts = accounts(&desired, &secrets, dial, timeouts);
+        Ok(Self {
+            desired,
+            accounts: Arc::new(accounts),
+            ledger,
+            dns: Arc::new(dns),
+            clock,
+            folder,
+        })
     }
 
     /// Returns a mailbox of the migration plan by its address there.
@@ -220,6 +229,23 @@ impl Drop for Telling {
     fn drop(&mut self) {
         self.ticks.abort();
     }
+}
+
+/// Signs in over a way to servers, with the tokens of the app that the migration plan names.
+pub(crate) fn accounts(
+    desired: &Desired,
+    secrets: &Arc<dyn Secrets>,
+    dial: Arc<dyn Dial>,
+    timeouts: Timeouts,
+) -> Accounts {
+    let accounts = Accounts::new(desired, Arc::clone(secrets), timeouts);
+    let client = http::Client::new(Arc::clone(&dial), http::Limits::default());
+    let http = http::Patient::new(client, Arc::clone(accounts.throttle()));
+    let tokens = desired.microsoft365.as_ref().map(|app| {
+        let tokens = AppTokens::new(app, Resource::Exchange, Arc::clone(secrets), http);
+        Arc::new(tokens) as Arc<dyn Tokens>
+    });
+    accounts.dialling(dial).with_tokens(tokens)
 }
 
 /// Reads the address of a mailbox from the command line.

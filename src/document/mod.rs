@@ -14,6 +14,7 @@ mod include;
 mod literal;
 mod lower;
 mod migration_plan;
+mod mx_set;
 mod node;
 mod read;
 mod reserved;

@@ -6,3 +6,4 @@ pub mod dns;
 pub mod ledger;
 pub mod search;
 pub mod secrets;
+pub mod tokens;

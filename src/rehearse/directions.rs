@@ -104,6 +104,9 @@ impl Directions {
                 side.endpoint.ca = Some(self.ca.clone());
             }
         }
+        if let Some(app) = &mut desired.microsoft365 {
+            app.ca = Some(self.ca.clone());
+        }
         desired.mailboxes.retain(|address, _| self.mailboxes.contains(address));
         desired.pacing = Pacing::default();
         let position = Position { file: "the rehearsal".to_owned(), line: 1, column: 1 };

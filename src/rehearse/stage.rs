@@ -298,5 +298,10 @@ fn enrol(service: &Service, login: &Login) -> String {
             service.add_user(authorization, &format!("{password}-of-its-own"));
             authorization.clone()
         }
+        // The tenant gives its tokens.
+        LoginStyle::XOAuth2 { user } => {
+            service.add_user(user, &format!("{password}-of-its-own"));
+            user.clone()
+        }
     }
 }

@@ -6,6 +6,7 @@ mod dns;
 mod folders;
 mod mailboxes;
 mod messages;
+mod microsoft365;
 mod secrets;
 mod sides;
 
@@ -73,11 +74,13 @@ pub(super) fn lower(
         .unwrap_or_default();
     let (sample, compare) = checks::checks(&cx, plan);
     cx.secrets.report_unused(findings);
+    let destination = destination?;
     Some(Desired {
         name: name?,
         document: cx.digest.finish(),
         source: source?.side,
-        destination: destination?.side,
+        destination: destination.side,
+        microsoft365: destination.microsoft365,
         mailboxes,
         folders,
         pacing,
