@@ -1,6 +1,7 @@
 //! Runs commands as a person would: processes of their own, which a kill ends for good.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::rehearse::Choice;
 use crate::rehearse::performance::{Ended, Ran};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,11 @@ use tokio::process::Command;
 #[derive(Clone, Debug)]
 pub(crate) struct Stagehand {
     /// This program.
-    pub(crate) program: PathBuf,
+    program: PathBuf,
+    /// What every command gets besides its own words.
+    flags: Vec<String>,
     /// The directions.
-    pub(crate) directions: PathBuf,
+    directions: PathBuf,
     /// The folder of the rehearsal.
     pub(crate) folder: PathBuf,
     number: usize,
@@ -30,8 +33,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(25);
 
 impl Stagehand {
-    pub(crate) fn new(program: PathBuf, directions: PathBuf, folder: PathBuf) -> Self {
-        Self { program, directions, folder, number: 0, seen: BTreeSet::new() }
+    pub(crate) fn new(choice: &Choice, directions: PathBuf, folder: PathBuf) -> Self {
+        let (program, flags) = (choice.program.clone(), choice.flags.clone());
+        Self { program, flags, directions, folder, number: 0, seen: BTreeSet::new() }
     }
 
     /// Runs a command to its end, or kills it as soon as `kill` says so; `kill` is asked all the
@@ -49,6 +53,7 @@ impl Stagehand {
         let begun = now();
         let mut child = Command::new(&self.program)
             .args(words)
+            .args(&self.flags)
             .arg("--no-input")
             .arg("--rehearsal")
             .arg(&self.directions)

@@ -4,7 +4,6 @@ use crate::clock::SystemClock;
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::mailbox_name;
-use crate::message::canonical::Canonical;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
@@ -19,6 +18,7 @@ use crate::simulate::{
     Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service,
     SteppedClock, Throttle, Undone,
 };
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -32,11 +32,9 @@ pub(crate) struct Player {
     pub(crate) destination: String,
 }
 
-/// Every letter that was ever at the source, by its mailbox and the digest of its octets.
-pub(crate) type Ever = BTreeMap<(Address, Digest), usize>;
-
-/// The same by what a letter says, which a named change on the way leaves as it is.
-pub(crate) type Said = BTreeMap<(Address, Digest), usize>;
+/// Every letter that was ever at the source, by its mailbox and the digest of its octets, and how
+/// often it was there. The octets are shared with the service.
+pub(crate) type Ever = BTreeMap<(Address, Digest), (Bytes, usize)>;
 
 /// Everything that is simulated.
 #[derive(Debug)]
@@ -48,7 +46,6 @@ pub(crate) struct Stage {
     pub(crate) network: Network,
     pub(crate) players: Vec<Player>,
     pub(crate) ever: Ever,
-    pub(crate) said: Said,
     pub(crate) author: Author,
     pub(crate) directions: Directions,
     /// The file of the directions.
@@ -80,7 +77,13 @@ impl Stage {
         let begin = SystemClock.now().checked_sub(BEFORE).map_err(|error| unset(&error))?;
         let clock = SteppedClock::starting_at(begin);
         let source = Service::new(source_product(&desired), Arc::new(clock.clone()));
-        let destination = Service::new(destination_product(&desired), Arc::new(clock.clone()));
+        // One server can be both sides, with other mailboxes.
+        let one = desired.source.endpoint == desired.destination.endpoint;
+        let destination = if one {
+            source.clone()
+        } else {
+            Service::new(destination_product(&desired), Arc::new(clock.clone()))
+        };
         let mut players = Vec::new();
         for mailbox in desired.mailboxes.values().take(choice.mailboxes) {
             players.push(Player {
@@ -109,7 +112,6 @@ impl Stage {
             network,
             players,
             ever: Ever::new(),
-            said: Said::new(),
             author,
             directions: Directions::new(ca, names),
             path: folder.join("rehearsal.json"),
@@ -155,8 +157,12 @@ impl Stage {
 
     fn fill(&mut self, choice: &Choice) -> Result<(), Undone> {
         for (number, player) in self.players.clone().into_iter().enumerate() {
-            let (folders, letters) =
-                self.author.mailbox(&self.desired, &player.mailbox, choice.messages, number == 0);
+            let (folders, letters) = self.author.mailbox(
+                &self.desired,
+                &player.mailbox,
+                choice.messages,
+                number == 0 && choice.messages >= 40,
+            );
             let hands = self.source.hands();
             let all: BTreeSet<&FolderPath> =
                 folders.iter().chain(letters.iter().map(|letter| &letter.folder)).collect();
@@ -188,10 +194,9 @@ impl Stage {
     }
 
     /// Notes that octets were at the source.
-    pub(crate) fn came(&mut self, player: &Player, octets: &[u8]) {
-        let address = &player.mailbox.source;
-        *self.ever.entry((address.clone(), Digest::of(octets))).or_default() += 1;
-        *self.said.entry((address.clone(), Canonical::of(octets))).or_default() += 1;
+    fn came(&mut self, player: &Player, octets: &Bytes) {
+        let key = (player.mailbox.source.clone(), Digest::of(octets));
+        self.ever.entry(key).or_insert_with(|| (octets.clone(), 0)).1 += 1;
     }
 
     /// Returns the habits that are switched on at one of the services.

@@ -30,6 +30,8 @@ struct Lowering<'a> {
     secrets: SecretTable,
     domains: BTreeMap<Domain, Place>,
     digest: Hasher,
+    /// See [`Options::rehearsing`].
+    rehearsing: bool,
 }
 
 /// Returns what is wanted; `None` or an error among the findings when it cannot be said.
@@ -43,7 +45,8 @@ pub(super) fn lower(
 ) -> Option<Desired> {
     let secrets = SecretTable::new(plan, files, findings, options);
     let domains = domains(plan, findings);
-    let mut cx = Lowering { files, findings, secrets, domains, digest };
+    let rehearsing = options.rehearsing;
+    let mut cx = Lowering { files, findings, secrets, domains, digest, rehearsing };
     for (key, absent) in [
         ("version", plan.version.is_absent()),
         ("name", plan.name.is_absent()),

@@ -40,6 +40,8 @@ pub(super) struct LoweredSide {
 pub(super) struct SideLogin {
     admin: Option<Admin>,
     passwords: BTreeMap<Address, (SecretRef, Option<String>)>,
+    /// In a rehearsal, what stands for every password of a file that nobody reads.
+    unread: Option<SecretRef>,
     /// The secret of the app that signs in.
     app: Option<SecretRef>,
     /// Something was said here and is wrong: no mailbox is blamed for the lack.
@@ -64,6 +66,10 @@ impl SideLogin {
         if let Some((secret, name)) = self.passwords.get(address) {
             let user = user.map(ToOwned::to_owned).or_else(|| name.clone()).unwrap_or(mailbox);
             return Some(Login { style: LoginStyle::Login { user }, secret: secret.clone() });
+        }
+        if let Some(secret) = &self.unread {
+            let style = LoginStyle::Login { user: mailbox };
+            return Some(Login { style, secret: secret.clone() });
         }
         let admin = self.admin.as_ref()?;
         let style = match admin.style {
@@ -214,7 +220,7 @@ fn endpoint(
     }
     let ca = match imap.ca.given() {
         None => None,
-        Some(given) => match cx.files.resolve(&given.value, true) {
+        Some(given) => match cx.files.resolve(&given.value, !cx.rehearsing) {
             Ok(path) => Some(path),
             Err(error) => {
                 cx.findings.add(path_finding(given, &error));
@@ -276,6 +282,12 @@ fn login(
     match passwords {
         Field::Absent => {}
         Field::Wrong => side.broken = true,
+        Field::Given(given) if cx.rehearsing => {
+            let named = cx.need(&given.value.csv, given.place, "csv", "`passwords`");
+            let named = named.and_then(|csv| cx.files.resolve(&csv.value, false).ok());
+            side.broken |= named.is_none();
+            side.unread = named.map(|file| SecretRef::Csv { file, row: 1 });
+        }
         Field::Given(given) => match read_passwords(cx, given) {
             Some(passwords) => side.passwords = passwords,
             None => side.broken = true,
