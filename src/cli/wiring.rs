@@ -16,12 +16,13 @@ use crate::executor::owner::Held;
 use crate::http;
 use crate::imap::{Dial, Tcp, Timeouts};
 use crate::ledger::{SqliteLedger, current_owner, is_gone};
-use crate::microsoft365::{AppTokens, Resource};
+use crate::microsoft365::{AppTokens, GraphDirectory, Resource};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
 use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
 use crate::ports::dns::DnsView;
 use crate::ports::ledger::{Ledger, Owner};
 use crate::ports::secrets::Secrets;
@@ -49,6 +50,8 @@ pub(crate) struct World {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) dns: Arc<dyn DnsView>,
+    /// Of the tenant, where the destination is one.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The folder of the ledger, where evidence goes too.
     pub(crate) folder: PathBuf,
@@ -89,12 +92,13 @@ impl World {
         };
         let secrets: Arc<dyn Secrets> = Arc::new(secrets_of(global, output)?);
         let dial: Arc<dyn Dial> = Arc::new(Tcp);
-        let accounts = accounts(&desired, &secrets, dial);
+        let (accounts, directory) = reach(&desired, &secrets, dial);
         Ok(Self {
             desired,
             accounts: Arc::new(accounts),
             ledger,
             dns: Arc::new(HickoryView::default()),
+            directory,
             clock: Arc::new(SystemClock),
             folder,
         })
@@ -150,6 +154,7 @@ impl World {
             accounts: Arc::clone(&self.accounts),
             ledger: Arc::clone(&self.ledger),
             dns: Arc::clone(&self.dns),
+            directory: self.directory.clone(),
             listener,
         };
         let (observed, summary) = observe::observe(&eyes).await?;
@@ -215,20 +220,23 @@ impl Drop for Telling {
     }
 }
 
-/// Signs in over a way to servers, with the tokens of the app that the migration plan names.
-pub(crate) fn accounts(
+/// Puts together what reaches servers over a way to them: the accounts, with the tokens of the app
+/// that the migration plan names, and its directory.
+pub(crate) fn reach(
     desired: &Desired,
     secrets: &Arc<dyn Secrets>,
     dial: Arc<dyn Dial>,
-) -> Accounts {
+) -> (Accounts, Option<Arc<dyn Directory>>) {
     let accounts = Accounts::new(desired, Arc::clone(secrets), Timeouts::default());
     let client = http::Client::new(Arc::clone(&dial), http::Limits::default());
     let http = http::Patient::new(client, Arc::clone(accounts.throttle()));
-    let tokens = desired.microsoft365.as_ref().map(|app| {
-        let tokens = AppTokens::new(app, Resource::Exchange, Arc::clone(secrets), http);
-        Arc::new(tokens) as Arc<dyn Tokens>
-    });
-    accounts.dialling(dial).with_tokens(tokens)
+    let accounts = accounts.dialling(dial);
+    let Some(app) = &desired.microsoft365 else { return (accounts, None) };
+    let tokens = |resource| -> Arc<dyn Tokens> {
+        Arc::new(AppTokens::new(app, resource, Arc::clone(secrets), http.clone()))
+    };
+    let directory = GraphDirectory::new(app, tokens(Resource::Graph), http.clone());
+    (accounts.with_tokens(Some(tokens(Resource::Exchange))), Some(Arc::new(directory)))
 }
 
 /// Reads the address of a mailbox from the command line.
