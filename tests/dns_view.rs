@@ -1,9 +1,17 @@
-//! The DNS view against real BIND servers.
+//! The DNS view against real BIND servers, and the simulated DNS against the same.
 
 // Helpers of tests are not seen as tests by these lints.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "dns_view/answers.rs"]
+mod answers;
+#[path = "dns_view/ask.rs"]
+mod ask;
 mod lab;
+#[path = "dns_view/simulated.rs"]
+mod simulated;
+#[path = "dns_view/updates.rs"]
+mod updates;
 
 use lab::account::Account;
 use lab::bind::{NameServer, Zone};

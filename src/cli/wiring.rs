@@ -1,5 +1,5 @@
 //! Puts a command's world together: the only place that names the concrete ledger, DNS view,
-//! secrets and clock.
+//! secrets and clock, and those of a rehearsal in their place.
 
 use crate::accounts::Accounts;
 use crate::cli::args::Global;
@@ -28,6 +28,7 @@ use crate::ports::ledger::{Ledger, Owner};
 use crate::ports::secrets::Secrets;
 use crate::ports::tokens::Tokens;
 use crate::progress;
+use crate::rehearse::directions::{Directions, MadeUp};
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +80,11 @@ impl World {
         output: &Output,
         mode: Mode,
     ) -> Result<Self> {
+        let rehearsal = global.rehearsal.as_deref().map(Directions::read).transpose()?;
+        let desired = match &rehearsal {
+            Some(directions) => directions.dress(desired),
+            None => desired,
+        };
         let desired = Arc::new(desired);
         let state = state_path(&desired, path, global);
         let folder = state.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -90,18 +96,22 @@ impl World {
                 None => Arc::new(SqliteLedger::in_memory()?),
             },
         };
-        let secrets: Arc<dyn Secrets> = Arc::new(secrets_of(global, output)?);
-        let dial: Arc<dyn Dial> = Arc::new(Tcp);
-        let (accounts, directory) = reach(&desired, &secrets, dial);
-        Ok(Self {
-            desired,
-            accounts: Arc::new(accounts),
-            ledger,
-            dns: Arc::new(HickoryView::default()),
-            directory,
-            clock: Arc::new(SystemClock),
-            folder,
-        })
+        let (secrets, timeouts, clock): (Arc<dyn Secrets>, _, Arc<dyn Clock>) =
+            if let Some(directions) = &rehearsal {
+                (Arc::new(MadeUp), Directions::timeouts(), directions.clock())
+            } else {
+                let secrets = secrets_of(global, output)?;
+                (Arc::new(secrets), Timeouts::default(), Arc::new(SystemClock))
+            };
+        let mut dial: Arc<dyn Dial> = Arc::new(Tcp);
+        let mut dns = HickoryView::default();
+        if let Some(directions) = &rehearsal {
+            dial = directions.dial();
+            dns = dns.routed(directions.dns());
+        }
+        let (accounts, directory) = reach(&desired, &secrets, timeouts, dial);
+        let dns = Arc::new(dns);
+        Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, directory, clock, folder })
     }
 
     /// Returns a mailbox of the migration plan by its address there.
@@ -225,9 +235,10 @@ impl Drop for Telling {
 pub(crate) fn reach(
     desired: &Desired,
     secrets: &Arc<dyn Secrets>,
+    timeouts: Timeouts,
     dial: Arc<dyn Dial>,
 ) -> (Accounts, Option<Arc<dyn Directory>>) {
-    let accounts = Accounts::new(desired, Arc::clone(secrets), Timeouts::default());
+    let accounts = Accounts::new(desired, Arc::clone(secrets), timeouts);
     let client = http::Client::new(Arc::clone(&dial), http::Limits::default());
     let http = http::Patient::new(client, Arc::clone(accounts.throttle()));
     let accounts = accounts.dialling(dial);
@@ -306,6 +317,10 @@ fn refuse_tracked(state: &Path) -> Result<()> {
 fn state_path(desired: &Desired, plan: &Path, global: &Global) -> PathBuf {
     if let Some(state) = &global.state {
         return state.clone();
+    }
+    // What was rehearsed must never be taken for what was done.
+    if let Some(directions) = &global.rehearsal {
+        return directions.with_file_name("ledger.sqlite");
     }
     let name: String = desired
         .name

@@ -34,7 +34,10 @@ pub(super) fn judge(server: &Server, answer: Result<Message, Silence>) -> Answer
     let message = match answer {
         Ok(message) => message,
         Err(silence) => {
-            let hint = "Check that the server runs and that UDP and TCP reach it.";
+            let hint = match silence {
+                Silence::Nowhere(_) => "A rehearsal asks nobody but the servers that it started.",
+                _ => "Check that the server runs and that UDP and TCP reach it.",
+            };
             return trouble(shown(silence.to_string().as_bytes()), hint);
         }
     };

@@ -1,5 +1,6 @@
 //! One question to one server, over UDP, and over TCP when the answer was cut.
 
+use crate::ports::dns::Route;
 use futures_util::StreamExt as _;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::tcp::TcpClientStream;
@@ -9,6 +10,7 @@ use hickory_resolver::net::{DnsHandle as _, NetError};
 use hickory_resolver::proto::op::{DnsRequest, DnsRequestOptions, Message, Query, ResponseCode};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long and how often a server is asked.
@@ -20,15 +22,24 @@ pub(super) struct Patience {
     pub(super) attempts: u8,
 }
 
+/// The way to servers.
+#[derive(Clone, Debug)]
+pub(super) struct Network {
+    /// For each question.
+    pub(super) patience: Patience,
+    /// What stands for the network; nothing is sent anywhere else then.
+    pub(super) route: Option<Arc<dyn Route>>,
+}
+
 /// Whom to ask, and as what.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Server {
     /// Where it listens, UDP and TCP.
     pub(super) address: SocketAddr,
     /// True for a resolver: recursion is wanted and AA is not expected.
     pub(super) recursive: bool,
-    /// For each question.
-    pub(super) patience: Patience,
+    /// The way to it.
+    pub(super) network: Network,
 }
 
 /// Why a server gave no answer at all.
@@ -45,6 +56,9 @@ pub(super) enum Silence {
         /// How many.
         attempts: u8,
     },
+    /// What stands for the network has nobody there.
+    #[error("{0} is not part of the rehearsal")]
+    Nowhere(SocketAddr),
     /// The network or the answer was at fault.
     #[error("{0}")]
     Broken(String),
@@ -68,10 +82,14 @@ impl Server {
         kind: RecordType,
         edns: bool,
     ) -> Result<Message, Silence> {
-        let Patience { timeout, attempts } = self.patience;
+        let Patience { timeout, attempts } = self.network.patience;
+        let address = match &self.network.route {
+            None => self.address,
+            Some(route) => route.route(self.address).ok_or(Silence::Nowhere(self.address))?,
+        };
         let mut last = Silence::Timeout { timeout, attempts };
         for _ in 0..attempts.max(1) {
-            match self.attempt(name, kind, edns).await {
+            match self.attempt(address, name, kind, edns).await {
                 Ok(message) => return Ok(message),
                 Err(NetError::Timeout) => {}
                 Err(error) => last = Silence::Broken(error.to_string()),
@@ -82,13 +100,14 @@ impl Server {
 
     async fn attempt(
         &self,
+        address: SocketAddr,
         name: &Name,
         kind: RecordType,
         edns: bool,
     ) -> Result<Message, NetError> {
-        let timeout = self.patience.timeout;
+        let timeout = self.network.patience.timeout;
         let provider = TokioRuntimeProvider::new();
-        let udp = UdpClientStream::builder(self.address, provider.clone())
+        let udp = UdpClientStream::builder(address, provider.clone())
             // `within` ends the wait first: its own end looks like a closed connection.
             .with_timeout(Some(timeout * 2))
             // The attempts are counted here, not there.
@@ -98,7 +117,7 @@ impl Server {
         if !message.metadata.truncation {
             return Ok(message);
         }
-        let connect = TcpClientStream::exchange(self.address, None, timeout * 2, None, provider);
+        let connect = TcpClientStream::exchange(address, None, timeout * 2, None, provider);
         let tcp = within(timeout, connect).await?;
         let message = self.send(&tcp, name, kind, edns).await?;
         if message.metadata.truncation {
@@ -120,7 +139,7 @@ impl Server {
         let query = Query::query(name.clone(), kind);
         let request = DnsRequest::from_query(query.clone(), options);
         let mut answers = exchange.send(request);
-        let answer = within(self.patience.timeout, async {
+        let answer = within(self.network.patience.timeout, async {
             answers.next().await.unwrap_or(Err(NetError::Message("the connection was closed")))
         })
         .await?;

@@ -1,7 +1,7 @@
 //! Which servers are authoritative for a zone, and where they are.
 
 use super::answer::{self, Answer, judge, reading};
-use super::ask::{Patience, Server, absolute};
+use super::ask::{Network, Server, absolute};
 use crate::model::reading::{Failure, Reading};
 use futures_util::future::join_all;
 use hickory_resolver::proto::rr::{Name, RecordType};
@@ -19,8 +19,8 @@ pub(super) struct Discovery {
     pub(super) resolvers: Vec<SocketAddr>,
     /// The port of authoritative servers.
     pub(super) port: u16,
-    /// For each question.
-    pub(super) patience: Patience,
+    /// The way to all of them.
+    pub(super) network: Network,
 }
 
 impl Discovery {
@@ -69,7 +69,8 @@ impl Discovery {
             hint: Some("Name resolvers in the migration plan.".to_owned()),
         };
         for address in &self.resolvers {
-            let server = Server { address: *address, recursive: true, patience: self.patience };
+            let server =
+                Server { address: *address, recursive: true, network: self.network.clone() };
             let answer = judge(&server, server.ask(name, kind).await);
             let what = format!("{what} at resolver {address}");
             match reading(&what, answer, name, kind, &pick) {
@@ -110,7 +111,7 @@ impl Discovery {
                     continue;
                 }
             };
-            let server = Server { address, recursive: false, patience: self.patience };
+            let server = Server { address, recursive: false, network: self.network.clone() };
             match judge(&server, server.ask(zone, RecordType::NS).await) {
                 Answer::NoName => denied = true,
                 Answer::Records(_) => return None,
@@ -151,7 +152,7 @@ impl Discovery {
             match reading {
                 Reading::Present(addresses) => {
                     for ip in addresses {
-                        if routable(ip) {
+                        if self.network.route.is_some() || routable(ip) {
                             let address = SocketAddr::new(ip, self.port);
                             found.insert(format!("{host} ({ip})"), Reading::Present(address));
                         } else {

@@ -1,27 +1,28 @@
 //! The view of a zone from every server.
 
 use super::answer::{self, Answer, judge, reading};
-use super::ask::{Patience, Server, absolute};
+use super::ask::{Network, Patience, Server, absolute};
 use super::discover::{Discovery, Found};
 use crate::model::reading::{Failure, Reading};
 use crate::model::records::RecordSet;
 use crate::observed::{ZoneState, ZoneView};
-use crate::ports::dns::{DnsView, ZoneQuestion};
+use crate::ports::dns::{DnsView, Route, ZoneQuestion};
 use futures_util::future::join_all;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use hickory_resolver::system_conf::read_system_conf;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The port of DNS, RFC 1035 section 4.2.
 const PORT: u16 = 53;
 
 /// Reads zones over UDP and TCP; nothing is cached.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct HickoryView {
     port: u16,
-    patience: Patience,
+    network: Network,
 }
 
 impl Default for HickoryView {
@@ -29,7 +30,7 @@ impl Default for HickoryView {
     /// resolvers of libc do.
     fn default() -> Self {
         let patience = Patience { timeout: Duration::from_secs(5), attempts: 2 };
-        Self { port: PORT, patience }
+        Self { port: PORT, network: Network { patience, route: None } }
     }
 }
 
@@ -44,7 +45,15 @@ impl HickoryView {
     /// Sets how long one attempt waits.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.patience.timeout = timeout;
+        self.network.patience.timeout = timeout;
+        self
+    }
+
+    /// Leads every question, to servers named and found, where the route says; nothing goes to the
+    /// network, and the route's resolvers stand for those of the system.
+    #[must_use]
+    pub fn routed(mut self, route: Arc<dyn Route>) -> Self {
+        self.network.route = Some(route);
         self
     }
 
@@ -56,7 +65,8 @@ impl HickoryView {
     ) -> Reading<Found> {
         if question.servers.is_empty() {
             let resolvers = resolvers.to_vec();
-            let discovery = Discovery { resolvers, port: self.port, patience: self.patience };
+            let network = self.network.clone();
+            let discovery = Discovery { resolvers, port: self.port, network };
             return discovery.servers(zone).await;
         }
         let named = |address: &SocketAddr| (shown(*address), Reading::Present(*address));
@@ -73,7 +83,8 @@ impl HickoryView {
         let views = servers.into_iter().map(|(label, address)| async move {
             let view = match address {
                 Reading::Present(address) => {
-                    let server = Server { address, recursive, patience: self.patience };
+                    let network = self.network.clone();
+                    let server = Server { address, recursive, network };
                     view(&server, &label, question, zone).await
                 }
                 Reading::Absent => Reading::Absent,
@@ -95,7 +106,7 @@ impl DnsView for HickoryView {
                 return Reading::Unreadable(Failure { message, words: None, hint: None });
             }
         };
-        let resolvers = resolvers(&question.resolvers);
+        let resolvers = resolvers(&question.resolvers, self.network.route.as_deref());
         let addresses: Vec<SocketAddr> =
             resolvers.values().filter_map(Reading::present).copied().collect();
         let (found, seen) = tokio::join!(
@@ -117,11 +128,15 @@ impl DnsView for HickoryView {
     }
 }
 
-/// Returns the resolvers to ask: those given, or those of the operating system.
-fn resolvers(given: &[SocketAddr]) -> Found {
+/// Returns the resolvers to ask: those given, or those of the operating system or of what stands
+/// for it.
+fn resolvers(given: &[SocketAddr], route: Option<&dyn Route>) -> Found {
     let named = |address: SocketAddr| (shown(address), Reading::Present(address));
     if !given.is_empty() {
         return given.iter().copied().map(named).collect();
+    }
+    if let Some(route) = route {
+        return route.resolvers().into_iter().map(named).collect();
     }
     let trouble = |message: String| {
         let hint = Some("Name resolvers in the migration plan.".to_owned());

@@ -18,6 +18,15 @@ pub struct ZoneQuestion {
     pub resolvers: Vec<SocketAddr>,
 }
 
+/// Stands for the network: where the addresses of name servers and resolvers lead to.
+pub trait Route: Send + Sync + std::fmt::Debug {
+    /// Returns where an address leads to; none when nobody is there.
+    fn route(&self, to: SocketAddr) -> Option<SocketAddr>;
+
+    /// Returns the addresses of the resolvers that stand for the operating system's.
+    fn resolvers(&self) -> Vec<SocketAddr>;
+}
+
 /// Reads zones. It cannot write.
 #[async_trait::async_trait]
 pub trait DnsView: Send + Sync + std::fmt::Debug {

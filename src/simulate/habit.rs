@@ -180,6 +180,21 @@ habits! {
     PurgeAfterDays "purge-after-days" Documented
         "Rackspace: Open-Xchange FAQ, 30 days for Spam and Trash, not changeable"
         "Messages in Spam and Trash are deleted when they have been there for the limit of days."
+    LaggingSecondaries "lagging-secondaries" Documented
+        "RFC 1034 section 4.3.5 and RFC 1996: secondaries take a change over when they are told or look"
+        "Some name servers of a zone show it as it was a while ago."
+    ResolverKeepsTtl "resolver-keeps-ttl" Documented
+        "RFC 1035 section 3.2.1 and RFC 2181 section 8"
+        "A resolver answers with what it was told until the TTL has run out, and counts it down."
+    NegativeCaching "negative-caching" Documented
+        "RFC 2308 section 5"
+        "A resolver keeps that a name or its records are not there for as long as the SOA says."
+    ResolverTtlFloor "resolver-ttl-floor" Documented
+        "BIND 9 reference manual: min-cache-ttl, at most 90 seconds; Unbound: cache-min-ttl"
+        "A resolver keeps records for 90 seconds at least, whatever their TTL says."
+    ServeStale "serve-stale" Documented
+        "RFC 8767; BIND 9 reference manual: stale-answer-enable, stale-answer-ttl"
+        "A resolver that reaches no name server answers with records past their time."
 }
 
 impl Habit {

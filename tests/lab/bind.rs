@@ -4,6 +4,8 @@ use super::account::Account;
 use super::daemon::Daemon;
 use super::ports::Port;
 use super::relay::Relay;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use rustix::process::Signal;
 use std::fmt::Write as _;
 use std::fs;
@@ -13,6 +15,9 @@ use std::time::{Duration, Instant};
 
 /// Where BIND is installed on Debian.
 const PROGRAM: &str = "/usr/sbin/named";
+
+/// The key that UPDATEs are signed with, hmac-sha256.
+pub const KEY: (&str, &[u8]) = ("update.lab.example", b"a secret of thirty-two octets...");
 
 /// A zone as a name server holds it.
 #[derive(Clone, Debug)]
@@ -24,6 +29,8 @@ pub struct Zone {
     pub records: Vec<String>,
     /// How many authoritative servers its NS names: `ns1` on 127.0.0.1, `ns2` on 127.0.0.2.
     pub servers: usize,
+    /// Takes UPDATEs that are signed with [`KEY`].
+    pub updates: bool,
 }
 
 impl Zone {
@@ -39,10 +46,12 @@ impl Zone {
             name: name.to_owned(),
             records: records.iter().map(ToString::to_string).collect(),
             servers: 1,
+            updates: false,
         }
     }
 
-    fn text(&self, serial: u32) -> String {
+    /// Returns the zone file.
+    pub fn text(&self, serial: u32) -> String {
         let mut text =
             format!("$TTL 3600\n@ 3600 IN SOA ns1 hostmaster {serial} 3600 600 86400 300\n");
         for server in 1..=self.servers {
@@ -208,9 +217,10 @@ impl NameServer {
             self.account.own(&file);
             let _ = writeln!(
                 zones,
-                "zone \"{}\" {{ type primary; file \"{}\"; }};",
+                "zone \"{}\" {{ type primary; file \"{}\"; allow-update {{ {}; }}; }};",
                 zone.name,
-                file.display()
+                file.display(),
+                if zone.updates { format!("key \"{}\"", KEY.0) } else { "none".to_owned() }
             );
         }
         let allowed = if server.refuse { "none" } else { "any" };
@@ -235,7 +245,10 @@ options {{
   minimal-responses no;
 }};
 controls {{ }};
+key \"{key}\" {{ algorithm hmac-sha256; secret \"{secret}\"; }};
 {zones}",
+            key = KEY.0,
+            secret = STANDARD.encode(KEY.1),
             dir = server.dir.display(),
             port = server.port.number,
             recursion = if number == 1 { "yes; allow-recursion { any; }" } else { "no" },
