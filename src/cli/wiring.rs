@@ -16,12 +16,13 @@ use crate::executor::owner::Held;
 use crate::http;
 use crate::imap::{Dial, Tcp, Timeouts};
 use crate::ledger::{SqliteLedger, current_owner, is_gone};
-use crate::microsoft365::{AppTokens, Resource};
+use crate::microsoft365::{AppTokens, GraphDirectory, Resource};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::planner;
 use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
 use crate::ports::dns::DnsView;
 use crate::ports::ledger::{Ledger, Owner};
 use crate::ports::secrets::Secrets;
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) dns: Arc<dyn DnsView>,
+    /// Of the tenant, where the destination is one.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The folder of the ledger, where evidence goes too.
     pub(crate) folder: PathBuf,
@@ -93,27 +96,22 @@ impl World {
                 None => Arc::new(SqliteLedger::in_memory()?),
             },
         };
-        let (secrets, clock): (Arc<dyn Secrets>, Arc<dyn Clock>) = match &rehearsal {
-            Some(directions) => (Arc::new(MadeUp), directions.clock()),
-            None => (Arc::new(secrets_of(global, output)?), Arc::new(SystemClock)),
-        };
-        let (dial, timeouts): (Arc<dyn Dial>, _) = match &rehearsal {
-            Some(directions) => (directions.dial(), Directions::timeouts()),
-            None => (Arc::new(Tcp), Timeouts::default()),
-        };
+        let (secrets, timeouts, clock): (Arc<dyn Secrets>, _, Arc<dyn Clock>) =
+            if let Some(directions) = &rehearsal {
+                (Arc::new(MadeUp), Directions::timeouts(), directions.clock())
+            } else {
+                let secrets = secrets_of(global, output)?;
+                (Arc::new(secrets), Timeouts::default(), Arc::new(SystemClock))
+            };
+        let mut dial: Arc<dyn Dial> = Arc::new(Tcp);
         let mut dns = HickoryView::default();
         if let Some(directions) = &rehearsal {
+            dial = directions.dial();
             dns = dns.routed(directions.dns());
         }
-        let accounts = accounts(&desired, &secrets, dial, timeouts);
-        Ok(Self {
-            desired,
-            accounts: Arc::new(accounts),
-            ledger,
-            dns: Arc::new(dns),
-            clock,
-            folder,
-        })
+        let (accounts, directory) = reach(&desired, &secrets, timeouts, dial);
+        let dns = Arc::new(dns);
+        Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, directory, clock, folder })
     }
 
     /// Returns a mailbox of the migration plan by its address there.
@@ -166,6 +164,7 @@ impl World {
             accounts: Arc::clone(&self.accounts),
             ledger: Arc::clone(&self.ledger),
             dns: Arc::clone(&self.dns),
+            directory: self.directory.clone(),
             listener,
         };
         let (observed, summary) = observe::observe(&eyes).await?;
@@ -231,21 +230,24 @@ impl Drop for Telling {
     }
 }
 
-/// Signs in over a way to servers, with the tokens of the app that the migration plan names.
-pub(crate) fn accounts(
+/// Puts together what reaches servers over a way to them: the accounts, with the tokens of the app
+/// that the migration plan names, and its directory.
+pub(crate) fn reach(
     desired: &Desired,
     secrets: &Arc<dyn Secrets>,
-    dial: Arc<dyn Dial>,
     timeouts: Timeouts,
-) -> Accounts {
+    dial: Arc<dyn Dial>,
+) -> (Accounts, Option<Arc<dyn Directory>>) {
     let accounts = Accounts::new(desired, Arc::clone(secrets), timeouts);
     let client = http::Client::new(Arc::clone(&dial), http::Limits::default());
     let http = http::Patient::new(client, Arc::clone(accounts.throttle()));
-    let tokens = desired.microsoft365.as_ref().map(|app| {
-        let tokens = AppTokens::new(app, Resource::Exchange, Arc::clone(secrets), http);
-        Arc::new(tokens) as Arc<dyn Tokens>
-    });
-    accounts.dialling(dial).with_tokens(tokens)
+    let accounts = accounts.dialling(dial);
+    let Some(app) = &desired.microsoft365 else { return (accounts, None) };
+    let tokens = |resource| -> Arc<dyn Tokens> {
+        Arc::new(AppTokens::new(app, resource, Arc::clone(secrets), http.clone()))
+    };
+    let directory = GraphDirectory::new(app, tokens(Resource::Graph), http.clone());
+    (accounts.with_tokens(Some(tokens(Resource::Exchange))), Some(Arc::new(directory)))
 }
 
 /// Reads the address of a mailbox from the command line.

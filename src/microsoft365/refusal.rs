@@ -78,3 +78,46 @@ pub(super) fn no_token(app: &Microsoft365, host: &str, answer: &Answer) -> Error
             .words(words),
     }
 }
+
+/// The body of a refusal of Microsoft Graph. Source: Microsoft Graph error responses, which say to
+/// go by the code.
+#[derive(Deserialize)]
+struct GraphRefusal {
+    error: GraphError,
+}
+
+#[derive(Deserialize)]
+struct GraphError {
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+/// Tells whether Graph itself says that there is no such object: a page of somebody in between, or
+/// a wrong path, is no such answer.
+pub(super) fn says_not_found(answer: &Answer) -> bool {
+    serde_json::from_slice::<GraphRefusal>(&answer.body)
+        .is_ok_and(|refusal| refusal.error.code == "Request_ResourceNotFound")
+}
+
+/// Explains why the directory did not tell.
+pub(super) fn no_directory(host: &str, answer: &Answer) -> Error {
+    let words = match serde_json::from_slice::<GraphRefusal>(&answer.body) {
+        Ok(GraphRefusal { error }) => {
+            shown(format!("{}: {}", error.code, error.message).as_bytes())
+        }
+        Err(_) => answer.words(),
+    };
+    match answer.status {
+        401 | 403 => Error::new(
+            ErrorKind::Unobservable,
+            "E197",
+            format!("{host} does not let the app read the directory"),
+        )
+        .class(Class::Credential)
+        .words(words)
+        .hint("Give the app the application permission Domain.Read.All (Microsoft Graph), and have an administrator of the tenant grant consent; it may take up to an hour."),
+        429 | 500..=599 => in_trouble(host, answer),
+        status => unreadable(host, &format!("it says {status}")).words(words),
+    }
+}

@@ -29,10 +29,15 @@ pub(super) fn records<'a>(
             format!("the tenant has no domain {domain}, so that it gives no records for it"),
             "Add the domain in the Microsoft 365 admin center and verify it, then plan again.",
         )),
-        None => Err(unknown(
-            format!("{domain} was not looked up at the tenant"),
-            "Plan again without leaving it out.",
-        )),
+        None => Err(not_looked_up(domain)),
+    }
+}
+
+fn not_looked_up(domain: &Domain) -> Failure {
+    Failure {
+        message: format!("{domain} was not looked up at the tenant"),
+        words: None,
+        hint: Some("Plan again without leaving it out.".to_owned()),
     }
 }
 
@@ -72,8 +77,11 @@ pub(super) fn verified(
             drafts.unknown(object.clone(), failure.clone(), Some(position));
             return vec![WaitingOn::Readable(object)];
         }
-        // Told where its records are asked for.
-        None => return vec![WaitingOn::Readable(object::at_tenant("mx", domain))],
+        None => {
+            let object = object::at_tenant("domain", domain);
+            drafts.unknown(object.clone(), not_looked_up(domain), Some(position));
+            return vec![WaitingOn::Readable(object)];
+        }
     };
     let guard = guard::make(
         codes::NOT_VERIFIED,

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod clock;
+pub mod directory;
 pub mod dns;
 pub mod ledger;
 pub mod search;
