@@ -27,6 +27,7 @@ pub mod planner;
 pub mod ports;
 pub mod profile;
 pub mod progress;
+pub mod rehearse;
 pub mod removal;
 pub mod render;
 pub mod rollback;

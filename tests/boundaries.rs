@@ -173,7 +173,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         files: &[""],
-        but: &["cli/wiring", "simulate/", "lib.rs"],
+        but: &["cli/wiring", "simulate/", "rehearse/", "lib.rs"],
         words: &[&["crate::simulate"]],
     },
     // Concrete providers and ledgers are chosen in one place.

@@ -41,6 +41,9 @@ pub struct Global {
         value_delimiter = ','
     )]
     pub trust: Vec<String>,
+    /// Meet the simulated services of a running `rehearse --keep` in place of the plan's servers
+    #[arg(long, global = true, value_name = "FILE")]
+    pub rehearsal: Option<PathBuf>,
     /// Allow the migration plan to run its `command` secrets
     #[arg(long, global = true)]
     pub allow_commands: bool,
@@ -73,6 +76,8 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Show what the ledger knows, also while an apply runs
     Status(StatusArgs),
+    /// Run the whole migration plan against simulated services on this machine, with faults
+    Rehearse(RehearseArgs),
     /// Explain a code, or the words of a server
     Explain(ExplainArgs),
     /// Let a mailbox rest: a running apply ends its work on it, later ones leave it out
@@ -235,6 +240,38 @@ pub struct StatusArgs {
     /// Write every message that was changed on its way here, with the names of its changes: CSV
     #[arg(long, value_name = "FILE")]
     pub changes: Option<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: ResultFormat,
+}
+
+/// Arguments of `rehearse`.
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    /// The migration plan; none of its hosts is reached and none of its secrets is read
+    #[arg(required_unless_present = "habits")]
+    pub plan: Option<PathBuf>,
+    /// List what the simulated services do, each with its source, and rehearse nothing
+    #[arg(long, conflicts_with_all = ["plan", "out", "keep"])]
+    pub habits: bool,
+    /// Decides mail, faults and kills: the same number gives the same mail and faults
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// How many messages are in each mailbox of the simulated source
+    #[arg(long, value_name = "NUMBER", default_value_t = 150, value_parser = clap::value_parser!(u32).range(20..=20_000))]
+    pub messages: u32,
+    /// Play at most so many mailboxes of the migration plan, the first ones
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub mailboxes: u32,
+    /// No faults, no kills: see the plain course first
+    #[arg(long)]
+    pub calm: bool,
+    /// Where plans, outputs, the ledger and the report go [default: a new temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Keep the services afterwards until Ctrl-C, for commands with --rehearsal
+    #[arg(long)]
+    pub keep: bool,
     /// How to print
     #[arg(long, value_enum, default_value = "text")]
     pub format: ResultFormat,

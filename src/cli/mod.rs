@@ -11,6 +11,7 @@ mod explain;
 mod generate;
 mod output;
 mod plan;
+mod rehearse;
 mod rest;
 mod retry;
 mod rollback;
@@ -93,6 +94,7 @@ async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
         Command::Apply(args) => apply::run(args, global, output).await,
         Command::Verify(args) => verify::run(args, global, output).await,
         Command::Status(args) => status::run(args, global, output),
+        Command::Rehearse(args) => rehearse::run(args, global, output).await,
         Command::Explain(args) => explain::run(args),
         Command::Pause(args) => rest::pause(args, global, output),
         Command::Resume(args) => rest::resume(args, global, output),

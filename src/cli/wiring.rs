@@ -1,5 +1,5 @@
 //! Puts a command's world together: the only place that names the concrete ledger, DNS view,
-//! secrets and clock.
+//! secrets and clock, and those of a rehearsal in their place.
 
 use crate::accounts::Accounts;
 use crate::cli::args::Global;
@@ -22,7 +22,9 @@ use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
 use crate::ports::dns::DnsView;
 use crate::ports::ledger::{Ledger, Owner};
+use crate::ports::secrets::Secrets;
 use crate::progress;
+use crate::rehearse::directions::{Directions, MadeUp};
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,6 +74,11 @@ impl World {
         output: &Output,
         mode: Mode,
     ) -> Result<Self> {
+        let rehearsal = global.rehearsal.as_deref().map(Directions::read).transpose()?;
+        let desired = match &rehearsal {
+            Some(directions) => directions.dress(desired),
+            None => desired,
+        };
         let desired = Arc::new(desired);
         let state = state_path(&desired, path, global);
         let folder = state.parent().map(Path::to_path_buf).unwrap_or_default();
@@ -83,16 +90,19 @@ impl World {
                 None => Arc::new(SqliteLedger::in_memory()?),
             },
         };
-        let secrets = secrets_of(global, output)?;
-        let accounts = Accounts::new(&desired, Arc::new(secrets), Timeouts::default());
-        Ok(Self {
-            desired,
-            accounts: Arc::new(accounts),
-            ledger,
-            dns: Arc::new(HickoryView::default()),
-            clock: Arc::new(SystemClock),
-            folder,
-        })
+        let (secrets, timeouts, clock): (Arc<dyn Secrets>, _, Arc<dyn Clock>) =
+            if let Some(directions) = &rehearsal {
+                (Arc::new(MadeUp), Directions::timeouts(), directions.clock())
+            } else {
+                let secrets = secrets_of(global, output)?;
+                (Arc::new(secrets), Timeouts::default(), Arc::new(SystemClock))
+            };
+        let mut accounts = Accounts::new(&desired, secrets, timeouts);
+        if let Some(directions) = &rehearsal {
+            accounts = accounts.dialling(directions.dial());
+        }
+        let dns = Arc::new(HickoryView::default());
+        Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, clock, folder })
     }
 
     /// Returns a mailbox of the migration plan by its address there.
@@ -277,6 +287,10 @@ fn refuse_tracked(state: &Path) -> Result<()> {
 fn state_path(desired: &Desired, plan: &Path, global: &Global) -> PathBuf {
     if let Some(state) = &global.state {
         return state.clone();
+    }
+    // What was rehearsed must never be taken for what was done.
+    if let Some(directions) = &global.rehearsal {
+        return directions.with_file_name("ledger.sqlite");
     }
     let name: String = desired
         .name

@@ -13,6 +13,8 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod outcome;
+pub mod rehearsal;
+pub mod rehearsal_page;
 pub mod rollback;
 mod sections;
 pub mod style;

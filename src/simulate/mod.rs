@@ -7,8 +7,9 @@
 //! from tokio and from the clock that the service is given; there is no state outside a service.
 //!
 //! Not simulated, and refused as unknown: ENVELOPE, BODYSTRUCTURE, the parts of a message by their
-//! numbers, STARTTLS, QRESYNC, SORT, THREAD, ACL and QUOTA. A message with a NUL is refused.
+//! numbers, QRESYNC, SORT, THREAD, ACL and QUOTA. A message with a NUL is refused.
 
+mod authority;
 mod clock;
 mod command;
 pub mod dns;
@@ -31,12 +32,13 @@ mod session;
 mod voice;
 mod wire;
 
+pub use authority::Authority;
 pub use clock::{SteppedClock, TokioClock};
 pub use fault::{Fault, Mischief, Script, When};
 pub use folder::{Condition, Message, Writer};
 pub use habit::{Evidence, HABITS, Habit, HabitFact, Habits};
 pub use hands::{Delivery, Hands, Undone};
-pub use listen::{Authority, Listener};
+pub use listen::{Listener, Serve};
 pub use oracle::{FolderTruth, MailboxTruth, Oracle, OtherView};
 pub use product::{DefaultFolder, Language, Product, Throttle, Voice};
 pub use service::{Access, Service};

@@ -1,6 +1,6 @@
 //! What is really in the mailboxes: for tests and for whoever judges a run.
 
-use crate::simulate::folder::{Folder, Message};
+use crate::simulate::folder::{Folder, Message, Writer};
 use crate::simulate::habit::Habit;
 use crate::simulate::service::Service;
 use std::collections::BTreeMap;
@@ -61,6 +61,15 @@ impl Oracle {
     /// Returns the messages of one folder; `None` when there is no such user or folder.
     pub fn messages(&self, user: &str, folder: &str) -> Option<Vec<Message>> {
         self.mailbox(user)?.remove(folder).map(|folder| folder.messages)
+    }
+
+    /// Counts the messages of a mailbox that IMAP sessions stored; `None` when there is no such user.
+    pub fn stored_by_sessions(&self, user: &str) -> Option<usize> {
+        self.0.account(user, |account| {
+            let folders = account.mailbox.folders.values();
+            let by_session = |message: &&Message| matches!(message.writer, Writer::Session(_));
+            folders.map(|folder| folder.messages.iter().filter(by_session).count()).sum()
+        })
     }
 
     /// Returns the users.

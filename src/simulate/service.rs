@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream};
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_rustls::TlsAcceptor;
 
 /// Who a token lets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,7 +189,16 @@ impl Service {
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
         // A connection that breaks is what connections do; the client is told by its end.
-        let _ = session::run(self.clone(), stream).await;
+        let _ = session::run(self.clone(), stream, true).await;
+    }
+
+    /// Speaks IMAP in the clear until STARTTLS, RFC 3501 section 6.2.1, and then over TLS.
+    pub(crate) async fn serve_starttls(&self, mut stream: TcpStream, acceptor: TlsAcceptor) {
+        if session::agree_on_tls(&self.0.product, &mut stream).await.unwrap_or(false)
+            && let Ok(stream) = acceptor.accept(stream).await
+        {
+            let _ = session::run(self.clone(), stream, false).await;
+        }
     }
 
     /// Opens a connection in memory; it is served by a task of the present runtime.

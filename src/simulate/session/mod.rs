@@ -7,6 +7,7 @@ mod folders;
 mod receive;
 mod select;
 mod sign_in;
+mod starttls;
 mod store;
 mod view;
 
@@ -19,6 +20,7 @@ use crate::simulate::voice;
 use crate::simulate::wire::Wire;
 use jiff::Timestamp;
 use receive::Received;
+pub(crate) use starttls::agree_on_tls;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -82,10 +84,11 @@ pub(crate) struct Session<S> {
     spilled: bool,
 }
 
-/// Speaks IMAP until either side ends it.
+/// Speaks IMAP until either side ends it. After STARTTLS there is no greeting.
 pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
     service: Service,
     stream: S,
+    greet: bool,
 ) -> io::Result<()> {
     let (number, mischief) = service.open();
     let product = service.product().clone();
@@ -122,9 +125,11 @@ pub(crate) async fn run<S: AsyncRead + AsyncWrite + Unpin>(
             _ => return Ok(()),
         }
     }
-    let greeting = voice::greeting(&session.product);
-    session.wire.say(&greeting);
-    session.wire.flush().await?;
+    if greet {
+        let greeting = voice::greeting(&session.product);
+        session.wire.say(&greeting);
+        session.wire.flush().await?;
+    }
     while session.turn().await? == Flow::On {}
     session.wire.close().await;
     Ok(())

@@ -1,0 +1,131 @@
+//! Runs commands as a person would: processes of their own, which a kill ends for good.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::rehearse::performance::{Ended, Ran};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncReadExt as _;
+use tokio::process::Command;
+
+/// Where commands come from and where what they print goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Stagehand {
+    /// This program.
+    pub(crate) program: PathBuf,
+    /// The directions.
+    pub(crate) directions: PathBuf,
+    /// The folder of the rehearsal.
+    pub(crate) folder: PathBuf,
+    number: usize,
+}
+
+/// How long a command may take. A rehearsal takes about a minute in all.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// How often progress is looked at.
+const LOOK: Duration = Duration::from_millis(25);
+
+impl Stagehand {
+    pub(crate) fn new(program: PathBuf, directions: PathBuf, folder: PathBuf) -> Self {
+        Self { program, directions, folder, number: 0 }
+    }
+
+    /// Runs a command to its end, or kills it as soon as `kill` says so; `kill` is asked all the
+    /// time and may show how far things are.
+    pub(crate) async fn run(
+        &mut self,
+        words: &[String],
+        wanted: &[i32],
+        mut kill: impl FnMut() -> bool,
+    ) -> Result<Ran> {
+        let shown = self.shown(words);
+        let failed = |error: std::io::Error| {
+            Error::new(ErrorKind::Failed, "E323", format!("`{shown}` could not be run: {error}"))
+        };
+        let begun = now();
+        let mut child = Command::new(&self.program)
+            .args(words)
+            .arg("--no-input")
+            .arg("--rehearsal")
+            .arg(&self.directions)
+            .env("NO_COLOR", "1")
+            .env_remove("MAILFERRY_TRUST")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+        let reading = tokio::spawn(async move {
+            let (mut results, mut remarks) = (Vec::new(), Vec::new());
+            let results_read = async {
+                if let Some(out) = &mut out {
+                    let _ = out.read_to_end(&mut results).await;
+                }
+            };
+            let remarks_read = async {
+                if let Some(err) = &mut err {
+                    let _ = err.read_to_end(&mut remarks).await;
+                }
+            };
+            tokio::join!(results_read, remarks_read);
+            (results, remarks)
+        });
+        let mut killed = false;
+        let status = loop {
+            tokio::select! {
+                status = child.wait() => break status.map_err(failed)?,
+                () = tokio::time::sleep(LOOK) => {}
+            }
+            if kill() || begun.elapsed() > LIMIT {
+                killed = true;
+                child.kill().await.map_err(failed)?;
+                break child.wait().await.map_err(failed)?;
+            }
+        };
+        let (results, remarks) = reading.await.unwrap_or_default();
+        let mut output = String::from_utf8_lossy(&remarks).into_owned();
+        output.push_str(&String::from_utf8_lossy(&results));
+        let ended = match status.code() {
+            Some(code) => Ended::Code(code),
+            None if killed => Ended::Killed,
+            None => Ended::Code(-1),
+        };
+        let tenths = u64::try_from(begun.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
+        let file = self.keep(words, &shown, &output)?;
+        Ok(Ran { shown, ended, wanted: wanted.to_vec(), tenths, output, file })
+    }
+
+    fn keep(&mut self, words: &[String], shown: &str, output: &str) -> Result<String> {
+        self.number += 1;
+        let name = words.first().map_or("command", String::as_str);
+        let file = format!("{:02}-{name}.txt", self.number);
+        let path = self.folder.join(&file);
+        std::fs::write(&path, format!("$ {shown}\n{output}")).map_err(|error| {
+            Error::new(ErrorKind::Failed, "E321", format!("{}: {error}", path.display()))
+                .hint("Make room, or name another directory with --out.")
+        })?;
+        Ok(file)
+    }
+
+    /// The command as it is shown: files in the folder by their names.
+    fn shown(&self, words: &[String]) -> String {
+        let short = |word: &String| {
+            let path = Path::new(word);
+            match path.strip_prefix(&self.folder) {
+                Ok(inside) => inside.display().to_string(),
+                Err(_) => word.clone(),
+            }
+        };
+        let words: Vec<String> =
+            words.iter().map(short).map(|word| crate::render::style::shell(&word)).collect();
+        format!("mailferry {}", words.join(" "))
+    }
+}
+
+#[allow(clippy::disallowed_methods, reason = "how long something took, for people")]
+fn now() -> Instant {
+    Instant::now()
+}

@@ -1,0 +1,415 @@
+//! The course of a rehearsal: what a person would do from the first look to the last.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::words::shown;
+use crate::planner::saved::SavedPlan;
+use crate::ports::clock::Clock as _;
+use crate::rehearse::child::Stagehand;
+use crate::rehearse::faults;
+use crate::rehearse::people;
+use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran};
+use crate::rehearse::stage::Stage;
+use crate::rehearse::verdict::{self, Reviewed};
+use crate::simulate::{Script, Undone};
+use crate::verify::evidence::Evidence;
+use fastrand::Rng;
+use std::path::{Path, PathBuf};
+
+/// Who watches.
+pub trait Audience: Send + Sync {
+    /// An act begins.
+    fn act(&self, act: &Act);
+    /// Something happened besides commands.
+    fn event(&self, sentence: &str);
+    /// A command begins.
+    fn begins(&self, shown: &str);
+    /// How far the copy is: messages at the destination, and all.
+    fn progress(&self, stored: usize, all: usize);
+    /// A command ended.
+    fn ended(&self, ran: &Ran);
+}
+
+/// The rehearsal under way.
+pub(crate) struct Course<'a> {
+    pub(crate) stage: Stage,
+    pub(crate) hand: Stagehand,
+    pub(crate) audience: &'a dyn Audience,
+    pub(crate) performance: Performance,
+    /// The migration plan, as it was given.
+    plan: PathBuf,
+    folder: PathBuf,
+    rng: Rng,
+    /// No faults and no kills.
+    calm: bool,
+    reviewed: Reviewed,
+    source_changed: Vec<String>,
+    plans: usize,
+}
+
+/// How often an apply is run again before the rehearsal goes on without its end.
+const AGAIN: usize = 6;
+
+impl<'a> Course<'a> {
+    pub(crate) fn new(
+        stage: Stage,
+        hand: Stagehand,
+        audience: &'a dyn Audience,
+        plan: &Path,
+        seed: u64,
+        calm: bool,
+    ) -> Self {
+        let performance = Performance {
+            format_version: "1.0".to_owned(),
+            migration: stage.desired.name.clone(),
+            plan: plan.display().to_string(),
+            seed,
+            mailboxes: (stage.players.len(), stage.desired.mailboxes.len()),
+            cast: stage.cast.clone(),
+            ..Performance::default()
+        };
+        let folder = hand.folder.clone();
+        Self {
+            stage,
+            hand,
+            audience,
+            performance,
+            plan: plan.to_path_buf(),
+            folder,
+            rng: Rng::with_seed(seed.wrapping_add(1)),
+            calm,
+            reviewed: Reviewed::new(),
+            source_changed: Vec::new(),
+            plans: 0,
+        }
+    }
+
+    /// Plays everything.
+    pub(crate) async fn play(&mut self) -> Result<()> {
+        let begun = self.stage.clock.now();
+        self.performance.messages = self.at_source();
+        self.validate().await?;
+        let saved = self.plan().await?;
+        self.first_copy(&saved).await?;
+        self.prove("Is everything there?").await?;
+        self.meanwhile().await?;
+        self.cutover().await?;
+        self.last_look().await?;
+        self.judge()?;
+        let days = self.stage.clock.now().duration_since(begun).as_hours() / 24;
+        self.performance.days = days;
+        Ok(())
+    }
+
+    fn at_source(&self) -> (usize, u64) {
+        let mut sum = (0, 0);
+        for player in &self.stage.players {
+            let Some(truth) = self.stage.source.oracle().mailbox(&player.source) else { continue };
+            for message in truth.values().flat_map(|folder| &folder.messages) {
+                sum.0 += 1;
+                sum.1 += message.given.len() as u64;
+            }
+        }
+        sum
+    }
+
+    fn act(&mut self, title: &str) {
+        let act = Act { title: title.to_owned(), ..Act::default() };
+        self.audience.act(&act);
+        self.performance.acts.push(act);
+    }
+
+    pub(crate) fn event(&mut self, sentence: impl Into<String>) {
+        let sentence = sentence.into();
+        self.audience.event(&sentence);
+        if let Some(act) = self.performance.acts.last_mut() {
+            act.events.push(sentence);
+        }
+    }
+
+    /// Runs a command; `kill_at` messages at the destination end it by `kill -9`.
+    async fn run(&mut self, words: &[&str], wanted: &[i32], kill_at: Option<usize>) -> Result<Ran> {
+        self.stage.direct()?;
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        self.audience.begins(words.first().map_or("", String::as_str));
+        let before = verdict::snapshot(&self.stage);
+        let (stage, audience) = (&self.stage, self.audience);
+        let all = self.performance.messages.0;
+        let ran = self
+            .hand
+            .run(&words, wanted, || {
+                let stored = stage.stored();
+                audience.progress(stored, all);
+                kill_at.is_some_and(|at| stored >= at)
+            })
+            .await?;
+        self.compare(&before, &ran);
+        self.audience.ended(&ran);
+        if let Some(act) = self.performance.acts.last_mut() {
+            act.commands.push(ran.clone());
+        }
+        Ok(ran)
+    }
+
+    /// Nothing but what the rehearsal does itself, between commands, may change the source.
+    fn compare(&mut self, before: &str, ran: &Ran) {
+        let after = verdict::snapshot(&self.stage);
+        if before != after {
+            let changed = similar::TextDiff::from_lines(before, after.as_str());
+            let lines = changed.unified_diff().context_radius(0).to_string();
+            let lines: Vec<String> =
+                lines.lines().take(10).map(|line| shown(line.as_bytes())).collect();
+            self.source_changed.push(format!("during `{}`: {}", ran.shown, lines.join(" | ")));
+        }
+    }
+
+    async fn validate(&mut self) -> Result<()> {
+        self.act("Is the migration plan right?");
+        let plan = self.plan.display().to_string();
+        let ran = self.run(&["validate", &plan], &[0], None).await?;
+        match ran.ended {
+            Ended::Code(0) => Ok(()),
+            _ => Err(Error::new(
+                ErrorKind::InvalidPlan,
+                "E065",
+                format!("{} is not a valid migration plan", self.plan.display()),
+            )
+            .hint("Correct what is named above, and rehearse again.")),
+        }
+    }
+
+    async fn plan(&mut self) -> Result<String> {
+        self.act("What would be done?");
+        self.reviewed_plan().await
+    }
+
+    /// Plans until no guard is left that a person would have to acknowledge, and returns the path
+    /// of the saved plan.
+    async fn reviewed_plan(&mut self) -> Result<String> {
+        let mut saved = self.plan_once(&[0]).await?;
+        // Guards that an acknowledgement lets come to light are few.
+        for _ in 0..3 {
+            let open: Vec<GuardShown> = self
+                .read(&saved)?
+                .plan
+                .guards
+                .into_iter()
+                .filter(|guard| !guard.acknowledged)
+                .map(|guard| GuardShown {
+                    code: guard.code,
+                    object: guard.object,
+                    digest: guard.digest,
+                    message: guard.message,
+                })
+                .collect();
+            if open.is_empty() {
+                break;
+            }
+            self.acknowledge(open);
+            saved = self.plan_once(&[0]).await?;
+        }
+        Ok(saved)
+    }
+
+    /// Does what a person does who reads a guard and accepts it.
+    fn acknowledge(&mut self, guards: Vec<GuardShown>) {
+        for guard in guards {
+            self.event(format!(
+                "{} {}: {} A person has to acknowledge this in the migration plan; the rehearsal does it here.",
+                guard.code, guard.object, sentence(&guard.message)
+            ));
+            let GuardShown { code, object, digest, .. } = guard.clone();
+            self.stage.directions.acknowledged.push((code, object, digest));
+            self.performance.guards.push(guard);
+        }
+    }
+
+    async fn plan_once(&mut self, wanted: &[i32]) -> Result<String> {
+        self.plans += 1;
+        let out = self.folder.join(format!("plan-{}.json", self.plans)).display().to_string();
+        let plan = self.plan.display().to_string();
+        self.run(&["plan", &plan, "--out", &out], wanted, None).await?;
+        let saved = self.read(&out)?;
+        verdict::review(&mut self.reviewed, &saved.plan);
+        Ok(out)
+    }
+
+    fn read(&self, path: &str) -> Result<SavedPlan> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::new(ErrorKind::Failed, "E324", format!("`plan` saved no plan: {error}"))
+                .hint(format!("What it said is in {}.", self.folder.display()))
+        })?;
+        SavedPlan::from_json(&text)
+    }
+
+    async fn apply(&mut self, saved: &str, wanted: &[i32], kill_at: Option<usize>) -> Result<Ran> {
+        let digest = self.read(saved)?.digest.short();
+        self.run(&["apply", saved, "--expect", &digest, "--max-age", "3650d"], wanted, kill_at)
+            .await
+    }
+
+    async fn first_copy(&mut self, saved: &str) -> Result<()> {
+        self.act("Do exactly that, while the servers misbehave");
+        let all = self.performance.messages.0;
+        if !self.calm {
+            for (act, share) in [(0, 35), (1, 70)] {
+                self.trouble(act);
+                let at = all * share / 100;
+                let ran = self.apply(saved, &[], Some(at)).await?;
+                self.struck();
+                if ran.ended == Ended::Killed {
+                    let stored = self.stage.stored();
+                    self.event(format!(
+                        "Killed by `kill -9`, with {stored} of {all} messages at the destination. The same command again:"
+                    ));
+                }
+            }
+            self.trouble(2);
+        }
+        self.apply_to_the_end(saved).await
+    }
+
+    /// Applies until it says that all is done, or nothing more can be.
+    async fn apply_to_the_end(&mut self, saved: &str) -> Result<()> {
+        let mut stored = self.stage.stored();
+        for turn in 0..AGAIN {
+            let ran = self.apply(saved, &[0, 5], None).await?;
+            self.struck();
+            self.peace();
+            let more = self.stage.stored();
+            if ran.ended != Ended::Code(5) {
+                return Ok(());
+            }
+            if turn > 0 && more == stored {
+                self.event("Messages stay behind that no plan showed before; `verify` names them.");
+                return Ok(());
+            }
+            stored = more;
+            self.event("What a fault kept back is done by the same command again:");
+        }
+        Ok(())
+    }
+
+    fn trouble(&mut self, part: usize) {
+        let product = self.stage.destination.product();
+        let (here, there) = faults::scripts(part, &mut self.rng, product);
+        self.stage.source.set_script(here);
+        self.stage.destination.set_script(there);
+    }
+
+    /// Counts what struck since the last time.
+    fn struck(&mut self) {
+        let counts = &mut self.performance.faults;
+        faults::count(self.stage.source.script().struck(), "source", counts);
+        faults::count(self.stage.destination.script().struck(), "destination", counts);
+    }
+
+    fn peace(&mut self) {
+        self.stage.source.set_script(Script::default());
+        self.stage.destination.set_script(Script::default());
+    }
+
+    async fn prove(&mut self, title: &str) -> Result<()> {
+        self.act(title);
+        self.verify().await
+    }
+
+    async fn verify(&mut self) -> Result<()> {
+        let plan = self.plan.display().to_string();
+        let report = self.folder.join("verify.html").display().to_string();
+        let words = ["verify", &plan, "--report", &report];
+        let ran = self.run(&words, &[0], None).await?;
+        if ran.ended != Ended::Code(6) {
+            return Ok(());
+        }
+        // What stays behind for a reason, a person can accept; what is missing, nobody can.
+        let open: Vec<GuardShown> = self
+            .evidence()?
+            .into_iter()
+            .flat_map(|evidence| evidence.mailboxes)
+            .filter_map(|mailbox| mailbox.acceptance)
+            .filter(|acceptance| !acceptance.acknowledged)
+            .map(|acceptance| GuardShown {
+                message: format!(
+                    "{} of {} stay behind or differ, as `verify` names them",
+                    acceptance.messages, acceptance.object
+                ),
+                code: acceptance.code,
+                object: acceptance.object,
+                digest: acceptance.digest,
+            })
+            .collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        if let Some(last) = self.performance.acts.last_mut().and_then(|act| act.commands.last_mut())
+        {
+            last.wanted = vec![0, 6];
+        }
+        self.acknowledge(open);
+        self.run(&words, &[0], None).await.map(drop)
+    }
+
+    async fn meanwhile(&mut self) -> Result<()> {
+        self.act("Life goes on at the source: only the difference moves");
+        let happened =
+            people::live(&mut self.stage, &mut self.rng).map_err(|error| played(&error))?;
+        for sentence in happened {
+            self.event(sentence);
+        }
+        self.pass().await
+    }
+
+    /// One incremental pass: plan, apply, verify.
+    pub(crate) async fn pass(&mut self) -> Result<()> {
+        let saved = self.reviewed_plan().await?;
+        self.apply(&saved, &[0], None).await?;
+        self.verify().await
+    }
+
+    async fn cutover(&mut self) -> Result<()> {
+        if self.stage.desired.zones.is_empty() {
+            self.performance.remarks.push(
+                "The migration plan names no DNS zone, so that there was no cutover.".to_owned(),
+            );
+        }
+        Ok(())
+    }
+
+    async fn last_look(&mut self) -> Result<()> {
+        self.act("Nothing is left to do");
+        let plan = self.plan.display().to_string();
+        self.run(&["plan", &plan, "--detailed-exitcode"], &[0], None).await.map(drop)
+    }
+
+    fn judge(&mut self) -> Result<()> {
+        let evidence = self.evidence()?;
+        let changed = std::mem::take(&mut self.source_changed);
+        self.performance.verdict =
+            verdict::judge(&self.stage, &self.reviewed, evidence.as_ref(), changed);
+        Ok(())
+    }
+
+    /// The evidence that `verify` wrote last.
+    fn evidence(&self) -> Result<Option<Evidence>> {
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::new(ErrorKind::Failed, "E324", format!("the evidence cannot be read: {error}"))
+        };
+        let folder = self.folder.join("evidence");
+        let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(None) };
+        let mut files: Vec<PathBuf> =
+            entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+        files.sort();
+        let Some(last) = files.pop() else { return Ok(None) };
+        let text = std::fs::read_to_string(last).map_err(|error| failed(&error))?;
+        serde_json::from_str(&text).map(Some).map_err(|error| failed(&error))
+    }
+}
+
+/// Ends a sentence that may lack its point.
+fn sentence(text: &str) -> String {
+    format!("{}.", text.trim_end_matches('.'))
+}
+
+pub(crate) fn played(error: &Undone) -> Error {
+    Error::new(ErrorKind::Failed, "E322", format!("the stage could not be changed: {error}"))
+}

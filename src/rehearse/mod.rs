@@ -1,0 +1,86 @@
+//! Runs a whole migration plan against simulated services on this machine.
+//!
+//! [`directions`] lead the ordinary commands to the services and to nobody else; the stage holds
+//! the services, the course plays the migration on it with commands that are processes of their
+//! own, the verdict looks at the services' own stores, and the performance is what is shown.
+
+mod child;
+mod content;
+mod course;
+pub mod directions;
+mod faults;
+mod letters;
+mod people;
+pub mod performance;
+mod stage;
+mod verdict;
+
+use crate::desired::Desired;
+use crate::error::Result;
+use crate::simulate::{Evidence, HABITS, HabitFact};
+use child::Stagehand;
+pub use course::Audience;
+use course::Course;
+use performance::{HabitShown, Performance};
+use stage::Stage;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+/// What a rehearsal is made of, from the command line.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// Decides mail, faults and kills.
+    pub seed: u64,
+    /// Messages of each mailbox.
+    pub messages: usize,
+    /// Mailboxes that are played at most.
+    pub mailboxes: usize,
+    /// No faults and no kills.
+    pub calm: bool,
+    /// This program.
+    pub program: PathBuf,
+}
+
+/// Rehearses a migration plan in a folder that holds nothing else. `afterwards` runs with the file
+/// of the directions while the services are still there.
+///
+/// # Errors
+/// When the services cannot be set up, a command cannot be run, or the migration plan is invalid.
+/// What went wrong in the rehearsal itself is in the [`Performance`].
+pub async fn rehearse<F: Future<Output = ()>>(
+    desired: Desired,
+    plan: &Path,
+    folder: &Path,
+    choice: &Choice,
+    audience: &dyn Audience,
+    afterwards: impl FnOnce(Performance, PathBuf) -> F,
+) -> Result<()> {
+    let stage = Stage::set(desired, choice, folder).await?;
+    let habits = stage.habits();
+    let directions = stage.path.clone();
+    let hand = Stagehand::new(choice.program.clone(), directions.clone(), folder.to_path_buf());
+    let mut course = Course::new(stage, hand, audience, plan, choice.seed, choice.calm);
+    course.play().await?;
+    course.performance.habits = habits;
+    afterwards(course.performance.clone(), directions).await;
+    Ok(())
+}
+
+/// Returns every habit of the simulated services.
+pub fn habits() -> Vec<HabitShown> {
+    HABITS.iter().map(shown).collect()
+}
+
+fn shown(fact: &HabitFact) -> HabitShown {
+    let evidence = match fact.evidence {
+        Evidence::Documented => "documented",
+        Evidence::Reported => "reported",
+        Evidence::Assumed => "assumed",
+    };
+    HabitShown {
+        name: fact.name.to_owned(),
+        evidence: evidence.to_owned(),
+        source: fact.source.to_owned(),
+        what: fact.what.to_owned(),
+    }
+}

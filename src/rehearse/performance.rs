@@ -1,0 +1,168 @@
+//! What a rehearsal came to: plain data that renderers show.
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The whole rehearsal.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Performance {
+    /// `1.0`.
+    pub format_version: String,
+    /// `name` of the migration plan.
+    pub migration: String,
+    /// The path of the migration plan, as it was given.
+    pub plan: String,
+    /// What decided mail and faults.
+    pub seed: u64,
+    /// Mailboxes that were played, and those of the migration plan.
+    pub mailboxes: (usize, usize),
+    /// Messages at the source when it began, and their octets.
+    pub messages: (usize, u64),
+    /// What stood for what.
+    pub cast: Vec<(String, String)>,
+    /// Days that passed on the clock of the rehearsal.
+    pub days: i64,
+    /// Seconds that it took.
+    pub seconds: u64,
+    /// In their order.
+    pub acts: Vec<Act>,
+    /// What went wrong on purpose, and how often it struck.
+    pub faults: BTreeMap<String, usize>,
+    /// Guards that a person has to acknowledge in the migration plan: the entries to paste.
+    pub guards: Vec<GuardShown>,
+    /// What the services' own stores say.
+    pub verdict: Verdict,
+    /// Habits that were switched on, by name, with what they are.
+    pub habits: Vec<HabitShown>,
+    /// What was left out or done in the place of a person, in whole sentences.
+    pub remarks: Vec<String>,
+}
+
+impl Performance {
+    /// Tells whether everything went as it should.
+    pub fn holds(&self) -> bool {
+        self.verdict.holds() && self.acts.iter().all(|act| act.commands.iter().all(Ran::holds))
+    }
+}
+
+/// A part of the story.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Act {
+    /// What it is about.
+    pub title: String,
+    /// What happened besides commands, in whole sentences.
+    pub events: Vec<String>,
+    /// The commands in their order.
+    pub commands: Vec<Ran>,
+}
+
+/// A command that was run.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ran {
+    /// As a person would type it.
+    pub shown: String,
+    /// How it ended.
+    pub ended: Ended,
+    /// The exit codes that are right here; empty where it was to be killed.
+    pub wanted: Vec<i32>,
+    /// Tenths of a second.
+    pub tenths: u64,
+    /// What it printed, results and remarks.
+    pub output: String,
+    /// The file that keeps what it printed.
+    pub file: String,
+}
+
+impl Ran {
+    /// Tells whether it ended as it should.
+    pub fn holds(&self) -> bool {
+        match self.ended {
+            Ended::Killed => self.wanted.is_empty(),
+            // One that was done before it could be killed did well, too.
+            Ended::Code(code) => {
+                self.wanted.contains(&code) || (self.wanted.is_empty() && code == 0)
+            }
+        }
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// By itself.
+    Code(i32),
+    /// By `kill -9` from the rehearsal.
+    Killed,
+}
+
+/// A guard as `plan` showed it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GuardShown {
+    /// For example `G301`.
+    pub code: String,
+    /// What it is about.
+    pub object: String,
+    /// What an acknowledgement is bound to.
+    pub digest: String,
+    /// The risk.
+    pub message: String,
+}
+
+/// A habit of a simulated service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HabitShown {
+    /// Its name.
+    pub name: String,
+    /// `documented`, `reported` or `assumed`.
+    pub evidence: String,
+    /// Where it is known from.
+    pub source: String,
+    /// What the service does.
+    pub what: String,
+}
+
+/// What is really in the stores of the simulated services, in the end.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Verdict {
+    /// Messages at the source.
+    pub at_source: usize,
+    /// Those that are at the destination, in the folder that the reviewed plan says.
+    pub arrived: usize,
+    /// Of those, the ones whose octets were changed on the way and that say the same.
+    pub changed: usize,
+    /// In folders that the migration plan excludes.
+    pub excluded: usize,
+    /// That `verify` names as staying behind, by reason.
+    pub excepted: BTreeMap<String, usize>,
+    /// Messages that were copied and that the provider or a user removed from the source since.
+    pub gone_since: usize,
+    /// At the source, and nowhere at the destination, and nobody named them.
+    pub lost: Vec<String>,
+    /// More often at the destination by mailferry than they ever were at the source.
+    pub doubled: Vec<String>,
+    /// At the destination in another folder.
+    pub misplaced: Vec<String>,
+    /// With other flags or another date.
+    pub altered: Vec<String>,
+    /// What changed at the source that nobody but mailferry can have changed.
+    pub source_changed: Vec<String>,
+    /// Of what `verify` said, what the stores say otherwise.
+    pub untrue: Vec<String>,
+}
+
+impl Verdict {
+    /// Tells whether nothing is wrong.
+    pub fn holds(&self) -> bool {
+        [
+            &self.lost,
+            &self.doubled,
+            &self.misplaced,
+            &self.altered,
+            &self.source_changed,
+            &self.untrue,
+        ]
+        .iter()
+        .all(|wrong| wrong.is_empty())
+    }
+}

@@ -1,0 +1,316 @@
+//! The simulated services of a rehearsal with their doors, and what plays in them.
+
+use crate::clock::SystemClock;
+use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
+use crate::error::{Error, ErrorKind, Result};
+use crate::imap::mailbox_name;
+use crate::message::canonical::Canonical;
+use crate::model::address::Address;
+use crate::model::digest::Digest;
+use crate::model::folder::{FolderPath, RawName};
+use crate::model::server::TlsMode;
+use crate::ports::clock::Clock;
+use crate::rehearse::Choice;
+use crate::rehearse::content::{Author, Letter};
+use crate::rehearse::directions::{Directions, made_up};
+use crate::rehearse::performance::HabitShown;
+use crate::simulate::{
+    Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service, Throttle,
+    Undone,
+};
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+/// The clock of the stage: the system's, and ahead of it as far as it was moved.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct StageClock(Arc<AtomicI64>);
+
+impl StageClock {
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.0.fetch_add(by, Ordering::SeqCst);
+    }
+
+    pub(crate) fn ahead(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Clock for StageClock {
+    fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_millis(self.ahead());
+        SystemClock.now().checked_add(ahead).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// One mailbox of the migration plan and its accounts at both services.
+#[derive(Clone, Debug)]
+pub(crate) struct Player {
+    pub(crate) mailbox: DesiredMailbox,
+    pub(crate) source: String,
+    pub(crate) destination: String,
+}
+
+/// Every letter that was ever at the source, by its mailbox and the digest of its octets.
+pub(crate) type Ever = BTreeMap<(Address, Digest), usize>;
+
+/// The same by what a letter says, which a named change on the way leaves as it is.
+pub(crate) type Said = BTreeMap<(Address, Digest), usize>;
+
+/// Everything that is simulated.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    pub(crate) desired: Desired,
+    pub(crate) source: Service,
+    pub(crate) destination: Service,
+    pub(crate) clock: StageClock,
+    pub(crate) players: Vec<Player>,
+    pub(crate) ever: Ever,
+    pub(crate) said: Said,
+    pub(crate) author: Author,
+    pub(crate) directions: Directions,
+    /// The file of the directions.
+    pub(crate) path: PathBuf,
+    /// What stands for what: the name that the migration plan gives, and what it is here.
+    pub(crate) cast: Vec<(String, String)>,
+    /// Open for as long as the stage is there.
+    doors: Vec<Listener>,
+}
+
+/// What one APPEND takes at the simulated Exchange. The assumed 100 ms would make a rehearsal ten
+/// times as long; the forecast counts with them.
+const APPEND: Duration = Duration::from_millis(10);
+
+/// For how long closed connections are counted.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Above this a user is throttled for seconds, where Exchange says minutes.
+const THROTTLE: Throttle =
+    Throttle { appends: 90, per: Duration::from_secs(5), backoff: Duration::from_millis(1_500) };
+
+/// How long before the rehearsal the mail was there: long enough that the provider purges its Trash
+/// within the days after the cutover.
+const BEFORE: SignedDuration = SignedDuration::from_hours(20 * 24);
+
+impl Stage {
+    /// Sets the stage: services, accounts, letters, doors on 127.0.0.1, directions.
+    pub(crate) async fn set(desired: Desired, choice: &Choice, folder: &Path) -> Result<Self> {
+        let clock = StageClock::default();
+        clock.advance(-BEFORE);
+        let source = Service::new(source_product(&desired), Arc::new(clock.clone()));
+        let destination = Service::new(destination_product(&desired), Arc::new(clock.clone()));
+        let mut players = Vec::new();
+        for mailbox in desired.mailboxes.values().take(choice.mailboxes) {
+            players.push(Player {
+                source: enrol(&source, &mailbox.source_login),
+                destination: enrol(&destination, &mailbox.destination_login),
+                mailbox: mailbox.clone(),
+            });
+        }
+        let names: BTreeSet<Address> =
+            players.iter().map(|player| player.mailbox.source.clone()).collect();
+        let author = Author::new(choice.seed, clock.now());
+        let hosts: Vec<String> = [&desired.source, &desired.destination]
+            .iter()
+            .map(|side| side.endpoint.host.clone())
+            .collect();
+        let authority = Authority::for_hosts(&hosts).map_err(|error| unset(&error))?;
+        let ca = folder.join("ca.pem");
+        std::fs::write(&ca, authority.pem()).map_err(|error| unset(&error))?;
+        let mut stage = Self {
+            source,
+            destination,
+            clock,
+            players,
+            ever: Ever::new(),
+            said: Said::new(),
+            author,
+            directions: Directions::new(ca, names),
+            path: folder.join("rehearsal.json"),
+            cast: Vec::new(),
+            doors: Vec::new(),
+            desired,
+        };
+        stage.open(&authority).await?;
+        stage.fill(choice).map_err(|error| unset(&error))?;
+        stage.clock.advance(BEFORE);
+        stage.direct()?;
+        Ok(stage)
+    }
+
+    async fn open(&mut self, authority: &Authority) -> Result<()> {
+        let sides = [
+            (self.desired.source.clone(), self.source.clone(), "source"),
+            (self.desired.destination.clone(), self.destination.clone(), "destination"),
+        ];
+        for (side, service, name) in sides {
+            let endpoint = &side.endpoint;
+            let door = Listener::start_with(&service, authority, endpoint.tls)
+                .await
+                .map_err(|error| unset(&error))?;
+            let what = what(&service, &side);
+            let secured = match endpoint.tls {
+                TlsMode::Implicit => "TLS",
+                TlsMode::Starttls => "STARTTLS",
+                TlsMode::None => "no TLS",
+            };
+            self.cast.push((
+                format!("{endpoint} ({name})"),
+                format!("{what} on 127.0.0.1:{}, {secured}", door.port()),
+            ));
+            self.directions.routes.insert(endpoint.to_string(), door.port());
+            self.doors.push(door);
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, choice: &Choice) -> Result<(), Undone> {
+        for (number, player) in self.players.clone().into_iter().enumerate() {
+            let (folders, letters) =
+                self.author.mailbox(&self.desired, &player.mailbox, choice.messages, number == 0);
+            let hands = self.source.hands();
+            let all: BTreeSet<&FolderPath> =
+                folders.iter().chain(letters.iter().map(|letter| &letter.folder)).collect();
+            for folder in all {
+                let name = self.at_source(folder);
+                // Those of the product are there already.
+                if hands.create(&player.source, &name).is_ok() {
+                    hands.subscribe(&player.source, &name)?;
+                }
+            }
+            for letter in letters {
+                self.deliver(&player, &letter)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts a letter into the source.
+    pub(crate) fn deliver(&mut self, player: &Player, letter: &Letter) -> Result<(), Undone> {
+        let delivery = Delivery {
+            flags: letter.flags.clone(),
+            date: Some(letter.date.clone()),
+            ..Delivery::new(letter.octets.clone())
+        };
+        let name = self.at_source(&letter.folder);
+        self.source.hands().deliver(&player.source, &name, delivery)?;
+        self.came(player, &letter.octets);
+        Ok(())
+    }
+
+    /// Notes that octets were at the source.
+    pub(crate) fn came(&mut self, player: &Player, octets: &[u8]) {
+        let address = &player.mailbox.source;
+        *self.ever.entry((address.clone(), Digest::of(octets))).or_default() += 1;
+        *self.said.entry((address.clone(), Canonical::of(octets))).or_default() += 1;
+    }
+
+    /// Returns the habits that are switched on at one of the services.
+    pub(crate) fn habits(&self) -> Vec<HabitShown> {
+        let (here, there) = (self.source.product(), self.destination.product());
+        let on = |fact: &&HabitFact| here.has(fact.habit) || there.has(fact.habit);
+        HABITS.iter().filter(on).map(super::shown).collect()
+    }
+
+    /// Writes the directions as they are now.
+    pub(crate) fn direct(&mut self) -> Result<()> {
+        self.directions.ahead = self.clock.ahead();
+        self.directions.write(&self.path)
+    }
+
+    /// Returns the name of a folder at the source, as on the wire.
+    pub(crate) fn at_source(&self, path: &FolderPath) -> String {
+        on_the_wire(path, self.source.product().separator)
+    }
+
+    /// Counts the messages that sessions stored at the destination.
+    pub(crate) fn stored(&self) -> usize {
+        let oracle: Oracle = self.destination.oracle();
+        self.players
+            .iter()
+            .filter_map(|player| oracle.stored_by_sessions(&player.destination))
+            .sum()
+    }
+}
+
+pub(crate) fn on_the_wire(path: &FolderPath, separator: char) -> String {
+    let RawName(octets) = mailbox_name::encode(path, Some(separator), "")
+        .unwrap_or_else(|_| RawName(path.to_string().replace('/', "-").into_bytes()));
+    String::from_utf8_lossy(&octets).into_owned()
+}
+
+fn unset(error: &dyn std::fmt::Display) -> Error {
+    Error::new(
+        ErrorKind::Failed,
+        "E322",
+        format!("the simulated services could not be set up: {error}"),
+    )
+    .hint("Free ports on 127.0.0.1 and some room in the directory of --out are all that they need.")
+}
+
+fn source_product(desired: &Desired) -> Product {
+    match desired.source.product.as_str() {
+        "rackspace-email" => Product::rackspace(),
+        _ => Product::plain().with(Habit::MasterLogin),
+    }
+}
+
+/// Tells whether the destination is played by Exchange Online.
+pub(crate) fn is_exchange(side: &Side) -> bool {
+    side.product == "microsoft-365"
+        || side.profile.as_deref().is_some_and(|name| name.starts_with("exchange"))
+}
+
+fn destination_product(desired: &Desired) -> Product {
+    let side = &desired.destination;
+    if !is_exchange(side) {
+        return Product::plain().with(Habit::MasterLogin);
+    }
+    let mut product = Product::exchange_online();
+    if side.product != "microsoft-365" {
+        product = product.without(Habit::BasicAuthRefused).with(Habit::MasterLogin);
+    }
+    product.append_time = APPEND;
+    product.linger = LINGER;
+    product.throttle = Some(THROTTLE);
+    product
+}
+
+fn what(service: &Service, side: &Side) -> String {
+    let product = service.product();
+    let name = match (side.product.as_str(), is_exchange(side)) {
+        ("rackspace-email", _) => "Rackspace Email",
+        (_, true) => "Exchange Online",
+        _ => "an IMAP server",
+    };
+    match product.habits.len() {
+        0 => format!("a simulated {}", name.trim_start_matches("an ")),
+        1 => format!("{name}, simulated with 1 habit"),
+        habits => format!("{name}, simulated with {habits} habits"),
+    }
+}
+
+/// Makes the account that a log-in reaches, and returns its name.
+fn enrol(service: &Service, login: &Login) -> String {
+    let password = made_up(&login.secret);
+    match &login.style {
+        LoginStyle::Login { user } => {
+            if let Some((mailbox, master)) = user.split_once('*') {
+                service.set_master(master, &password);
+                service.add_user(mailbox, &format!("{password}-of-its-own"));
+                return mailbox.to_owned();
+            }
+            service.add_user(user, &password);
+            user.clone()
+        }
+        LoginStyle::PlainAs { authorization, authentication } => {
+            service.set_master(authentication, &password);
+            service.add_user(authorization, &format!("{password}-of-its-own"));
+            authorization.clone()
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! A rehearsal as text, while it goes on and in the end.
+
+use crate::rehearse::performance::{Act, Ended, HabitShown, Performance, Ran, Verdict};
+use crate::render::style::{clean, count, thousands, yaml};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Lines of a command's output that are shown; all of them are in its file.
+const LINES: usize = 12;
+
+/// What is said before it begins.
+pub fn prologue(plan: &str, folder: &Path) -> String {
+    format!(
+        "Rehearsing {} on this machine: no server of the plan is reached, none of its secrets is read.\n\
+         Everything that is written goes to {}\n",
+        clean(plan),
+        folder.display()
+    )
+}
+
+/// The title of an act.
+pub fn act(act: &Act, color: bool) -> String {
+    let (bold, plain) = if color { ("\u{1b}[1m", "\u{1b}[0m") } else { ("", "") };
+    format!("\n{bold}# {}{plain}\n", clean(&act.title))
+}
+
+/// Something that happened.
+pub fn event(sentence: &str) -> String {
+    format!("  * {}\n", clean(sentence))
+}
+
+/// How far a command is.
+pub fn progress(stored: usize, all: usize, seconds: u64) -> String {
+    format!("{} of {} messages at the destination, {seconds} s", number(stored), number(all))
+}
+
+fn number(of: usize) -> String {
+    thousands(of as u64)
+}
+
+/// A command that ended.
+pub fn ran(ran: &Ran, color: bool) -> String {
+    let mut text = format!("$ {}\n", clean(&ran.shown));
+    for line in excerpt(ran) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let ended = ended(ran);
+    let (red, plain) = if color && !ran.holds() { ("\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "") };
+    let _ = writeln!(
+        text,
+        "  {red}{ended}{plain} after {}.{} s; all of it in {}",
+        ran.tenths / 10,
+        ran.tenths % 10,
+        ran.file
+    );
+    text
+}
+
+/// Says how a command ended.
+pub fn ended(ran: &Ran) -> String {
+    match ran.ended {
+        Ended::Killed if ran.holds() => "killed".to_owned(),
+        Ended::Killed => "killed, because it did not end".to_owned(),
+        Ended::Code(code) if ran.holds() => format!("exit {code}"),
+        Ended::Code(code) => {
+            let wanted: Vec<String> = ran.wanted.iter().map(ToString::to_string).collect();
+            format!("EXIT {code}, where {} is right", wanted.join(" or "))
+        }
+    }
+}
+
+/// The lines that say most. Of a plan these are the first and the last, of the others the end.
+pub fn excerpt(ran: &Ran) -> Vec<String> {
+    let lines: Vec<String> =
+        ran.output.lines().filter(|line| !line.trim().is_empty()).map(clean).collect();
+    let is_plan = ran.shown.starts_with("mailferry plan");
+    if is_plan && ran.holds() {
+        let told = |line: &&String| {
+            line.starts_with("observed:")
+                || line.starts_with("Plan:")
+                || line.starts_with("! ")
+                || line.starts_with("Mailboxes (")
+                || line.starts_with("No changes")
+        };
+        return lines.iter().filter(told).take(LINES).cloned().collect();
+    }
+    // A line with a time is one of progress: only what had to be waited for is of interest.
+    let progress = |line: &String| line.starts_with(|c: char| c.is_ascii_digit());
+    let (told, waits): (Vec<String>, Vec<String>) = (
+        lines.iter().filter(|line| !progress(line)).cloned().collect(),
+        lines.iter().filter(|line| progress(line) && line.contains("waiting")).cloned().collect(),
+    );
+    let mut shown: Vec<String> = waits.iter().take(WAITS).map(|line| short(line)).collect();
+    if waits.len() > WAITS {
+        shown.push(format!("and {} waits more", waits.len() - WAITS));
+    }
+    let skipped = told.len().saturating_sub(LINES);
+    if skipped > 0 {
+        shown.push("…".to_owned());
+    }
+    shown.extend(told.into_iter().skip(skipped));
+    shown
+}
+
+/// Waits of a command that are shown.
+const WAITS: usize = 3;
+
+/// Columns of a line that is shown.
+const COLUMNS: usize = 180;
+
+fn short(line: &str) -> String {
+    let mut short: String = line.chars().take(COLUMNS).collect();
+    if short.len() < line.len() {
+        short.push('…');
+    }
+    short
+}
+
+/// What is said in the end.
+pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
+    let (bold, red, plain) =
+        if color { ("\u{1b}[1m", "\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "", "") };
+    let mut text = format!("\n{bold}# What the stores of the simulated services say{plain}\n");
+    for line in verdict(&performance.verdict) {
+        let _ = writeln!(text, "  {line}");
+    }
+    let struck: usize = performance.faults.values().sum();
+    let kills = kills(performance);
+    let _ = writeln!(
+        text,
+        "  {} struck, {} by `kill -9`, {} passed on the clock of the rehearsal",
+        count(struck as u64, "fault", "faults"),
+        count(kills as u64, "end", "ends"),
+        count(performance.days.unsigned_abs(), "day", "days"),
+    );
+    if !performance.guards.is_empty() {
+        let _ = writeln!(text, "\n{bold}# Before the real one{plain}");
+        let _ = writeln!(
+            text,
+            "  A person has to acknowledge {}. `plan` prints the entries of the real servers;\n  here they were:",
+            count(performance.guards.len() as u64, "guard", "guards")
+        );
+        for guard in &performance.guards {
+            let _ = writeln!(
+                text,
+                "    - {{ code: {}, object: {}, digest: {} }}",
+                guard.code,
+                yaml(&guard.object),
+                guard.digest
+            );
+        }
+    }
+    for remark in &performance.remarks {
+        let _ = writeln!(text, "  * {}", clean(remark));
+    }
+    let assumed = performance.habits.iter().filter(|habit| habit.evidence == "assumed").count();
+    let _ = writeln!(
+        text,
+        "\nThe services had {}, {} of them assumed: `mailferry rehearse --habits` lists each with its source.",
+        count(performance.habits.len() as u64, "habit", "habits"),
+        assumed
+    );
+    if performance.holds() {
+        let _ =
+            writeln!(text, "{bold}The rehearsal went well{plain} in {} s.", performance.seconds);
+    } else {
+        let _ = writeln!(
+            text,
+            "{red}The rehearsal did not go well{plain}: what is wrong stands above in capitals."
+        );
+    }
+    let _ = writeln!(text, "Report: {}", clean(page));
+    text
+}
+
+/// Counts commands that were killed.
+pub fn kills(performance: &Performance) -> usize {
+    let commands = performance.acts.iter().flat_map(|act| &act.commands);
+    commands.filter(|ran| ran.ended == Ended::Killed).count()
+}
+
+/// The verdict in lines.
+pub fn verdict(verdict: &Verdict) -> Vec<String> {
+    let mut lines = Vec::new();
+    let excepted: usize = verdict.excepted.values().sum();
+    lines.push(format!(
+        "{} at the source = {} at the destination + {} excluded by the plan + {} that stay behind, named + {} lost",
+        count(verdict.at_source as u64, "message", "messages"),
+        number(verdict.arrived),
+        number(verdict.excluded),
+        number(excepted),
+        number(verdict.lost.len())
+    ));
+    for (reason, many) in &verdict.excepted {
+        lines.push(format!("  stays behind: {} {}", number(*many), clean(reason)));
+    }
+    if verdict.changed > 0 {
+        lines.push(format!(
+            "{} by a named change on the way and say the same",
+            count(verdict.changed as u64, "message differs", "messages differ")
+        ));
+    }
+    if verdict.gone_since > 0 {
+        lines.push(format!(
+            "{} vanished from the source since, by users and by the provider's purge",
+            count(verdict.gone_since as u64, "message", "messages")
+        ));
+    }
+    for (name, wrong) in [
+        ("LOST", &verdict.lost),
+        ("DOUBLED", &verdict.doubled),
+        ("MISPLACED", &verdict.misplaced),
+        ("ALTERED", &verdict.altered),
+        ("THE SOURCE CHANGED", &verdict.source_changed),
+        ("NOT TRUE", &verdict.untrue),
+    ] {
+        for line in wrong {
+            lines.push(format!("{name}  {}", clean(line)));
+        }
+    }
+    if verdict.holds() {
+        lines.push(
+            "lost 0 · doubled 0 · in another folder 0 · other flags or dates 0 · changes at the source 0"
+                .to_owned(),
+        );
+    }
+    lines
+}
+
+/// What is said while the services stay.
+pub fn kept(plan: &str, directions: &str) -> String {
+    format!(
+        "The services stay until Ctrl-C. In another terminal, for example:\n  mailferry plan {} --rehearsal {}",
+        crate::render::style::shell(plan),
+        crate::render::style::shell(directions)
+    )
+}
+
+/// The list of habits.
+pub fn habits(habits: &[HabitShown]) -> String {
+    let mut text = String::new();
+    let width = habits.iter().map(|habit| habit.name.len()).max().unwrap_or(0);
+    for habit in habits {
+        let _ = writeln!(text, "{:<width$}  {:<10}  {}", habit.name, habit.evidence, habit.what);
+        let _ = writeln!(text, "{:width$}  {:<10}  {}", "", "", habit.source);
+    }
+    let assumed = habits.iter().filter(|habit| habit.evidence == "assumed").count();
+    let _ = writeln!(
+        text,
+        "\n{}: documented by the vendor, reported by somebody who met it, or assumed ({assumed}).",
+        count(habits.len() as u64, "habit", "habits")
+    );
+    text
+}
