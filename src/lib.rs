@@ -21,6 +21,7 @@ pub mod imap;
 pub mod ledger;
 pub mod message;
 pub mod model;
+pub mod observation;
 pub mod observe;
 pub mod observed;
 pub mod planner;

@@ -17,6 +17,7 @@ use crate::imap::Timeouts;
 use crate::ledger::{SqliteLedger, current_owner, is_gone};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
+use crate::observed::Observed;
 use crate::planner;
 use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
@@ -149,6 +150,11 @@ impl World {
 
     /// Looks at the world and plans.
     pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
+        self.look(listener).await.map(|(_, plan)| plan)
+    }
+
+    /// Looks at the world and plans, and hands out what was seen.
+    pub(crate) async fn look(&self, listener: Arc<dyn Listener>) -> Result<(Observed, Plan)> {
         self.accounts.throttle().tell(Arc::clone(&listener));
         let eyes = Eyes {
             desired: Arc::clone(&self.desired),
@@ -158,7 +164,8 @@ impl World {
             listener,
         };
         let (observed, summary) = observe::observe(&eyes).await?;
-        Ok(planner::plan(&self.desired, &observed, &summary))
+        let plan = planner::plan(&self.desired, &observed, &summary);
+        Ok((observed, plan))
     }
 
     /// Asks for every consent that signing in needs, before bars fill the terminal.
