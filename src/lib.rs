@@ -23,6 +23,7 @@ pub mod ledger;
 pub mod message;
 pub mod microsoft365;
 pub mod model;
+pub mod observation;
 pub mod observe;
 pub mod observed;
 pub mod planner;

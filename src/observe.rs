@@ -19,6 +19,7 @@ use crate::model::address::{Address, Domain};
 use crate::model::flags::PermanentFlags;
 use crate::model::folder::FolderPath;
 use crate::model::reading::{Failure, Reading};
+use crate::model::shape::Shape;
 use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
 use crate::planner::census::{Census, LedgerSummary};
@@ -265,6 +266,7 @@ impl Eyes {
                 highest_modseq: status.highest_modseq,
                 flags: crate::model::flags::Flags::default(),
                 permanent_flags: permanent.cloned(),
+                shape: None,
             })
         } else {
             None
@@ -406,11 +408,12 @@ impl Eyes {
         let mapped = self.desired.folders.map(path, entry.special_use(), &mailbox.exclude, names);
         let Mapped::To { path: destination, .. } = mapped else {
             moves.vanishing.outside.push(path.clone());
-            return Ok((state(entry, Some(contents(&selected, None))), None));
+            return Ok((state(entry, Some(contents(&selected, None, None))), None));
         };
         let limits = looking.limits.clone();
         let target = FolderKey { mailbox: mailbox.destination.clone(), folder: destination };
-        let mut census = self.census(line, entry, &selected, &key, &object, limits, moves).await?;
+        let (mut census, shape) =
+            self.census(line, entry, &selected, &key, &object, limits, moves).await?;
         let (checkpoint, bound) = blocking::ledger(&self.ledger, {
             let (key, target) = (key.clone(), target.clone());
             move |ledger| {
@@ -426,7 +429,7 @@ impl Eyes {
             census.interrupted = checkpoint.open;
         }
         let bytes = Some(census.bytes);
-        Ok((state(entry, Some(contents(&selected, bytes))), Some(census)))
+        Ok((state(entry, Some(contents(&selected, bytes, Some(shape)))), Some(census)))
     }
 
     /// Compares a source folder with the ledger.
@@ -440,7 +443,7 @@ impl Eyes {
         object: &Object,
         limits: Limits,
         moves: &mut Moving,
-    ) -> Result<Census> {
+    ) -> Result<(Census, Shape)> {
         let mut count = self.count(key, selected.uid_validity, limits.clone());
         let asked = key.clone();
         let known = blocking::ledger(&self.ledger, move |ledger| {
@@ -449,7 +452,9 @@ impl Eyes {
             Ok(ledger.listed_under(&asked)?.filter(|_| bound))
         })
         .await?;
-        let mut census = self.counted(line, entry, selected, key, object, &mut count).await?;
+        let (mut census, incomplete) =
+            self.counted(line, entry, selected, key, object, &mut count).await?;
+        let shape = Shape { incomplete, ..count.shape().await };
         let seen = count.looks().await;
         let mut gone = seen.gone;
         // Every known UID is void; what was copied is recognised by its octets.
@@ -468,11 +473,11 @@ impl Eyes {
         moves.vanishing.folders.insert(key.folder.clone(), vanished);
         moves.new.insert(key.folder.clone(), seen.new);
         moves.gone.insert(key.folder.clone(), gone);
-        Ok(census)
+        Ok((census, shape))
     }
 
     /// Counts a folder. Where the server keeps mod-sequences and nothing changed since the last
-    /// complete pass, the ledger alone tells.
+    /// complete pass, the ledger alone tells. Says why where the listing is not complete.
     async fn counted(
         &self,
         line: &Line<SourceConnection>,
@@ -481,11 +486,11 @@ impl Eyes {
         key: &FolderKey,
         object: &Object,
         count: &mut Count,
-    ) -> Result<Census> {
+    ) -> Result<(Census, Option<Failure>)> {
         let asked = key.clone();
         let last = blocking::ledger(&self.ledger, move |ledger| ledger.last_pass(&asked)).await?;
         if last.is_some_and(|pass| inventory::unchanged(&pass, selected)) {
-            return count.known_only().await;
+            return Ok((count.known_only().await?, None));
         }
         let (connection, name) = (&line.connection, &entry.name);
         let walked = inventory::walk_readable(connection, name, selected, object, false, |page| {
@@ -494,11 +499,12 @@ impl Eyes {
         })
         .await;
         match walked {
-            Ok(Listing { incomplete: None, .. }) => count.finish().await,
+            Ok(Listing { incomplete: None, .. }) => Ok((count.finish().await?, None)),
             Ok(Listing { incomplete: Some(error), .. }) => {
                 // The copy takes what can be read, and fails.
                 self.listener.event(&Event::Notice { message: error.to_string() });
-                Ok(count.without_end(selected.exists).await)
+                let failure = Failure::from(&error);
+                Ok((count.without_end(selected.exists).await, Some(failure)))
             }
             Err(Stop::Again(error) | Stop::Failed(error)) => Err(error),
             Err(Stop::Interrupted) => {
@@ -530,7 +536,7 @@ fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
     }
 }
 
-fn contents(selected: &Selected, bytes: Option<u64>) -> FolderContents {
+fn contents(selected: &Selected, bytes: Option<u64>, shape: Option<Shape>) -> FolderContents {
     FolderContents {
         uid_validity: selected.uid_validity,
         uid_next: selected.uid_next,
@@ -539,6 +545,7 @@ fn contents(selected: &Selected, bytes: Option<u64>) -> FolderContents {
         highest_modseq: selected.highest_modseq,
         flags: selected.flags.clone(),
         permanent_flags: None,
+        shape,
     }
 }
 

@@ -8,7 +8,9 @@ use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::Reading;
 use crate::model::records::{Mx, RecordSet};
 use crate::model::server::Told;
+use crate::model::shape::Shape;
 use crate::model::uid::{Uid, UidValidity};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +85,7 @@ pub struct Namespace {
 }
 
 /// Storage of a quota root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Quota {
     /// Octets in use; servers tell units of 1,024.
     pub used: u64,
@@ -129,6 +131,9 @@ pub struct FolderContents {
     /// What it lets a client store. Known at the destination only, where a folder may be selected
     /// for writing.
     pub permanent_flags: Option<PermanentFlags>,
+    /// What its messages look like. Known only of folders of the source that were listed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shape: Option<Shape>,
 }
 
 /// A DNS zone.

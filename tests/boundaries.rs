@@ -80,7 +80,16 @@ struct Rule {
 
 const RULES: &[Rule] = &[
     Rule {
-        files: &["model/", "planner/", "desired", "observed", "render/", "message/", "profile/"],
+        files: &[
+            "model/",
+            "planner/",
+            "desired",
+            "observed",
+            "observation",
+            "render/",
+            "message/",
+            "profile/",
+        ],
         but: &[],
         words: &[WORLD, CLOCK],
     },
@@ -118,7 +127,7 @@ const RULES: &[Rule] = &[
     // Data flows one way: what lies below knows nothing of what lies above.
     Rule { files: &["model/"], but: &[], words: &[ABOVE_MODEL] },
     Rule {
-        files: &["planner/", "desired", "observed", "message/", "profile/"],
+        files: &["planner/", "desired", "observed", "observation", "message/", "profile/"],
         but: &[],
         words: &[ABOVE_PLANNER],
     },

@@ -118,16 +118,24 @@ fn the_examples_fit_the_schema_and_slips_do_not() {
 
 /// `UPDATE_SCHEMA=1 cargo test` writes the file.
 #[test]
-fn the_schema_file_is_up_to_date() {
-    let path = at("schema/migration-plan.schema.json");
-    let schema = document::schema();
-    assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
-    let text = format!("{schema:#}\n");
-    if std::env::var_os("UPDATE_SCHEMA").is_some() {
-        std::fs::write(&path, &text).expect("the schema can be written");
+fn the_schema_files_are_up_to_date() {
+    for (path, schema) in [
+        ("schema/migration-plan.schema.json", document::schema()),
+        ("schema/observation.schema.json", mailferry::observation::schema()),
+    ] {
+        let path = at(path);
+        assert_eq!(schema["$schema"], "http://json-schema.org/draft-07/schema#");
+        let text = format!("{schema:#}\n");
+        if std::env::var_os("UPDATE_SCHEMA").is_some() {
+            std::fs::write(&path, &text).expect("the schema can be written");
+        }
+        let file = std::fs::read_to_string(&path).expect("the schema file");
+        assert!(
+            file == text,
+            "{} is out of date: run UPDATE_SCHEMA=1 cargo test --test documents",
+            path.display()
+        );
     }
-    let file = std::fs::read_to_string(&path).expect("the schema file");
-    assert!(file == text, "schema is out of date: run UPDATE_SCHEMA=1 cargo test --test documents");
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn contents(messages: u32, uid_validity: u32) -> FolderContents {
             flags: Flags::from_words(["\\Seen"]),
             any_keyword: false,
         }),
+        shape: None,
     }
 }
 

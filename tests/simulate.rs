@@ -18,6 +18,8 @@ mod faults;
 mod habits;
 #[path = "simulate/migrations.rs"]
 mod migrations;
+#[path = "simulate/observed.rs"]
+mod observed;
 #[path = "simulate/proof.rs"]
 mod proof;
 #[path = "simulate/raw.rs"]

@@ -157,6 +157,12 @@ pub struct PlanArgs {
     /// Exit 2 when there is anything to do, also for a person
     #[arg(long)]
     pub detailed_exitcode: bool,
+    /// Write here, as JSON, what is at the source in numbers: folders, messages, sizes; no content
+    #[arg(long, value_name = "FILE")]
+    pub observation: Option<PathBuf>,
+    /// In the observation, numbered stand-ins for addresses and names of folders
+    #[arg(long, requires = "observation")]
+    pub anonymous: bool,
 }
 
 /// Arguments of `show`.
@@ -398,6 +404,8 @@ pub enum SchemaOf {
     MigrationPlan,
     /// The saved plan in JSON
     SavedPlan,
+    /// What `plan --observation` writes, in JSON
+    Observation,
 }
 
 /// Arguments of `schema`.

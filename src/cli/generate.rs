@@ -12,6 +12,7 @@ const SAVED_PLAN_SCHEMA: &str = include_str!("../../schema/saved-plan.schema.jso
 pub(crate) fn schema(args: &SchemaArgs) -> Result<Ended> {
     let schema = match args.of {
         SchemaOf::MigrationPlan => crate::document::schema(),
+        SchemaOf::Observation => crate::observation::schema(),
         SchemaOf::SavedPlan => {
             return Output::result(SAVED_PLAN_SCHEMA).map(|()| Ended::Done);
         }

@@ -19,6 +19,7 @@ use crate::ledger::{SqliteLedger, current_owner, is_gone};
 use crate::microsoft365::{AppTokens, GraphDirectory, Resource};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
+use crate::observed::Observed;
 use crate::planner;
 use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
@@ -158,6 +159,11 @@ impl World {
 
     /// Looks at the world and plans.
     pub(crate) async fn plan(&self, listener: Arc<dyn Listener>) -> Result<Plan> {
+        self.look(listener).await.map(|(_, plan)| plan)
+    }
+
+    /// Looks at the world and plans, and hands out what was seen.
+    pub(crate) async fn look(&self, listener: Arc<dyn Listener>) -> Result<(Observed, Plan)> {
         self.accounts.throttle().tell(Arc::clone(&listener));
         let eyes = Eyes {
             desired: Arc::clone(&self.desired),
@@ -168,7 +174,8 @@ impl World {
             listener,
         };
         let (observed, summary) = observe::observe(&eyes).await?;
-        Ok(planner::plan(&self.desired, &observed, &summary))
+        let plan = planner::plan(&self.desired, &observed, &summary);
+        Ok((observed, plan))
     }
 
     /// Asks for every consent that signing in needs, before bars fill the terminal.

@@ -1,5 +1,6 @@
 //! Folder paths as people write them, and mailbox names as servers do.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +19,9 @@ pub struct FolderPath(Vec<String>);
 pub struct RawName(pub Vec<u8>);
 
 /// The special use of a folder, RFC 6154.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 #[allow(missing_docs, reason = "the names are those of RFC 6154")]
 pub enum SpecialUse {

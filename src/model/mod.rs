@@ -14,6 +14,7 @@ pub mod reading;
 pub mod records;
 pub mod sampling;
 pub mod server;
+pub mod shape;
 pub mod share;
 pub mod size;
 pub mod uid;

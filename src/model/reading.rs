@@ -1,9 +1,10 @@
 //! What a look at the world gave: something, certainly nothing, or no answer.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why something could not be read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Failure {
     /// One sentence that names the object.
     pub message: String,
@@ -16,7 +17,7 @@ pub struct Failure {
 }
 
 /// A reading of the world. What could not be read is never "not there".
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reading<T> {
     /// It is there, and this is it.

@@ -5,6 +5,7 @@ use crate::copy::reasons;
 use crate::error::Result;
 use crate::message::rules::Rules;
 use crate::model::date_range::DateRange;
+use crate::model::shape::Shape;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
 use crate::ports::ledger::{FolderKey, Ledger, Listed, Look, MessageRow, MessageState};
@@ -34,6 +35,7 @@ pub(super) struct Count {
     /// Messages of the folder whose copies a removal of ours may have taken away.
     begun: Arc<BTreeSet<Uid>>,
     state: Arc<tokio::sync::Mutex<(Census, Uid)>>,
+    shape: Arc<tokio::sync::Mutex<Shape>>,
     looks: Arc<tokio::sync::Mutex<Seen>>,
 }
 
@@ -75,17 +77,23 @@ impl Count {
     ) -> Self {
         let state = Arc::new(tokio::sync::Mutex::new((Census::default(), Uid(1))));
         let looks = Arc::default();
+        let shape = Arc::new(tokio::sync::Mutex::new(Shape::under(limits.size)));
         let begun = limits.begun.iter().filter(|begun| {
             begun.source(&key.mailbox).is_some_and(|of| of == (key.clone(), validity))
         });
         let begun = begun.flat_map(|begun| begun.messages.iter().filter_map(|own| own.source));
         let begun = Arc::new(begun.collect());
-        Self { ledger, key, validity, limits: Arc::new(limits), begun, state, looks }
+        Self { ledger, key, validity, limits: Arc::new(limits), begun, state, shape, looks }
     }
 
     /// Hands out what may have moved.
     pub(super) async fn looks(&self) -> Seen {
         std::mem::take(&mut *self.looks.lock().await)
+    }
+
+    /// Hands out what the messages look like.
+    pub(super) async fn shape(&self) -> Shape {
+        std::mem::take(&mut *self.shape.lock().await)
     }
 
     /// Takes every copy under the present UIDVALIDITY for gone: the folder is not there any more,
@@ -120,6 +128,10 @@ impl Count {
     }
 
     async fn one(&self, census: &mut Census, listed: &Listed, row: Option<&MessageRow>) {
+        // The date that the ledger kept counts where a listing gave none.
+        let known = row.and_then(|row| row.listed.internal_date.as_ref());
+        let date = listed.internal_date.as_ref().or(known);
+        self.shape.lock().await.add(listed.size, date, &listed.flags);
         let begun = self.begun.contains(&listed.uid);
         if let Some(unsettled) = &self.limits.unsettled {
             if !begun && row.is_some_and(removal::has_copy) {
