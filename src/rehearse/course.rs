@@ -7,7 +7,7 @@ use crate::ports::clock::Clock as _;
 use crate::rehearse::child::Stagehand;
 use crate::rehearse::faults;
 use crate::rehearse::people;
-use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran};
+use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran, Step};
 use crate::rehearse::stage::Stage;
 use crate::rehearse::verdict::{self, Reviewed};
 use crate::simulate::{Script, Undone};
@@ -122,7 +122,7 @@ impl<'a> Course<'a> {
         let sentence = sentence.into();
         self.audience.event(&sentence);
         if let Some(act) = self.performance.acts.last_mut() {
-            act.events.push(sentence);
+            act.steps.push(Step::Happened(sentence));
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Course<'a> {
         self.compare(&before, &ran);
         self.audience.ended(&ran);
         if let Some(act) = self.performance.acts.last_mut() {
-            act.commands.push(ran.clone());
+            act.steps.push(Step::Ran(ran.clone()));
         }
         Ok(ran)
     }
@@ -341,7 +341,8 @@ impl<'a> Course<'a> {
         if open.is_empty() {
             return Ok(());
         }
-        if let Some(last) = self.performance.acts.last_mut().and_then(|act| act.commands.last_mut())
+        if let Some(Step::Ran(last)) =
+            self.performance.acts.last_mut().and_then(|act| act.steps.last_mut())
         {
             last.wanted = vec![0, 6];
         }

@@ -41,7 +41,7 @@ pub struct Performance {
 impl Performance {
     /// Tells whether everything went as it should.
     pub fn holds(&self) -> bool {
-        self.verdict.holds() && self.acts.iter().all(|act| act.commands.iter().all(Ran::holds))
+        self.verdict.holds() && self.acts.iter().all(|act| act.commands().all(Ran::holds))
     }
 }
 
@@ -50,10 +50,28 @@ impl Performance {
 pub struct Act {
     /// What it is about.
     pub title: String,
-    /// What happened besides commands, in whole sentences.
-    pub events: Vec<String>,
-    /// The commands in their order.
-    pub commands: Vec<Ran>,
+    /// What happened, in its order.
+    pub steps: Vec<Step>,
+}
+
+impl Act {
+    /// Returns the commands in their order.
+    pub fn commands(&self) -> impl Iterator<Item = &Ran> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Ran(ran) => Some(ran),
+            Step::Happened(_) => None,
+        })
+    }
+}
+
+/// A part of an act.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Something besides commands, in a whole sentence.
+    Happened(String),
+    /// A command.
+    Ran(Ran),
 }
 
 /// A command that was run.

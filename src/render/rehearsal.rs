@@ -180,7 +180,7 @@ pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
 
 /// Counts commands that were killed.
 pub fn kills(performance: &Performance) -> usize {
-    let commands = performance.acts.iter().flat_map(|act| &act.commands);
+    let commands = performance.acts.iter().flat_map(Act::commands);
     commands.filter(|ran| ran.ended == Ended::Killed).count()
 }
 

@@ -1,6 +1,6 @@
 //! A rehearsal as one self-contained page.
 
-use crate::rehearse::performance::{Act, HabitShown, Performance, Ran};
+use crate::rehearse::performance::{Act, HabitShown, Performance, Ran, Step};
 use crate::render::rehearsal::{ended, kills, verdict};
 use crate::render::style::{clean, thousands};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -93,8 +93,12 @@ fn guards(performance: &Performance) -> Markup {
 fn one(act: &Act) -> Markup {
     html! {
         h3 { (clean(&act.title)) }
-        @for sentence in &act.events { p { (clean(sentence)) } }
-        @for ran in &act.commands { (command(ran)) }
+        @for step in &act.steps {
+            @match step {
+                Step::Happened(sentence) => p { (clean(sentence)) },
+                Step::Ran(ran) => (command(ran)),
+            }
+        }
     }
 }
 
