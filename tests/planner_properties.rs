@@ -7,6 +7,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "planner_properties/forecast.rs"]
+mod forecast;
 mod planning;
 
 use mailferry::desired::{Deletions, Desired};

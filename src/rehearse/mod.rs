@@ -9,6 +9,7 @@ mod content;
 mod course;
 pub mod directions;
 mod faults;
+pub mod forecast;
 mod letters;
 mod people;
 pub mod performance;
