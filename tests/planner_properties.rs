@@ -10,6 +10,8 @@
 #[path = "planner_properties/forecast.rs"]
 mod forecast;
 mod planning;
+#[path = "planner_properties/sketch.rs"]
+mod sketch;
 
 use mailferry::desired::{Deletions, Desired};
 use mailferry::model::address::Address;

@@ -13,6 +13,7 @@ pub mod forecast;
 mod letters;
 mod people;
 pub mod performance;
+pub mod sketch;
 mod stage;
 mod verdict;
 

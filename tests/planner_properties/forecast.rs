@@ -34,7 +34,7 @@ fn plan() -> Desired {
     desired
 }
 
-fn seen(sizes: &[u64], limit: Option<u64>) -> Seen {
+pub(crate) fn seen(sizes: &[u64], limit: Option<u64>) -> Seen {
     let mut shape = Shape::under(limit);
     for size in sizes {
         shape.add(*size, None, &Flags::default());
@@ -52,11 +52,11 @@ fn many(messages: u64, size: u64) -> Seen {
     Seen { subscribed: false, messages, shape: Some(shape) }
 }
 
-fn folder(name: &str, state: Reading<Seen>) -> Folder {
+pub(crate) fn folder(name: &str, state: Reading<Seen>) -> Folder {
     Folder { path: path(name), special_use: None, state }
 }
 
-fn observation(mailboxes: Vec<Reading<Vec<Folder>>>) -> Observation {
+pub(crate) fn observation(mailboxes: Vec<Reading<Vec<Folder>>>) -> Observation {
     let mailboxes = mailboxes.into_iter().enumerate().map(|(number, folders)| Mailbox {
         address: format!("u{number}@acme.example").parse().unwrap(),
         contents: match folders {
@@ -90,7 +90,7 @@ fn exception(forecast: &Forecast, reason: Reason) -> Option<&Exception> {
 }
 
 #[derive(Clone, Debug)]
-enum State {
+pub(crate) enum State {
     Listed(Vec<u64>, Option<u64>),
     Short(Vec<u64>, u32),
     NotListed(u32),
@@ -127,12 +127,12 @@ fn reading(state: &State) -> Reading<Seen> {
     })
 }
 
-fn sources() -> impl Strategy<Value = Vec<Option<Vec<State>>>> {
+pub(crate) fn sources() -> impl Strategy<Value = Vec<Option<Vec<State>>>> {
     let folders = proptest::collection::vec(state(), FOLDERS.len());
     proptest::collection::vec(proptest::option::weighted(0.9, folders), 0..5)
 }
 
-fn observed(sources: &[Option<Vec<State>>]) -> Observation {
+pub(crate) fn observed(sources: &[Option<Vec<State>>]) -> Observation {
     let mailboxes = sources.iter().map(|folders| match folders {
         None => Reading::Unreadable(failure()),
         Some(states) => Reading::Present(
