@@ -2,12 +2,13 @@
 
 use crate::catalogue::{self, Row, Scope};
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
-use crate::error::{Class, ErrorKind, Result, Retry};
+use crate::error::{Class, Error, ErrorKind, Result, Retry};
 use crate::imap::{
     Brake, Connection, Credential, Dial, ImapError, SourceConnection, Tcp, Timeouts,
 };
 use crate::model::address::Address;
 use crate::ports::secrets::Secrets;
+use crate::ports::tokens::{Token, Tokens};
 use crate::throttle::{AccountBrake, AccountKey, Allowed, Place, Throttle};
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -43,6 +44,8 @@ pub struct Accounts {
     source: Side,
     destination: Side,
     secrets: Arc<dyn Secrets>,
+    /// For log-ins with XOAUTH2.
+    tokens: Option<Arc<dyn Tokens>>,
     timeouts: Timeouts,
     dial: Arc<dyn Dial>,
     throttle: Arc<Throttle>,
@@ -60,6 +63,12 @@ const ROOM: [Duration; 6] = [
     Duration::from_secs(32),
     Duration::from_secs(60),
 ];
+
+/// Waits for a mailbox that cannot be opened after a log-in that was accepted: where a fault of the
+/// service or many short connections are the reason, it is gone soon, and a hundred mailboxes
+/// without access must not take hours.
+const SHUT: [Duration; 3] =
+    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
 /// Requests for patience in a row before a sign-in is given up; each is waited for in full.
 const PATIENCE: usize = 8;
@@ -79,6 +88,7 @@ impl Accounts {
             source: desired.source.clone(),
             destination: desired.destination.clone(),
             secrets,
+            tokens: None,
             timeouts,
             dial: Arc::new(Tcp),
             throttle: Arc::default(),
@@ -93,6 +103,13 @@ impl Accounts {
         self
     }
 
+    /// Signs in with these tokens where the migration plan has an app sign in.
+    #[must_use]
+    pub fn with_tokens(mut self, tokens: Option<Arc<dyn Tokens>>) -> Self {
+        self.tokens = tokens;
+        self
+    }
+
     /// Returns what the run knows about the patience of its servers.
     pub fn throttle(&self) -> &Arc<Throttle> {
         &self.throttle
@@ -103,6 +120,12 @@ impl Accounts {
     /// Only a declined consent is an error here: a secret that cannot be read concerns its own
     /// mailbox, and is told there.
     pub async fn consents(&self, desired: &Desired) -> Result<()> {
+        if let Some(tokens) = &self.tokens {
+            match tokens.consent().await {
+                Err(error) if error.kind == ErrorKind::Declined => return Err(error),
+                _ => {}
+            }
+        }
         for mailbox in desired.mailboxes.values() {
             let sides = [
                 (&mailbox.source_login.secret, &self.source.endpoint),
@@ -173,21 +196,34 @@ impl Accounts {
             server: side.endpoint.to_string(),
             account: account(&login.style).to_owned(),
         };
-        let explained =
-            |error: &ImapError| catalogue::signing_in(error, mailbox, name, &side.endpoint);
+        let by_token = matches!(login.style, LoginStyle::XOAuth2 { .. });
+        let explained = |error: &ImapError| match catalogue::row_of(error) {
+            Some(Row { class: Class::Credential, .. }) if by_token => {
+                catalogue::token_refused(error, mailbox, name, &side.endpoint)
+            }
+            _ => catalogue::signing_in(error, mailbox, name, &side.endpoint),
+        };
         let brake: Arc<dyn Brake> = Arc::new(AccountBrake {
             throttle: Arc::clone(&self.throttle),
             key: key.clone(),
             mailbox: mailbox.to_string(),
         });
         let allowed = Allowed { server: side.connections, account: side.connections_per_mailbox };
+        // With a token this is the consent alone: a token opens what its app's secret opens, so that
+        // no server gets it that may not have the secret.
         let secret = self.secrets.reveal(&login.secret, &side.endpoint).await?;
-        let credential = Credential { style: login.style.clone(), password: secret };
-        let (mut room, mut patience) = (ROOM.iter(), PATIENCE);
+        let mut credential = Credential { style: login.style.clone(), password: secret };
+        let mut refused_token: Option<Token> = None;
+        let (mut room, mut shut, mut patience) = (ROOM.iter(), SHUT.iter(), PATIENCE);
         loop {
             let place = self.throttle.place(&key, allowed).await?;
             if let Some(error) = self.refused(|refused| refused.get(&key).cloned()) {
                 return Err(explained(&error));
+            }
+            let token =
+                if by_token { Some(self.token(refused_token.as_ref()).await?) } else { None };
+            if let Some(token) = &token {
+                credential.password = token.value.clone();
             }
             let error = match connect(&credential, Arc::clone(&brake)).await {
                 Ok(connection) => return Ok(Held { connection, place }),
@@ -196,6 +232,12 @@ impl Accounts {
             // Others of this run may have the room meanwhile.
             drop(place);
             match catalogue::row_of(&error) {
+                // It may have been taken back, or its end came early: one more, and a new one.
+                Some(Row { class: Class::Credential, .. })
+                    if refused_token.is_none() && token.as_ref().is_some_and(|it| it.kept) =>
+                {
+                    refused_token = token;
+                }
                 Some(Row { class: Class::Credential, .. }) => {
                     self.refused(|refused| refused.insert(key.clone(), error.clone()));
                     return Err(explained(&error));
@@ -210,12 +252,31 @@ impl Accounts {
                     self.throttle.waits_for_room(&key, mailbox.as_str(), wait, &words);
                     self.throttle.sleep(wait).await?;
                 }
+                Some(Row { class: Class::Mailbox, scope: Scope::Connections, .. }) => {
+                    let Some(&wait) = shut.next() else { return Err(explained(&error)) };
+                    self.throttle.notice(format!(
+                        "{mailbox}: the {name} accepted the log-in and cannot open the mailbox; it is tried again in {} s",
+                        wait.as_secs()
+                    ));
+                    self.throttle.sleep(wait).await?;
+                }
                 Some(Row { class: Class::Throttle, .. }) if patience > 0 => patience -= 1,
                 Some(Row { class: Class::Throttle, .. }) => {
                     return Err(explained(&error).retry(Retry::Never));
                 }
                 _ => return Err(explained(&error)),
             }
+        }
+    }
+
+    async fn token(&self, refused: Option<&Token>) -> Result<Token> {
+        let tokens = self.tokens.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Failed, "E189", "nobody gets tokens for a log-in with XOAUTH2")
+                .hint("This is a defect of mailferry: report it.")
+        })?;
+        match refused {
+            Some(refused) => tokens.instead_of(refused).await,
+            None => tokens.token().await,
         }
     }
 
@@ -227,7 +288,7 @@ impl Accounts {
 /// The name whose mailbox is opened: servers count connections by it, whoever signs in for it.
 fn account(style: &LoginStyle) -> &str {
     match style {
-        LoginStyle::Login { user } => user,
+        LoginStyle::Login { user } | LoginStyle::XOAuth2 { user } => user,
         LoginStyle::PlainAs { authorization, .. } => authorization,
     }
 }

@@ -5,6 +5,7 @@
 
 mod credentials;
 mod elsewhere;
+mod entra;
 mod errors;
 pub mod explain;
 mod folders;
@@ -16,7 +17,7 @@ mod row;
 mod throttling;
 mod transient;
 
-pub use errors::{imap, new_validity, signing_in};
+pub use errors::{imap, new_validity, of_words, signing_in, token_refused};
 pub use object::Object;
 pub use row::{Asked, Example, Pattern, Product, Row, Said, Scope, Status};
 
@@ -25,7 +26,8 @@ use crate::imap::ImapError;
 
 /// The table, in the order in which it is searched: what is particular comes before what is
 /// general.
-const TABLES: [&[Row]; 8] = [
+const TABLES: [&[Row]; 9] = [
+    entra::ROWS,
     throttling::ROWS,
     credentials::ROWS,
     mailboxes::ROWS,
@@ -44,6 +46,13 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
 /// Finds what an answer means; `None` when no row knows it.
 pub fn find(said: &Said) -> Option<&'static Row> {
     rows().find(|row| row.pattern.matches(said))
+}
+
+/// Finds what the words mean with which Microsoft Entra gives no token; `None` when no row knows
+/// them.
+pub fn entra(words: &str) -> Option<&'static Row> {
+    let said = Said { status: None, asked: None, code: None, text: words.to_lowercase() };
+    entra::ROWS.iter().find(|row| row.pattern.matches(&said))
 }
 
 /// Finds what a server's answer means; `None` when no server spoke, or no row knows it.

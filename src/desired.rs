@@ -29,6 +29,8 @@ pub struct Desired {
     pub source: Side,
     /// Where mail is written.
     pub destination: Side,
+    /// The tenant and the app that signs in, when the destination is Microsoft 365.
+    pub microsoft365: Option<Microsoft365>,
     /// By the address in the migration plan.
     pub mailboxes: BTreeMap<Address, DesiredMailbox>,
     /// How folders are mapped, for all mailboxes.
@@ -68,7 +70,7 @@ impl Compare {
 /// One side of the migration.
 #[derive(Clone, Debug)]
 pub struct Side {
-    /// `rackspace-email` or `imap`.
+    /// `rackspace-email`, `microsoft-365` or `imap`.
     pub product: String,
     /// The IMAP server.
     pub endpoint: Endpoint,
@@ -91,6 +93,20 @@ impl Side {
         let (profile, allowed) = (self.profile.as_deref(), self.transforms.as_ref());
         Target::new(profile, self.message_size, allowed, told, capabilities)
     }
+}
+
+/// A tenant of Microsoft 365 and the app that acts in it: names only, never a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Microsoft365 {
+    /// The tenant's identifier or one of its domains, in lower case.
+    pub tenant: String,
+    /// The app's identifier, in lower case.
+    pub client_id: String,
+    /// Where the app's secret comes from.
+    pub secret: SecretRef,
+    /// PEM file with the private CA of what stands for Microsoft's own hosts in a rehearsal or a
+    /// test; a migration plan cannot say it.
+    pub ca: Option<std::path::PathBuf>,
 }
 
 /// One mailbox to move.
@@ -135,6 +151,12 @@ pub enum LoginStyle {
         authorization: String,
         /// The administrator who signs in.
         authentication: String,
+    },
+    /// XOAUTH2 with a token of the app that [`Desired::microsoft365`] names; the secret of the
+    /// log-in is the app's.
+    XOAuth2 {
+        /// The mailbox whose mail is wanted.
+        user: String,
     },
 }
 
@@ -250,15 +272,33 @@ pub enum Mapped {
 #[derive(Clone, Debug, Default)]
 pub struct DesiredZone {
     /// The MX set.
-    pub mx: Option<(BTreeSet<Mx>, Position)>,
-    /// The one SPF record, RFC 7208, in full.
-    pub spf: Option<(String, Position)>,
+    pub mx: Option<(Wish<BTreeSet<Mx>>, Position)>,
+    /// The one SPF record, RFC 7208, in full; or the tenant's, merged into the one that is there.
+    pub spf: Option<(Wish<String>, Position)>,
     /// CNAME target of `autodiscover`, lower case without final dot.
-    pub autodiscover: Option<(String, Position)>,
+    pub autodiscover: Option<(Wish<String>, Position)>,
     /// Authoritative servers to ask, `address:port`; found by NS when empty.
     pub servers: Vec<std::net::SocketAddr>,
     /// Where the zone stands in the migration plan.
     pub position: Option<Position>,
+}
+
+/// What a record set shall hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish<T> {
+    /// Exactly this.
+    Exactly(T),
+    /// What the tenant's directory says.
+    Microsoft365,
+}
+
+impl DesiredZone {
+    /// Tells whether something here is what the tenant's directory says.
+    pub fn asks_the_directory(&self) -> bool {
+        matches!(self.mx, Some((Wish::Microsoft365, _)))
+            || matches!(self.spf, Some((Wish::Microsoft365, _)))
+            || matches!(self.autodiscover, Some((Wish::Microsoft365, _)))
+    }
 }
 
 /// An acknowledgement in the migration plan: it covers exactly this guard with this content.

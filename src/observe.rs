@@ -24,6 +24,7 @@ use crate::model::uid::UidValidity;
 use crate::observed::{FolderContents, FolderState, MailboxState, Observed, Quota};
 use crate::planner::census::{Census, LedgerSummary};
 use crate::planner::moves;
+use crate::ports::directory::Directory;
 use crate::ports::dns::{DnsView, ZoneQuestion};
 use crate::ports::ledger::{FolderKey, Ledger};
 use crate::profile::target::Target;
@@ -49,6 +50,8 @@ pub struct Eyes {
     pub ledger: Arc<dyn Ledger>,
     /// Zones.
     pub dns: Arc<dyn DnsView>,
+    /// The directory of the tenant, where the destination is one.
+    pub directory: Option<Arc<dyn Directory>>,
     /// Who wants to know.
     pub listener: Arc<dyn Listener>,
 }
@@ -80,7 +83,7 @@ struct Moving {
 /// consent or a lost lock ends the look.
 pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     let mailboxes = eyes.desired.mailboxes.len() as u64;
-    let zones = eyes.desired.zones.len() as u64;
+    let zones = (eyes.desired.zones.len() + at_the_tenant(eyes).count()) as u64;
     eyes.listener
         .event(&Event::PhaseStarted { phase: "observe", total: Some(mailboxes * 2 + zones) });
     let empty = blocking::ledger(&eyes.ledger, |ledger| ledger.is_empty()).await?;
@@ -101,7 +104,21 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     for (zone, state) in zones_of(eyes).await {
         observed.dns.insert(zone, state);
     }
+    for (domain, directory) in at_the_tenant(eyes) {
+        let state = directory.domain(domain).await;
+        eyes.looked(&format!("domain {domain} at the tenant"), &state);
+        observed.directory.insert(domain.clone(), state);
+    }
     Ok((observed, summary))
+}
+
+/// The zones that the tenant is asked about: those whose mail shall arrive there, and those whose
+/// records it names.
+fn at_the_tenant(eyes: &Eyes) -> impl Iterator<Item = (&Domain, &dyn Directory)> {
+    let asked = |zone: &DesiredZone| zone.mx.is_some() || zone.asks_the_directory();
+    let directory = eyes.directory.as_deref();
+    let zones = eyes.desired.zones.iter().filter(move |(_, zone)| asked(zone));
+    zones.filter_map(move |(domain, _)| Some((domain, directory?)))
 }
 
 async fn zones_of(eyes: &Eyes) -> Vec<(Domain, Reading<crate::observed::ZoneState>)> {

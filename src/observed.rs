@@ -23,6 +23,32 @@ pub struct Observed {
     pub destination: BTreeMap<Address, Reading<MailboxState>>,
     /// By zone.
     pub dns: BTreeMap<Domain, Reading<ZoneState>>,
+    /// What the tenant's directory says of zones, where the destination is one.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub directory: BTreeMap<Domain, Reading<DomainState>>,
+}
+
+/// A domain in the directory of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainState {
+    /// Somebody proved to the tenant that the domain is theirs: mail for it is taken.
+    pub verified: bool,
+    /// The TXT records of which one proves it; empty when it is proven already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub verification: Vec<String>,
+    /// What DNS shall say for the tenant's mail service; absent when the tenant names nothing.
+    pub records: Reading<ServiceRecords>,
+}
+
+/// What DNS shall say for a mail service.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRecords {
+    /// The MX set; empty when none was named.
+    pub mx: BTreeSet<Mx>,
+    /// The SPF record of a domain that sends through it alone.
+    pub spf: Option<String>,
+    /// The target of the CNAME `autodiscover`, lower case without final dot.
+    pub autodiscover: Option<String>,
 }
 
 /// A mailbox as one signed-in connection sees it.

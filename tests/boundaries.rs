@@ -138,6 +138,32 @@ const RULES: &[Rule] = &[
         but: &[],
         words: &[ABOVE_PLANNER, &["crate::planner", "crate::ports"]],
     },
+    // One client, which knows how to wait and nothing of what is asked.
+    Rule {
+        files: &["http/"],
+        but: &[],
+        words: &[
+            ABOVE_PLANNER,
+            CLOCK_OF_THE_SYSTEM,
+            &["crate::planner", "crate::ports", "crate::desired", "crate::observed", "std::fs"],
+        ],
+    },
+    // A tenant is asked for tokens and for its directory; who uses them is not its business.
+    Rule {
+        files: &["microsoft365/"],
+        but: &[],
+        words: &[
+            ABOVE_PLANNER,
+            CLOCK_OF_THE_SYSTEM,
+            &["crate::planner", "crate::imap", "std::fs", "std::env", "hyper"],
+        ],
+    },
+    Rule {
+        files: &[""],
+        but: &["cli/wiring", "microsoft365/", "lib.rs"],
+        words: &[&["crate::microsoft365"]],
+    },
+    Rule { files: &[""], but: &["http/", "simulate/web"], words: &[&["hyper", "http_body_util"]] },
     Rule {
         files: &["ledger/", "dns/", "secrets/"],
         but: &[],
@@ -275,6 +301,10 @@ fn the_table_catches_what_it_forbids() {
         ("simulate/x.rs", "use crate::copy::pending;"),
         ("document/load.rs", "std::fs::read_to_string(path)"),
         ("executor/x.rs", "connection.uid_expunge(&set)"),
+        ("executor/x.rs", "use crate::microsoft365::AppTokens;"),
+        ("microsoft365/x.rs", "use crate::imap::Tcp;"),
+        ("accounts.rs", "hyper::client::conn::http1::handshake(io)"),
+        ("http/x.rs", "use crate::ports::secrets::Secrets;"),
     ] {
         assert_eq!(broken(file, text).len(), 1, "{file}: {text}");
     }

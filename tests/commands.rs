@@ -13,6 +13,8 @@ mod archive;
 mod choice;
 #[path = "commands/deletions.rs"]
 mod deletions;
+#[path = "commands/rehearse.rs"]
+mod rehearse;
 #[path = "commands/resting.rs"]
 mod resting;
 #[path = "commands/rollback.rs"]

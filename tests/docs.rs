@@ -224,6 +224,7 @@ fn is_valid(yaml: &str) {
     let options = mailferry::document::Options {
         allow_outside: false,
         allow_commands: false,
+        rehearsing: false,
         env: BTreeMap::new(),
     };
     let loaded = mailferry::document::load(&path, &options).unwrap();

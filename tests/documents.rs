@@ -3,7 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 #![allow(clippy::format_push_string, clippy::format_collect, reason = "texts of a few lines")]
 
-use mailferry::desired::{LoginStyle, SecretRef};
+use mailferry::desired::{LoginStyle, SecretRef, Wish};
 use mailferry::document::{self, Loaded, Options};
 use mailferry::model::date_range::Order;
 use std::collections::BTreeMap;
@@ -97,6 +97,7 @@ fn the_examples_fit_the_schema_and_slips_do_not() {
     let validator = jsonschema::validator_for(&document::schema()).expect("a schema");
     let mut plans = plans("examples/plans");
     plans.push(at("tests/documents/valid/every-key.yaml"));
+    plans.push(at("tests/documents/valid/microsoft-365.yaml"));
     for path in plans {
         let text = std::fs::read_to_string(&path).expect("readable");
         let value: serde_json::Value = serde_yaml::from_str(&text).expect("YAML");
@@ -199,13 +200,69 @@ fn every_key_reaches_what_is_wanted() {
     assert_eq!(desired.folders.deletions, mailferry::desired::Deletions::Propagate(share));
     assert_eq!(desired.zones.len(), 2);
     let zone = &desired.zones[&"acme.example".parse().expect("a domain")];
-    let (mx, position) = zone.mx.as_ref().expect("an MX set");
+    let Some((Wish::Exactly(mx), position)) = &zone.mx else { panic!("an MX set") };
     assert_eq!(mx.first().expect("one").to_string(), "10 mx1.new.example.");
     assert_eq!(position.to_string(), "every-key.yaml:46:7");
     assert_eq!(zone.servers.len(), 1);
     assert_eq!(desired.resolvers.len(), 1);
     assert_eq!(desired.acknowledged.len(), 2);
     assert_eq!(desired.acknowledged[0].digest, "3f9a1c2e77d0");
+}
+
+#[test]
+fn a_tenant_needs_no_password_for_a_mailbox_and_has_its_own_defaults() {
+    let loaded = load(at("tests/documents/valid/microsoft-365.yaml"));
+    assert_eq!(loaded.diagnostics.render(false), "");
+    let desired = loaded.desired.expect("valid");
+    assert_eq!(desired.destination.product, "microsoft-365");
+    assert_eq!(desired.destination.endpoint.to_string(), "outlook.office365.com:993");
+    assert_eq!(desired.destination.endpoint.tls, mailferry::model::server::TlsMode::Implicit);
+    assert_eq!(desired.destination.profile.as_deref(), Some("exchange-online"));
+    let app = desired.microsoft365.as_ref().expect("a tenant");
+    assert_eq!(app.tenant, "acme.onmicrosoft.com");
+    assert_eq!(app.client_id, "8d3ba5c1-3f4e-4c55-9d0b-0c1d2e3f4a5b");
+    assert_eq!((&app.secret, &app.ca), (&SecretRef::Env("APP_SECRET".to_owned()), &None));
+    let logins: Vec<_> = desired.mailboxes.values().map(|it| &it.destination_login).collect();
+    for (login, user) in logins.iter().zip(["ada@acme.example", "robert@acme.onmicrosoft.com"]) {
+        assert_eq!(login.style, LoginStyle::XOAuth2 { user: user.to_owned() });
+        assert_eq!(login.secret, app.secret);
+    }
+    let map: Vec<String> =
+        desired.folders.map.iter().map(|(from, (to, _))| format!("{from}: {to}")).collect();
+    let usual =
+        ["Junk: Junk Email", "Sent: Sent Items", "Spam: Junk Email", "Trash: Deleted Items"];
+    assert_eq!(map, usual);
+    assert_eq!(desired.folders.merge.len(), 1);
+    assert_eq!(desired.folders.exclude.len(), 1);
+    let zone = desired.zones.values().next().expect("a zone");
+    assert!(matches!(zone.mx, Some((Wish::Microsoft365, _))));
+    assert!(matches!(zone.spf, Some((Wish::Microsoft365, _))));
+    assert!(matches!(zone.autodiscover, Some((Wish::Microsoft365, _))));
+}
+
+#[test]
+fn a_map_of_ones_own_replaces_the_usual_one() {
+    let path = at("tests/documents/valid/microsoft-365.yaml");
+    let text = std::fs::read_to_string(path).expect("readable");
+    for (folders, map, merge) in [
+        ("  map: { Sent: Gesendet }\n", vec!["Sent: Gesendet"], 0),
+        ("  map: {}\n", vec![], 0),
+        ("  merge: [ Sent Items ]\n", vec!["Junk", "Sent", "Spam", "Trash"], 2),
+    ] {
+        let text = text.replace("  exclude: [ Old ]\n", folders);
+        let folder = folder(&[("plan.yaml", &text)]);
+        let desired = load(folder.path().join("plan.yaml")).desired.expect("valid");
+        let said: Vec<String> =
+            desired.folders.map.iter().map(|(from, (to, _))| format!("{from}: {to}")).collect();
+        assert_eq!(said.len(), map.len(), "{said:?}");
+        assert!(said.iter().zip(&map).all(|(said, wanted)| said.starts_with(wanted)), "{said:?}");
+        assert_eq!(desired.folders.merge.len(), merge);
+    }
+    let text =
+        text.replace("product: rackspace-email", "product: imap\n  imap: { host: old.example }");
+    let folder = folder(&[("plan.yaml", &text)]);
+    let desired = load(folder.path().join("plan.yaml")).desired.expect("valid");
+    assert!(desired.folders.map.is_empty(), "the map is of this pair of products alone");
 }
 
 const SMALL: &str = "version: 1\nname: small\ndomains: [acme.example]\n\

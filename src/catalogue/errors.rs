@@ -43,6 +43,35 @@ fn of_row(
         .hint(format!("`mailferry explain {}` says more.", row.code))
 }
 
+/// Explains words that are no answer over IMAP.
+pub fn of_words(row: &Row, object: &str, who: &str, words: &str) -> Error {
+    let sentence = row.sentence.replace("WHO", who);
+    let made = Error::new(ErrorKind::Unobservable, row.code, format!("{object}: {sentence}"))
+        .class(row.class)
+        .words(words);
+    row.next
+        .iter()
+        .fold(made, |made, next| made.hint(*next))
+        .hint(format!("`mailferry explain {}` says more.", row.code))
+}
+
+/// Explains that a mailbox refused a token that was just issued.
+pub fn token_refused(
+    error: &ImapError,
+    mailbox: &Address,
+    side: &'static str,
+    endpoint: &Endpoint,
+) -> Error {
+    let refused = Error::new(
+        ErrorKind::Unobservable,
+        "E188",
+        format!("{mailbox}: the {side} {endpoint} refused the token of the app"),
+    );
+    with_words(refused, error)
+        .hint("Look whether the app has the application permission IMAP.AccessAsApp (Office 365 Exchange Online) with an administrator's consent, whether New-ServicePrincipal made it known to Exchange Online with the object ID of the enterprise application (not of the app registration), and whether Add-MailboxPermission gave it FullAccess to this mailbox.")
+        .hint("A change of these may take up to an hour; then run the same command again.")
+}
+
 /// Explains why nobody could sign in.
 pub fn signing_in(
     error: &ImapError,

@@ -12,6 +12,8 @@ pub enum Product {
     Any,
     /// Exchange Online, Exchange Server and outlook.com.
     Exchange,
+    /// The token endpoint of Microsoft Entra, which speaks HTTP and no IMAP.
+    Entra,
     /// Dovecot, which many providers run.
     Dovecot,
     /// Cyrus.
@@ -61,7 +63,8 @@ pub enum Scope {
     Account,
     /// Every command to the server.
     Server,
-    /// New connections of the account alone: those that are open work.
+    /// New connections of the account alone: those that are open work. A refusal that is not about
+    /// patience may be gone with the next connection.
     Connections,
 }
 

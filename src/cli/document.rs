@@ -16,13 +16,23 @@ pub(crate) fn options(global: &Global) -> document::Options {
         allow_outside: global.allow_outside,
         allow_commands: global.allow_commands,
         env,
+        rehearsing: global.rehearsal.is_some(),
     }
 }
 
 /// Loads a valid migration plan. Of an invalid one all findings are shown and the error counts
 /// them; warnings are shown in any case.
 pub(crate) fn load(path: &Path, global: &Global, output: &Output) -> Result<Desired> {
-    let loaded = document::load(path, &options(global))?;
+    load_by(path, &options(global), output)
+}
+
+/// Loads a valid migration plan for a rehearsal, which reads no secret.
+pub(crate) fn load_for_rehearsal(path: &Path, global: &Global, output: &Output) -> Result<Desired> {
+    load_by(path, &document::Options { rehearsing: true, ..options(global) }, output)
+}
+
+fn load_by(path: &Path, options: &document::Options, output: &Output) -> Result<Desired> {
+    let loaded = document::load(path, options)?;
     let shown = loaded.diagnostics.render(output.color_errors);
     if !shown.trim().is_empty() {
         Output::say(shown.trim_end());

@@ -30,7 +30,7 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
         )
         .hint("Leave them out."));
     }
-    let desired = document::load(plan, global, output)?;
+    let desired = document::load_for_rehearsal(plan, global, output)?;
     let folder = folder(args.out.as_deref(), &desired.name)?;
     let program = std::env::current_exe().map_err(|error| {
         Error::new(ErrorKind::Failed, "E323", format!("this program cannot find itself: {error}"))
@@ -41,6 +41,7 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
         mailboxes: args.mailboxes as usize,
         calm: args.calm,
         program,
+        flags: if global.allow_outside { vec!["--allow-outside".to_owned()] } else { Vec::new() },
     };
     let begun = now();
     let hall = Hall::new(output, args.format);

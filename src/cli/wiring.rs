@@ -13,17 +13,21 @@ use crate::dns::HickoryView;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::executor::owner::Held;
-use crate::imap::Timeouts;
+use crate::http;
+use crate::imap::{Dial, Tcp, Timeouts};
 use crate::ledger::{SqliteLedger, current_owner, is_gone};
+use crate::microsoft365::{AppTokens, GraphDirectory, Resource};
 use crate::model::address::Address;
 use crate::observe::{self, Eyes};
 use crate::observed::Observed;
 use crate::planner;
 use crate::planner::plan::Plan;
 use crate::ports::clock::Clock;
+use crate::ports::directory::Directory;
 use crate::ports::dns::DnsView;
 use crate::ports::ledger::{Ledger, Owner};
 use crate::ports::secrets::Secrets;
+use crate::ports::tokens::Tokens;
 use crate::progress;
 use crate::rehearse::directions::{Directions, MadeUp};
 use crate::secrets::{self, BoundSecrets, Prompt, TerminalPrompt, TrustedHost};
@@ -48,6 +52,8 @@ pub(crate) struct World {
     pub(crate) accounts: Arc<Accounts>,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) dns: Arc<dyn DnsView>,
+    /// Of the tenant, where the destination is one.
+    pub(crate) directory: Option<Arc<dyn Directory>>,
     pub(crate) clock: Arc<dyn Clock>,
     /// The folder of the ledger, where evidence goes too.
     pub(crate) folder: PathBuf,
@@ -98,12 +104,15 @@ impl World {
                 let secrets = secrets_of(global, output)?;
                 (Arc::new(secrets), Timeouts::default(), Arc::new(SystemClock))
             };
-        let mut accounts = Accounts::new(&desired, secrets, timeouts);
+        let mut dial: Arc<dyn Dial> = Arc::new(Tcp);
+        let mut dns = HickoryView::default();
         if let Some(directions) = &rehearsal {
-            accounts = accounts.dialling(directions.dial());
+            dial = directions.dial();
+            dns = dns.routed(directions.dns());
         }
-        let dns = Arc::new(HickoryView::default());
-        Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, clock, folder })
+        let (accounts, directory) = reach(&desired, &secrets, timeouts, dial);
+        let dns = Arc::new(dns);
+        Ok(Self { desired, accounts: Arc::new(accounts), ledger, dns, directory, clock, folder })
     }
 
     /// Returns a mailbox of the migration plan by its address there.
@@ -161,6 +170,7 @@ impl World {
             accounts: Arc::clone(&self.accounts),
             ledger: Arc::clone(&self.ledger),
             dns: Arc::clone(&self.dns),
+            directory: self.directory.clone(),
             listener,
         };
         let (observed, summary) = observe::observe(&eyes).await?;
@@ -225,6 +235,26 @@ impl Drop for Telling {
     fn drop(&mut self) {
         self.ticks.abort();
     }
+}
+
+/// Puts together what reaches servers over a way to them: the accounts, with the tokens of the app
+/// that the migration plan names, and its directory.
+pub(crate) fn reach(
+    desired: &Desired,
+    secrets: &Arc<dyn Secrets>,
+    timeouts: Timeouts,
+    dial: Arc<dyn Dial>,
+) -> (Accounts, Option<Arc<dyn Directory>>) {
+    let accounts = Accounts::new(desired, Arc::clone(secrets), timeouts);
+    let client = http::Client::new(Arc::clone(&dial), http::Limits::default());
+    let http = http::Patient::new(client, Arc::clone(accounts.throttle()));
+    let accounts = accounts.dialling(dial);
+    let Some(app) = &desired.microsoft365 else { return (accounts, None) };
+    let tokens = |resource| -> Arc<dyn Tokens> {
+        Arc::new(AppTokens::new(app, resource, Arc::clone(secrets), http.clone()))
+    };
+    let directory = GraphDirectory::new(app, tokens(Resource::Graph), http.clone());
+    (accounts.with_tokens(Some(tokens(Resource::Exchange))), Some(Arc::new(directory)))
 }
 
 /// Reads the address of a mailbox from the command line.

@@ -1,5 +1,6 @@
 //! The keys of the migration plan. The descriptions go into its JSON Schema.
 
+use super::mx_set::MxSet;
 use super::spanned::{Entries, Field, Items, Parsed};
 use crate::model::address::{Address, Domain};
 use crate::model::date_range::Day;
@@ -85,10 +86,14 @@ pub(super) struct Source {
 /// The side that mail is written to.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["product", "imap"]))]
+#[schemars(extend("required" = ["product"]))]
 pub(super) struct Destination {
-    /// The product.
+    /// `microsoft-365` fills in outlook.office365.com, port 993, TLS from the start.
     pub(super) product: Field<DestinationProduct>,
+    /// With `microsoft-365`: the tenant, by its identifier or one of its domains.
+    pub(super) tenant: Field<String>,
+    /// With `microsoft-365`: the app that signs in to every mailbox.
+    pub(super) app: Field<App>,
     /// What the server is, when it does not tell or tells something else: decides what it takes,
     /// what is changed for it and how folders are named there.
     pub(super) profile: Field<DestinationProfile>,
@@ -116,8 +121,22 @@ pub(super) enum SourceProduct {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DestinationProduct {
+    /// Exchange Online in a tenant of Microsoft 365.
+    #[serde(rename = "microsoft-365")]
+    Microsoft365,
     /// Any IMAP server.
     Imap,
+}
+
+/// An app registration of Microsoft Entra that may read and write every mailbox that moves.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["client_id", "secret"]))]
+pub(super) struct App {
+    /// The application (client) identifier of the app registration.
+    pub(super) client_id: Field<String>,
+    /// A name under `secrets`: the app's client secret.
+    pub(super) secret: Field<String>,
 }
 
 /// Servers whose habits are known.
@@ -450,11 +469,12 @@ pub(super) enum ProviderKind {
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(super) struct Zone {
-    /// The whole MX set.
-    pub(super) mx: Field<Items<Mx>>,
-    /// The one SPF record in full.
+    /// The whole MX set; or `microsoft-365`: the one that the tenant gives for the domain.
+    pub(super) mx: Field<MxSet>,
+    /// The one SPF record in full; or `microsoft-365`: the one that is there, with what the tenant
+    /// asks for merged in.
     pub(super) spf: Field<String>,
-    /// The target of the CNAME `autodiscover`.
+    /// The target of the CNAME `autodiscover`; or `microsoft-365`: the one that the tenant gives.
     pub(super) autodiscover: Field<Parsed<Domain>>,
     /// The zone's authoritative servers; found by NS when left out.
     pub(super) servers: Field<Items<Parsed<SocketAddr>>>,

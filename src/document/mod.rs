@@ -14,6 +14,7 @@ mod include;
 mod literal;
 mod lower;
 mod migration_plan;
+mod mx_set;
 mod node;
 mod read;
 mod reserved;
@@ -46,6 +47,9 @@ pub struct Options {
     /// The variables for `${env.…}`; names that do not start with [`VARIABLE_PREFIX`] are never
     /// read.
     pub env: BTreeMap<String, String>,
+    /// Nobody will read a secret or verify a certificate by the plan: files that hold them need not
+    /// be there, and those with passwords are not read.
+    pub rehearsing: bool,
 }
 
 /// A migration plan that was read.

@@ -3,7 +3,7 @@
 use super::closest::closest;
 use super::finding::{Finding, Findings};
 use super::node::{Key, Kind, Node, Place};
-use super::spanned::{ENTRIES, FIELD};
+use super::spanned::{ENTRIES, FIELD, WORD_OR_LIST};
 use crate::model::words::shown;
 use serde::de::value::U32Deserializer;
 use serde::de::{
@@ -141,6 +141,14 @@ impl<'de> de::Deserializer<'de> for Reader<'_> {
     ) -> Result<V::Value, Problem> {
         if name == FIELD {
             return visitor.visit_seq(FieldParts::new(self));
+        }
+        if name == WORD_OR_LIST {
+            let scalar = matches!(self.node.kind, Kind::Scalar { .. });
+            return if scalar {
+                self.deserialize_string(visitor)
+            } else {
+                self.deserialize_seq(visitor)
+            };
         }
         let Kind::Map(entries) = &self.node.kind else {
             return Err(Problem::expected("a mapping", self.node));

@@ -14,6 +14,7 @@ use std::str::FromStr;
 /// The names by which the reader knows these types.
 pub(super) const FIELD: &str = "$mailferry::field";
 pub(super) const ENTRIES: &str = "$mailferry::entries";
+pub(super) const WORD_OR_LIST: &str = "$mailferry::word-or-list";
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -85,7 +85,7 @@ impl MailboxRun {
             Some(question) => Some(self.dns.zone(&question).await),
             None => None,
         };
-        let (kind, code, why) = match mail_flow::of(&domain, &self.desired, seen.as_ref()) {
+        let (kind, code, why) = match mail_flow::again(&domain, &self.desired, seen.as_ref()) {
             MailFlow::AtSource(now) if now == *reviewed => return Ok(()),
             // The guard was accepted, or the action would wait.
             MailFlow::Unwatched if reviewed.is_empty() => return Ok(()),

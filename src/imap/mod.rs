@@ -29,7 +29,7 @@ mod response;
 mod row_runs;
 mod send;
 mod shared;
-mod tls;
+pub(crate) mod tls;
 mod transport;
 mod turn;
 

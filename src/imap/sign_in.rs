@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 pub struct Credential {
     /// The mechanism and the names.
     pub style: LoginStyle,
-    /// The password; never shown.
+    /// The password, or the token; never shown.
     pub password: SecretString,
 }
 
@@ -27,24 +27,34 @@ pub struct Credential {
 enum Plan {
     Login { user: String },
     Plain { authorization: String, authentication: String },
+    XOAuth2 { user: String },
 }
 
 fn plan(credential: &Credential, capabilities: &BTreeSet<String>) -> Result<Plan, ImapError> {
     let password = credential.password.expose_secret();
     let plain = capabilities.contains("AUTH=PLAIN");
     let names: Vec<&str> = match &credential.style {
-        LoginStyle::Login { user } => vec![user],
+        LoginStyle::Login { user } | LoginStyle::XOAuth2 { user } => vec![user],
         LoginStyle::PlainAs { authorization, authentication } => {
             vec![authorization, authentication]
         }
     };
-    if names.iter().chain([&password]).any(|text| text.contains(['\0', '\r', '\n'])) {
+    // XOAUTH2 parts its fields by the octet 1.
+    let parts = ['\0', '\u{1}', '\r', '\n'];
+    if names.iter().chain([&password]).any(|text| text.contains(parts)) {
         return Err(ImapError::Invalid {
-            what: "the user name or the password has a NUL or a line end; check the secret"
+            what: "the user name or the password has a control character; check the secret"
                 .to_owned(),
         });
     }
     match &credential.style {
+        LoginStyle::XOAuth2 { user } if capabilities.contains("AUTH=XOAUTH2") => {
+            Ok(Plan::XOAuth2 { user: user.clone() })
+        }
+        LoginStyle::XOAuth2 { .. } => Err(ImapError::Unsupported {
+            command: "AUTHENTICATE XOAUTH2",
+            capability: "AUTH=XOAUTH2",
+        }),
         LoginStyle::PlainAs { authorization, authentication } if plain => Ok(Plan::Plain {
             authorization: authorization.clone(),
             authentication: authentication.clone(),
@@ -96,7 +106,7 @@ impl Filter {
                 self.bye = Some(Words::new(&data.text));
             }
             Response::Untagged(_) | Response::Blank => {}
-            // PLAIN answers every challenge alike, and a text that is not base64 would be an error.
+            // Every challenge is answered alike, and a text that is not base64 would be an error.
             Response::Continue => self.pass = Bytes::from_static(b"+ \r\n"),
             Response::Tagged { tag, status, text } => {
                 let word = match status {
@@ -169,10 +179,10 @@ impl AsyncWrite for Filter {
     }
 }
 
-/// Answers the first challenge; a second one tells of an error and gets nothing.
-struct Plain(Option<String>);
+/// Answers the first challenge; a second one tells of an error and gets an empty line.
+struct Once(Option<String>);
 
-impl async_imap::Authenticator for Plain {
+impl async_imap::Authenticator for Once {
     type Response = String;
     fn process(&mut self, _challenge: &[u8]) -> String {
         self.0.take().unwrap_or_default()
@@ -218,10 +228,20 @@ async fn run(mut filter: Filter, plan: Plan, password: SecretString) -> (Filter,
         Plan::Plain { authorization, authentication } => {
             let response =
                 format!("{authorization}\0{authentication}\0{}", password.expose_secret());
-            client.authenticate("PLAIN", Plain(Some(response))).await.is_ok()
+            client.authenticate("PLAIN", Once(Some(response))).await.is_ok()
+        }
+        Plan::XOAuth2 { user } => {
+            let response = xoauth2(&user, &password);
+            client.authenticate("XOAUTH2", Once(Some(response))).await.is_ok()
         }
     };
     (filter, agreed)
+}
+
+/// What XOAUTH2 sends, before base64. Source: Microsoft, authenticate an IMAP, POP or SMTP
+/// connection using OAuth.
+fn xoauth2(user: &str, token: &SecretString) -> String {
+    format!("user={user}\u{1}auth=Bearer {}\u{1}\u{1}", token.expose_secret())
 }
 
 #[cfg(test)]
@@ -236,6 +256,7 @@ mod tests {
         match plan(&credential, &capabilities.iter().map(ToString::to_string).collect()) {
             Ok(Plan::Login { .. }) => "login",
             Ok(Plan::Plain { .. }) => "plain",
+            Ok(Plan::XOAuth2 { .. }) => "xoauth2",
             Err(_) => "error",
         }
     }
@@ -248,6 +269,32 @@ mod tests {
         assert_eq!(chosen("ada", "x", &["LOGINDISABLED"]), "error");
         assert_eq!(chosen("ada", "x", &["LOGINDISABLED", "AUTH=PLAIN"]), "plain");
         assert_eq!(chosen("ada", "x\r\nA1 DELETE INBOX", &["AUTH=PLAIN"]), "error");
+    }
+
+    #[test]
+    fn xoauth2_says_what_microsoft_prints_as_its_example() {
+        use base64::Engine as _;
+        let token = "EwBAAl3BAAUFFpUAo7J3Ve0bjLBWZWCclRC3EoAA".into();
+        let said = xoauth2("test@contoso.onmicrosoft.com", &token);
+        let printed = "dXNlcj10ZXN0QGNvbnRvc28ub25taWNyb3NvZnQuY29tAWF1dGg9QmVhcmVyIEV3QkFBbDNCQUFVRkZwVUFvN0ozVmUwYmpMQldaV0NjbFJDM0VvQUEBAQ==";
+        assert_eq!(base64::engine::general_purpose::STANDARD.encode(said), printed);
+    }
+
+    #[test]
+    fn a_token_goes_by_xoauth2_or_not_at_all() {
+        let planned = |token: &str, capabilities: &[&str]| {
+            let credential = Credential {
+                style: LoginStyle::XOAuth2 { user: "ada@acme.example".to_owned() },
+                password: token.into(),
+            };
+            plan(&credential, &capabilities.iter().map(ToString::to_string).collect())
+        };
+        let offered = ["AUTH=PLAIN", "AUTH=XOAUTH2", "LOGINDISABLED"];
+        assert!(
+            matches!(planned("t", &offered), Ok(Plan::XOAuth2 { user }) if user == "ada@acme.example")
+        );
+        assert!(matches!(planned("t", &["AUTH=PLAIN"]), Err(ImapError::Unsupported { .. })));
+        assert!(matches!(planned("t\u{1}", &offered), Err(ImapError::Invalid { .. })));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub const SHOWN_TWICE: &str = "G305";
 pub const MANY_DELETIONS: &str = "G321";
 /// Copies are to be removed, and nobody looks whether mail still arrives at the source.
 pub const MAIL_UNWATCHED: &str = "G322";
+/// The MX is to point to a tenant that would refuse the domain's mail.
+pub const NOT_VERIFIED: &str = "G401";
 /// Folders stay behind because the migration plan excludes them.
 pub const EXCLUDED: &str = "F201";
 /// Flags or keywords that the destination cannot store.
@@ -62,7 +64,7 @@ pub const RESOLVER_SILENT: &str = "F401";
 pub const RESOLVER_BEHIND: &str = "F402";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 30] = [
+pub const CODES: [(&str, &str); 31] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -88,6 +90,10 @@ pub const CODES: [(&str, &str); 30] = [
     (
         MAIL_UNWATCHED,
         "Copies of messages that vanished at the source are to be removed, and the migration plan has no MX of the domain that would tell whether mail still arrives at the source.",
+    ),
+    (
+        NOT_VERIFIED,
+        "The MX of a domain is to point to a tenant that does not have the domain, or where nobody verified it.",
     ),
     (EXCLUDED, "The migration plan leaves folders behind."),
     (LOST_FLAGS, "The destination cannot store flags or keywords that are in use at the source."),

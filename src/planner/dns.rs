@@ -1,21 +1,21 @@
 //! DNS records: mailferry compares them at every authoritative server; a person changes them.
 
 use super::drafts::Drafts;
-use super::plan::{ActionId, PersonStep, Records};
-use super::{codes, object};
-use crate::desired::DesiredZone;
+use super::plan::{ActionId, PersonStep, Records, WaitingOn};
+use super::{codes, object, spf, tenant};
+use crate::desired::{Desired, DesiredZone, Wish};
 use crate::model::address::Domain;
 use crate::model::position::Position;
 use crate::model::reading::{Failure, Reading};
 use crate::model::records::{Mx, RecordSet};
-use crate::observed::{Observed, ZoneState, ZoneView};
+use crate::observed::{DomainState, Observed, ZoneState, ZoneView};
 use std::collections::BTreeSet;
 
 /// A wanted record set.
-enum Wanted<'a> {
-    Mx(&'a BTreeSet<Mx>),
-    Spf(&'a str),
-    Cname { name: String, target: &'a str },
+enum Wanted {
+    Mx(BTreeSet<Mx>),
+    Spf(String),
+    Cname { name: String, target: String },
 }
 
 /// What one server answered about a wanted record set.
@@ -27,18 +27,21 @@ enum Answer {
 
 /// Plans one zone and returns how many of its authoritative servers could be read, of how many.
 pub(super) fn plan(
+    desired: &Desired,
     zone: &Domain,
     wanted: &DesiredZone,
     observed: &Observed,
     drafts: &mut Drafts,
     for_person: &mut Vec<PersonStep>,
 ) -> (u32, u32) {
-    let wants = wants(zone, wanted);
+    let wants = wants(wanted);
     if wants.is_empty() {
         return (0, 0);
     }
+    let directory = observed.directory.get(zone);
+    let verified = tenant::verified(zone, wanted, desired, directory, drafts);
     let Some(state) = readable(zone, wanted, observed, drafts) else {
-        for (what, ..) in &wants {
+        for (what, _) in &wants {
             drafts.count(kind(what), false);
         }
         return (0, 0);
@@ -60,8 +63,17 @@ pub(super) fn plan(
         };
         drafts.unknown(object::name_server(server, zone), failure, wanted.position.as_ref());
     }
-    for (what, records, position) in wants {
-        let settled = compare(zone, what, &records, position, state, read, drafts, for_person);
+    for (what, position) in wants {
+        let settled = match resolved(what, zone, wanted, directory, state) {
+            Ok(records) => {
+                let on = if what == "mx" { verified.clone() } else { Vec::new() };
+                compare(zone, what, &records, position, state, read, on, drafts, for_person)
+            }
+            Err(failure) => {
+                drafts.unknown(object::at_tenant(what, zone), failure, Some(position));
+                false
+            }
+        };
         drafts.count(kind(what), settled);
     }
     read
@@ -75,22 +87,84 @@ fn kind(what: &str) -> &'static str {
     }
 }
 
-fn wants<'a>(
+/// Returns what the migration plan says something about.
+fn wants(wanted: &DesiredZone) -> Vec<(&'static str, &Position)> {
+    [
+        ("mx", wanted.mx.as_ref().map(|(_, position)| position)),
+        ("spf", wanted.spf.as_ref().map(|(_, position)| position)),
+        ("autodiscover", wanted.autodiscover.as_ref().map(|(_, position)| position)),
+    ]
+    .into_iter()
+    .filter_map(|(what, position)| Some((what, position?)))
+    .collect()
+}
+
+/// Returns the records that are wanted, or why nobody knows them.
+fn resolved(
+    what: &str,
     zone: &Domain,
-    wanted: &'a DesiredZone,
-) -> Vec<(&'static str, Wanted<'a>, &'a Position)> {
-    let mut wants = Vec::new();
-    if let Some((set, position)) = &wanted.mx {
-        wants.push(("mx", Wanted::Mx(set), position));
+    wanted: &DesiredZone,
+    directory: Option<&Reading<DomainState>>,
+    state: &ZoneState,
+) -> Result<Wanted, Failure> {
+    let records = || tenant::records(zone, directory);
+    let lacks = |name: &str| Failure {
+        message: format!("the tenant names no {name} for {zone}"),
+        words: None,
+        hint: Some(
+            "Finish the set-up of the domain for Exchange in the Microsoft 365 admin center, or \
+             write the record itself."
+                .to_owned(),
+        ),
+    };
+    let cname = |target: String| Wanted::Cname { name: format!("autodiscover.{zone}"), target };
+    match (what, &wanted.mx, &wanted.spf, &wanted.autodiscover) {
+        ("mx", Some((Wish::Exactly(set), _)), ..) => Ok(Wanted::Mx(set.clone())),
+        ("mx", ..) => match &records()?.mx {
+            set if set.is_empty() => Err(lacks("MX")),
+            set => Ok(Wanted::Mx(set.clone())),
+        },
+        ("spf", _, Some((Wish::Exactly(record), _)), _) => Ok(Wanted::Spf(record.clone())),
+        ("spf", ..) => {
+            let asked = records()?.spf.as_ref().ok_or_else(|| lacks("SPF record"))?;
+            merged(zone, asked, state).map(Wanted::Spf)
+        }
+        (_, _, _, Some((Wish::Exactly(target), _))) => Ok(cname(target.clone())),
+        _ => match &records()?.autodiscover {
+            Some(target) => Ok(cname(target.clone())),
+            None => Err(lacks("autodiscover record")),
+        },
     }
-    if let Some((record, position)) = &wanted.spf {
-        wants.push(("spf", Wanted::Spf(record), position));
+}
+
+/// Merges what the tenant asks for into the SPF record that the servers give; they have to agree,
+/// but for those that have it merged already.
+fn merged(zone: &Domain, asked: &str, state: &ZoneState) -> Result<String, Failure> {
+    let failure = |message: String| Failure {
+        message,
+        words: None,
+        hint: Some(
+            "Leave one right SPF record at every server of the zone, or write the whole record in \
+             `spf`; then plan again."
+                .to_owned(),
+        ),
+    };
+    let mut all = BTreeSet::new();
+    for view in state.authoritative.values().filter_map(Reading::present) {
+        // One that cannot be read is named where it is compared.
+        let Ok(now) = spf_records(view) else { continue };
+        let merged = spf::merged(&now, asked)
+            .map_err(|why| failure(format!("the SPF record of {zone} cannot be merged: {why}")))?;
+        all.insert(merged);
     }
-    if let Some((target, position)) = &wanted.autodiscover {
-        let name = format!("autodiscover.{zone}");
-        wants.push(("autodiscover", Wanted::Cname { name, target }, position));
+    let mut all = all.into_iter();
+    match (all.next(), all.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(failure(format!("no server of {zone} gave its TXT records"))),
+        (Some(_), Some(_)) => {
+            Err(failure(format!("the servers of {zone} differ in the SPF record to merge into")))
+        }
     }
-    wants
 }
 
 /// Returns the zone when it could be read and has servers; names it as unknown otherwise.
@@ -126,10 +200,11 @@ fn readable<'a>(
 fn compare(
     zone: &Domain,
     what: &str,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     position: &Position,
     state: &ZoneState,
     read: (u32, u32),
+    on: Vec<WaitingOn>,
     drafts: &mut Drafts,
     for_person: &mut Vec<PersonStep>,
 ) -> bool {
@@ -160,6 +235,7 @@ fn compare(
         id: ActionId(format!("{what}/{zone}")),
         zone: zone.clone(),
         instruction: instruction(zone, wanted, &records, !servers.is_empty()),
+        on,
         records,
         servers,
         position: Some(position.clone()),
@@ -171,7 +247,7 @@ fn compare(
 fn resolvers(
     zone: &Domain,
     what: &str,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     position: &Position,
     state: &ZoneState,
     in_place: bool,
@@ -199,24 +275,17 @@ fn resolvers(
     }
 }
 
-fn answer(wanted: &Wanted<'_>, view: &ZoneView) -> Answer {
+fn answer(wanted: &Wanted, view: &ZoneView) -> Answer {
     match wanted {
         Wanted::Mx(set) => match known(&view.mx) {
             Err(failure) => Answer::Unread(failure),
-            Ok(Some(now)) if now.records == **set => Answer::AsWanted,
-            Ok(now) => Answer::Other(Records::Mx { now, wanted: (*set).clone() }),
+            Ok(Some(now)) if now.records == *set => Answer::AsWanted,
+            Ok(now) => Answer::Other(Records::Mx { now, wanted: set.clone() }),
         },
-        Wanted::Spf(record) => match known(&view.txt) {
+        Wanted::Spf(record) => match spf_records(view) {
             Err(failure) => Answer::Unread(failure),
-            Ok(texts) => {
-                let texts = texts.map(|set| set.records).unwrap_or_default();
-                let now: BTreeSet<String> = texts.into_iter().filter(|text| is_spf(text)).collect();
-                if now.len() == 1 && now.contains(*record) {
-                    Answer::AsWanted
-                } else {
-                    Answer::Other(Records::Spf { now, wanted: (*record).to_owned() })
-                }
-            }
+            Ok(now) if now.len() == 1 && now.contains(record) => Answer::AsWanted,
+            Ok(now) => Answer::Other(Records::Spf { now, wanted: record.clone() }),
         },
         Wanted::Cname { name, target } => {
             let Some(reading) = view.cname.get(name) else {
@@ -228,11 +297,11 @@ fn answer(wanted: &Wanted<'_>, view: &ZoneView) -> Answer {
             };
             match known(reading) {
                 Err(failure) => Answer::Unread(failure),
-                Ok(Some(now)) if now.records.iter().eq([*target]) => Answer::AsWanted,
+                Ok(Some(now)) if now.records.iter().eq([target]) => Answer::AsWanted,
                 Ok(now) => Answer::Other(Records::Cname {
                     name: name.clone(),
                     now,
-                    wanted: (*target).to_owned(),
+                    wanted: target.clone(),
                 }),
             }
         }
@@ -247,6 +316,12 @@ fn known<T: Ord + Clone>(reading: &Reading<RecordSet<T>>) -> Result<Option<Recor
     }
 }
 
+/// Returns the SPF records among the TXT records that a server gave.
+fn spf_records(view: &ZoneView) -> Result<BTreeSet<String>, Failure> {
+    let texts = known(&view.txt)?.map(|set| set.records).unwrap_or_default();
+    Ok(texts.into_iter().filter(|text| is_spf(text)).collect())
+}
+
 /// Tells whether a text is an SPF record: the version, then a blank or the end, RFC 7208
 /// section 4.5.
 fn is_spf(text: &str) -> bool {
@@ -254,7 +329,7 @@ fn is_spf(text: &str) -> bool {
     words.next().is_some_and(|version| version.eq_ignore_ascii_case("v=spf1"))
 }
 
-fn instruction(zone: &Domain, wanted: &Wanted<'_>, now: &Records, partly: bool) -> String {
+fn instruction(zone: &Domain, wanted: &Wanted, now: &Records, partly: bool) -> String {
     let entered = match (wanted, now) {
         (Wanted::Mx(set), Records::Mx { now, .. }) => {
             let records: Vec<String> = set.iter().map(|mx| format!("`{mx}`")).collect();

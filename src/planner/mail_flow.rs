@@ -1,11 +1,11 @@
 //! Whether the mail of a domain still arrives at the source.
 
-use super::object;
-use crate::desired::Desired;
+use super::{object, tenant};
+use crate::desired::{Desired, Wish};
 use crate::model::address::Domain;
 use crate::model::reading::Reading;
 use crate::model::records::Mx;
-use crate::observed::ZoneState;
+use crate::observed::{DomainState, ZoneState};
 use std::collections::BTreeSet;
 
 /// Where the mail of a domain arrives, as far as its name servers tell.
@@ -22,11 +22,46 @@ pub enum MailFlow {
 }
 
 /// Tells where the mail of a domain arrives; every authoritative server has to say the same.
-pub fn of(domain: &Domain, desired: &Desired, seen: Option<&Reading<ZoneState>>) -> MailFlow {
+pub fn of(
+    domain: &Domain,
+    desired: &Desired,
+    directory: Option<&Reading<DomainState>>,
+    seen: Option<&Reading<ZoneState>>,
+) -> MailFlow {
     let zone = desired.zones.get(domain);
-    let Some((wanted, _)) = zone.and_then(|zone| zone.mx.as_ref()) else {
-        return MailFlow::Unwatched;
-    };
+    match zone.and_then(|zone| zone.mx.as_ref()) {
+        None => MailFlow::Unwatched,
+        Some((Wish::Exactly(wanted), _)) => flow(domain, wanted, false, seen),
+        Some((Wish::Microsoft365, _)) => match tenant::records(domain, directory) {
+            Ok(records) => flow(domain, &records.mx, true, seen),
+            Err(_) => MailFlow::Unreadable(object::at_tenant("mx", domain)),
+        },
+    }
+}
+
+/// Tells it once more for an action that was planned with [`of`] and knows the MX that it saw. The
+/// directory of a tenant is not asked again: only the same MX lets the action go on.
+pub fn again(domain: &Domain, desired: &Desired, seen: Option<&Reading<ZoneState>>) -> MailFlow {
+    let zone = desired.zones.get(domain);
+    match zone.and_then(|zone| zone.mx.as_ref()) {
+        None => MailFlow::Unwatched,
+        Some((Wish::Exactly(wanted), _)) => flow(domain, wanted, false, seen),
+        Some((Wish::Microsoft365, _)) => flow(domain, &BTreeSet::new(), true, seen),
+    }
+}
+
+/// Tells whether a host takes mail for Exchange Online, whatever the directory names now: Microsoft
+/// gives a domain the one or the other, and an old one goes on taking mail.
+fn is_exchange_online(host: &str) -> bool {
+    [".mail.protection.outlook.com", ".mx.microsoft"].iter().any(|end| host.ends_with(end))
+}
+
+fn flow(
+    domain: &Domain,
+    wanted: &BTreeSet<Mx>,
+    tenant: bool,
+    seen: Option<&Reading<ZoneState>>,
+) -> MailFlow {
     let state = match seen {
         Some(Reading::Present(state)) if !state.authoritative.is_empty() => state,
         _ => return MailFlow::Unreadable(object::zone(domain)),
@@ -50,7 +85,10 @@ pub fn of(domain: &Domain, desired: &Desired, seen: Option<&Reading<ZoneState>>)
         if records.iter().any(|mx| mx.host == ".") {
             return MailFlow::Moved(format!("{server} says that {domain} takes no mail"));
         }
-        if let Some(mx) = records.iter().find(|mx| wanted.iter().any(|one| one.host == mx.host)) {
+        let arrives = |mx: &&Mx| {
+            wanted.iter().any(|one| one.host == mx.host) || (tenant && is_exchange_online(&mx.host))
+        };
+        if let Some(mx) = records.iter().find(arrives) {
             return MailFlow::Moved(format!("the MX of {domain} is {mx} at {server}"));
         }
         match &now {

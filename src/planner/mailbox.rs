@@ -14,7 +14,9 @@ use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle};
 use crate::model::address::{Address, Domain};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::reading::{Failure, Reading};
-use crate::observed::{FolderContents, FolderState, MailboxState, Observed, ZoneState};
+use crate::observed::{
+    DomainState, FolderContents, FolderState, MailboxState, Observed, ZoneState,
+};
 use crate::ports::ledger::FolderKey;
 use crate::profile::target::Target;
 use std::collections::BTreeMap;
@@ -29,6 +31,7 @@ pub(super) struct Scope<'a> {
     pub(super) destination: &'a MailboxState,
     pub(super) ledger: &'a LedgerSummary,
     pub(super) zones: &'a BTreeMap<Domain, Reading<ZoneState>>,
+    pub(super) directory: &'a BTreeMap<Domain, Reading<DomainState>>,
     /// What holds for the destination.
     pub(super) target: Target,
     /// What every action of this mailbox waits for.
@@ -242,8 +245,19 @@ fn scope<'a>(
         .collect();
     let target = desired.destination.target(Some(&destination.told), &destination.capabilities);
     *drafts.profiles.entry(target.profile.label.to_owned()).or_default() += 1;
-    let zones = &observed.dns;
-    Some(Scope { desired, address, wanted, source, destination, ledger, zones, target, on })
+    let (zones, directory) = (&observed.dns, &observed.directory);
+    Some(Scope {
+        desired,
+        address,
+        wanted,
+        source,
+        destination,
+        ledger,
+        zones,
+        directory,
+        target,
+        on,
+    })
 }
 
 /// Returns a side that was read; names it as unknown otherwise. A mailbox that nobody looked at
@@ -285,6 +299,7 @@ fn acts_as(login: &Login) -> String {
     let name = match &login.style {
         LoginStyle::Login { user } => user.split('*').next().unwrap_or(user),
         LoginStyle::PlainAs { authorization, .. } => authorization,
+        LoginStyle::XOAuth2 { user } => user,
     };
     name.to_lowercase()
 }

@@ -24,7 +24,9 @@ mod remove_copies;
 pub mod saved;
 mod set_subscription;
 mod special_use;
+mod spf;
 mod summary;
+mod tenant;
 mod views;
 
 use crate::desired::Desired;
@@ -50,7 +52,7 @@ pub fn plan(desired: &Desired, observed: &Observed, ledger: &LedgerSummary) -> P
     let mut for_person = Vec::new();
     let mut name_servers = (0, 0);
     for (zone, wanted) in &desired.zones {
-        let read = dns::plan(zone, wanted, observed, &mut drafts, &mut for_person);
+        let read = dns::plan(desired, zone, wanted, observed, &mut drafts, &mut for_person);
         name_servers = (name_servers.0 + read.0, name_servers.1 + read.1);
     }
     paced(&desired.pacing, &mut drafts);

@@ -35,6 +35,10 @@ pub(super) fn records(what: &str, zone: &Domain, server: &str) -> String {
     format!("{what} {zone} at {server}")
 }
 
+pub(super) fn at_tenant(what: &str, domain: &Domain) -> String {
+    format!("{what} {domain} at the tenant")
+}
+
 /// Tells whether an unknown object is the mailbox at the source or the destination, or a part.
 pub(super) fn concerns(object: &str, mailbox: &Address, destination: &Address) -> bool {
     let sides = [("source ", mailbox), ("destination ", destination)];

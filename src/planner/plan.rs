@@ -289,6 +289,9 @@ pub struct PersonStep {
     pub servers: Vec<String>,
     /// What to enter at the provider, in a sentence.
     pub instruction: String,
+    /// What has to come first; it is not to be done before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<WaitingOn>,
     /// The line of the migration plan that asks for it.
     pub position: Option<Position>,
 }

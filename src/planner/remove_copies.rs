@@ -154,7 +154,8 @@ fn purged(scope: &Scope<'_>, path: &FolderPath) -> bool {
 /// Returns the MX that were seen and what there is to wait for, or why nothing may be removed.
 fn mail(scope: &Scope<'_>, drafts: &mut Drafts) -> Result<(BTreeSet<Mx>, Vec<WaitingOn>), String> {
     let domain = scope.address.domain();
-    match mail_flow::of(&domain, scope.desired, scope.zones.get(&domain)) {
+    let directory = scope.directory.get(&domain);
+    match mail_flow::of(&domain, scope.desired, directory, scope.zones.get(&domain)) {
         MailFlow::AtSource(mail) => Ok((mail, Vec::new())),
         MailFlow::Moved(reason) => Err(format!(
             "{reason}; what vanishes at a source without new mail is no deletion by its user"

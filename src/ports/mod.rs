@@ -2,7 +2,9 @@
 
 pub mod archive;
 pub mod clock;
+pub mod directory;
 pub mod dns;
 pub mod ledger;
 pub mod search;
 pub mod secrets;
+pub mod tokens;

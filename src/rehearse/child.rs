@@ -1,7 +1,9 @@
 //! Runs commands as a person would: processes of their own, which a kill ends for good.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::rehearse::Choice;
 use crate::rehearse::performance::{Ended, Ran};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -12,12 +14,16 @@ use tokio::process::Command;
 #[derive(Clone, Debug)]
 pub(crate) struct Stagehand {
     /// This program.
-    pub(crate) program: PathBuf,
+    program: PathBuf,
+    /// What every command gets besides its own words.
+    flags: Vec<String>,
     /// The directions.
-    pub(crate) directions: PathBuf,
+    directions: PathBuf,
     /// The folder of the rehearsal.
     pub(crate) folder: PathBuf,
     number: usize,
+    /// Commands that were run.
+    seen: BTreeSet<String>,
 }
 
 /// How long a command may take. A rehearsal takes about a minute in all.
@@ -27,8 +33,9 @@ const LIMIT: Duration = Duration::from_secs(600);
 const LOOK: Duration = Duration::from_millis(25);
 
 impl Stagehand {
-    pub(crate) fn new(program: PathBuf, directions: PathBuf, folder: PathBuf) -> Self {
-        Self { program, directions, folder, number: 0 }
+    pub(crate) fn new(choice: &Choice, directions: PathBuf, folder: PathBuf) -> Self {
+        let (program, flags) = (choice.program.clone(), choice.flags.clone());
+        Self { program, flags, directions, folder, number: 0, seen: BTreeSet::new() }
     }
 
     /// Runs a command to its end, or kills it as soon as `kill` says so; `kill` is asked all the
@@ -46,6 +53,7 @@ impl Stagehand {
         let begun = now();
         let mut child = Command::new(&self.program)
             .args(words)
+            .args(&self.flags)
             .arg("--no-input")
             .arg("--rehearsal")
             .arg(&self.directions)
@@ -95,7 +103,8 @@ impl Stagehand {
         };
         let tenths = u64::try_from(begun.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
         let file = self.keep(words, &shown, &output)?;
-        Ok(Ran { shown, ended, wanted: wanted.to_vec(), tenths, output, file })
+        let again = !self.seen.insert(words.first().cloned().unwrap_or_default());
+        Ok(Ran { shown, ended, wanted: wanted.to_vec(), tenths, output, file, again })
     }
 
     fn keep(&mut self, words: &[String], shown: &str, output: &str) -> Result<String> {

@@ -38,7 +38,7 @@ pub(crate) struct Course<'a> {
     /// The migration plan, as it was given.
     plan: PathBuf,
     folder: PathBuf,
-    rng: Rng,
+    pub(crate) rng: Rng,
     /// No faults and no kills.
     calm: bool,
     reviewed: Reviewed,
@@ -112,7 +112,7 @@ impl<'a> Course<'a> {
         sum
     }
 
-    fn act(&mut self, title: &str) {
+    pub(crate) fn act(&mut self, title: &str) {
         let act = Act { title: title.to_owned(), ..Act::default() };
         self.audience.act(&act);
         self.performance.acts.push(act);
@@ -223,7 +223,7 @@ impl<'a> Course<'a> {
         }
     }
 
-    async fn plan_once(&mut self, wanted: &[i32]) -> Result<String> {
+    pub(crate) async fn plan_once(&mut self, wanted: &[i32]) -> Result<String> {
         self.plans += 1;
         let out = self.folder.join(format!("plan-{}.json", self.plans)).display().to_string();
         let plan = self.plan.display().to_string();
@@ -233,7 +233,7 @@ impl<'a> Course<'a> {
         Ok(out)
     }
 
-    fn read(&self, path: &str) -> Result<SavedPlan> {
+    pub(crate) fn read(&self, path: &str) -> Result<SavedPlan> {
         let text = std::fs::read_to_string(path).map_err(|error| {
             Error::new(ErrorKind::Failed, "E324", format!("`plan` saved no plan: {error}"))
                 .hint(format!("What it said is in {}.", self.folder.display()))
@@ -313,7 +313,7 @@ impl<'a> Course<'a> {
         self.verify().await
     }
 
-    async fn verify(&mut self) -> Result<()> {
+    pub(crate) async fn verify(&mut self) -> Result<()> {
         let plan = self.plan.display().to_string();
         let report = self.folder.join("verify.html").display().to_string();
         let words = ["verify", &plan, "--report", &report];
@@ -366,19 +366,15 @@ impl<'a> Course<'a> {
         self.verify().await
     }
 
-    async fn cutover(&mut self) -> Result<()> {
-        if self.stage.desired.zones.is_empty() {
-            self.performance.remarks.push(
-                "The migration plan names no DNS zone, so that there was no cutover.".to_owned(),
-            );
-        }
-        Ok(())
-    }
-
     async fn last_look(&mut self) -> Result<()> {
         self.act("Nothing is left to do");
+        self.anything_left(&[0]).await.map(drop)
+    }
+
+    /// Plans once more, to see whether anything is left.
+    pub(crate) async fn anything_left(&mut self, wanted: &[i32]) -> Result<Ran> {
         let plan = self.plan.display().to_string();
-        self.run(&["plan", &plan, "--detailed-exitcode"], &[0], None).await.map(drop)
+        self.run(&["plan", &plan, "--detailed-exitcode"], wanted, None).await
     }
 
     fn judge(&mut self) -> Result<()> {

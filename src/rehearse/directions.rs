@@ -10,6 +10,7 @@ use crate::model::hours::Pacing;
 use crate::model::position::Position;
 use crate::model::server::{Endpoint, TlsMode};
 use crate::ports::clock::Clock;
+use crate::ports::dns::Route;
 use crate::ports::secrets::Secrets;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
@@ -103,6 +104,9 @@ impl Directions {
                 side.endpoint.ca = Some(self.ca.clone());
             }
         }
+        if let Some(app) = &mut desired.microsoft365 {
+            app.ca = Some(self.ca.clone());
+        }
         desired.mailboxes.retain(|address, _| self.mailboxes.contains(address));
         desired.pacing = Pacing::default();
         let position = Position { file: "the rehearsal".to_owned(), line: 1, column: 1 };
@@ -120,6 +124,11 @@ impl Directions {
     /// Returns the way to the simulated services, and to nobody else.
     pub fn dial(&self) -> Arc<dyn Dial> {
         Arc::new(Routed(self.routes.clone()))
+    }
+
+    /// Returns the way to the simulated name servers and resolvers, and to no others.
+    pub fn dns(&self) -> Arc<dyn Route> {
+        Arc::new(RoutedDns { ports: self.dns.clone(), resolvers: self.resolvers.clone() })
     }
 
     /// Returns the clock of the rehearsal.
@@ -172,6 +181,22 @@ impl Dial for Routed {
             let _ = stream.set_nodelay(true);
             Ok(BoxStream::new(stream))
         })
+    }
+}
+
+#[derive(Debug)]
+struct RoutedDns {
+    ports: BTreeMap<SocketAddr, u16>,
+    resolvers: Vec<SocketAddr>,
+}
+
+impl Route for RoutedDns {
+    fn route(&self, to: SocketAddr) -> Option<SocketAddr> {
+        Some(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), *self.ports.get(&to)?))
+    }
+
+    fn resolvers(&self) -> Vec<SocketAddr> {
+        self.resolvers.clone()
     }
 }
 

@@ -7,10 +7,12 @@
 mod child;
 mod content;
 mod course;
+mod cutover;
 pub mod directions;
 mod faults;
 pub mod forecast;
 mod letters;
+mod network;
 mod people;
 pub mod performance;
 pub mod sketch;
@@ -41,6 +43,8 @@ pub struct Choice {
     pub calm: bool,
     /// This program.
     pub program: PathBuf,
+    /// What every command gets besides its own words.
+    pub flags: Vec<String>,
 }
 
 /// Rehearses a migration plan in a folder that holds nothing else. `afterwards` runs with the file
@@ -60,7 +64,7 @@ pub async fn rehearse<F: Future<Output = ()>>(
     let stage = Stage::set(desired, choice, folder).await?;
     let habits = stage.habits();
     let directions = stage.path.clone();
-    let hand = Stagehand::new(choice.program.clone(), directions.clone(), folder.to_path_buf());
+    let hand = Stagehand::new(choice, directions.clone(), folder.to_path_buf());
     let mut course = Course::new(stage, hand, audience, plan, choice.seed, choice.calm);
     course.play().await?;
     course.performance.habits = habits;

@@ -71,6 +71,8 @@ pub struct Ran {
     pub output: String,
     /// The file that keeps what it printed.
     pub file: String,
+    /// A command of this kind was shown before: its last words are enough.
+    pub again: bool,
 }
 
 impl Ran {

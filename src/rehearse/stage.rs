@@ -4,7 +4,6 @@ use crate::clock::SystemClock;
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
 use crate::error::{Error, ErrorKind, Result};
 use crate::imap::mailbox_name;
-use crate::message::canonical::Canonical;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
 use crate::model::folder::{FolderPath, RawName};
@@ -13,39 +12,17 @@ use crate::ports::clock::Clock;
 use crate::rehearse::Choice;
 use crate::rehearse::content::{Author, Letter};
 use crate::rehearse::directions::{Directions, made_up};
+use crate::rehearse::network::Network;
 use crate::rehearse::performance::HabitShown;
 use crate::simulate::{
-    Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service, Throttle,
-    Undone,
+    Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service,
+    SteppedClock, Throttle, Undone,
 };
-use jiff::{SignedDuration, Timestamp};
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
-
-/// The clock of the stage: the system's, and ahead of it as far as it was moved.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct StageClock(Arc<AtomicI64>);
-
-impl StageClock {
-    pub(crate) fn advance(&self, by: SignedDuration) {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(by, Ordering::SeqCst);
-    }
-
-    pub(crate) fn ahead(&self) -> i64 {
-        self.0.load(Ordering::SeqCst)
-    }
-}
-
-impl Clock for StageClock {
-    fn now(&self) -> Timestamp {
-        let ahead = SignedDuration::from_millis(self.ahead());
-        SystemClock.now().checked_add(ahead).unwrap_or(Timestamp::MAX)
-    }
-}
 
 /// One mailbox of the migration plan and its accounts at both services.
 #[derive(Clone, Debug)]
@@ -55,11 +32,9 @@ pub(crate) struct Player {
     pub(crate) destination: String,
 }
 
-/// Every letter that was ever at the source, by its mailbox and the digest of its octets.
-pub(crate) type Ever = BTreeMap<(Address, Digest), usize>;
-
-/// The same by what a letter says, which a named change on the way leaves as it is.
-pub(crate) type Said = BTreeMap<(Address, Digest), usize>;
+/// Every letter that was ever at the source, by its mailbox and the digest of its octets, and how
+/// often it was there. The octets are shared with the service.
+pub(crate) type Ever = BTreeMap<(Address, Digest), (Bytes, usize)>;
 
 /// Everything that is simulated.
 #[derive(Debug)]
@@ -67,10 +42,10 @@ pub(crate) struct Stage {
     pub(crate) desired: Desired,
     pub(crate) source: Service,
     pub(crate) destination: Service,
-    pub(crate) clock: StageClock,
+    pub(crate) clock: SteppedClock,
+    pub(crate) network: Network,
     pub(crate) players: Vec<Player>,
     pub(crate) ever: Ever,
-    pub(crate) said: Said,
     pub(crate) author: Author,
     pub(crate) directions: Directions,
     /// The file of the directions.
@@ -94,15 +69,21 @@ const THROTTLE: Throttle =
 
 /// How long before the rehearsal the mail was there: long enough that the provider purges its Trash
 /// within the days after the cutover.
-const BEFORE: SignedDuration = SignedDuration::from_hours(20 * 24);
+const BEFORE: Duration = Duration::from_secs(20 * 24 * 3_600);
 
 impl Stage {
     /// Sets the stage: services, accounts, letters, doors on 127.0.0.1, directions.
     pub(crate) async fn set(desired: Desired, choice: &Choice, folder: &Path) -> Result<Self> {
-        let clock = StageClock::default();
-        clock.advance(-BEFORE);
+        let begin = SystemClock.now().checked_sub(BEFORE).map_err(|error| unset(&error))?;
+        let clock = SteppedClock::starting_at(begin);
         let source = Service::new(source_product(&desired), Arc::new(clock.clone()));
-        let destination = Service::new(destination_product(&desired), Arc::new(clock.clone()));
+        // One server can be both sides, with other mailboxes.
+        let one = desired.source.endpoint == desired.destination.endpoint;
+        let destination = if one {
+            source.clone()
+        } else {
+            Service::new(destination_product(&desired), Arc::new(clock.clone()))
+        };
         let mut players = Vec::new();
         for mailbox in desired.mailboxes.values().take(choice.mailboxes) {
             players.push(Player {
@@ -119,15 +100,18 @@ impl Stage {
             .map(|side| side.endpoint.host.clone())
             .collect();
         let authority = Authority::for_hosts(&hosts).map_err(|error| unset(&error))?;
+        let network = Network::start(&desired, Arc::new(clock.clone()))
+            .await
+            .map_err(|error| unset(&error))?;
         let ca = folder.join("ca.pem");
         std::fs::write(&ca, authority.pem()).map_err(|error| unset(&error))?;
         let mut stage = Self {
             source,
             destination,
             clock,
+            network,
             players,
             ever: Ever::new(),
-            said: Said::new(),
             author,
             directions: Directions::new(ca, names),
             path: folder.join("rehearsal.json"),
@@ -136,6 +120,9 @@ impl Stage {
             desired,
         };
         stage.open(&authority).await?;
+        stage.cast.append(&mut stage.network.cast);
+        stage.directions.dns = stage.network.routes();
+        stage.directions.resolvers = stage.network.asked();
         stage.fill(choice).map_err(|error| unset(&error))?;
         stage.clock.advance(BEFORE);
         stage.direct()?;
@@ -170,8 +157,12 @@ impl Stage {
 
     fn fill(&mut self, choice: &Choice) -> Result<(), Undone> {
         for (number, player) in self.players.clone().into_iter().enumerate() {
-            let (folders, letters) =
-                self.author.mailbox(&self.desired, &player.mailbox, choice.messages, number == 0);
+            let (folders, letters) = self.author.mailbox(
+                &self.desired,
+                &player.mailbox,
+                choice.messages,
+                number == 0 && choice.messages >= 40,
+            );
             let hands = self.source.hands();
             let all: BTreeSet<&FolderPath> =
                 folders.iter().chain(letters.iter().map(|letter| &letter.folder)).collect();
@@ -203,10 +194,9 @@ impl Stage {
     }
 
     /// Notes that octets were at the source.
-    pub(crate) fn came(&mut self, player: &Player, octets: &[u8]) {
-        let address = &player.mailbox.source;
-        *self.ever.entry((address.clone(), Digest::of(octets))).or_default() += 1;
-        *self.said.entry((address.clone(), Canonical::of(octets))).or_default() += 1;
+    fn came(&mut self, player: &Player, octets: &Bytes) {
+        let key = (player.mailbox.source.clone(), Digest::of(octets));
+        self.ever.entry(key).or_insert_with(|| (octets.clone(), 0)).1 += 1;
     }
 
     /// Returns the habits that are switched on at one of the services.
@@ -218,7 +208,8 @@ impl Stage {
 
     /// Writes the directions as they are now.
     pub(crate) fn direct(&mut self) -> Result<()> {
-        self.directions.ahead = self.clock.ahead();
+        let ahead = self.clock.now().duration_since(SystemClock.now()).as_millis();
+        self.directions.ahead = i64::try_from(ahead).unwrap_or(i64::MAX);
         self.directions.write(&self.path)
     }
 
@@ -311,6 +302,11 @@ fn enrol(service: &Service, login: &Login) -> String {
             service.set_master(authentication, &password);
             service.add_user(authorization, &format!("{password}-of-its-own"));
             authorization.clone()
+        }
+        // The tenant gives its tokens.
+        LoginStyle::XOAuth2 { user } => {
+            service.add_user(user, &format!("{password}-of-its-own"));
+            user.clone()
         }
     }
 }

@@ -99,21 +99,44 @@ fn path(service: &Service, name: &str) -> FolderPath {
         .unwrap_or_else(|_| FolderPath::inbox())
 }
 
-/// The copies in a destination mailbox by what they are recognised by.
+type Copy<'a> = (FolderPath, &'a Message);
+
+/// The copies in a destination mailbox by what they are recognised by: their octets, and what they
+/// say where no letter of the source has their octets.
 struct Copies<'a> {
-    octets: BTreeMap<Digest, Vec<(FolderPath, &'a Message)>>,
-    says: BTreeMap<Digest, Vec<(FolderPath, &'a Message)>>,
+    octets: BTreeMap<Digest, Vec<Copy<'a>>>,
+    says: BTreeMap<Digest, Vec<Copy<'a>>>,
+    /// How often a letter that says this was at the source, of those without a copy of its octets.
+    said: BTreeMap<Digest, usize>,
+    /// What those letters say, by the digest of their octets.
+    says_of: BTreeMap<Digest, Digest>,
 }
 
 impl<'a> Copies<'a> {
-    fn of(service: &Service, there: &'a MailboxTruth) -> Self {
-        let mut copies = Self { octets: BTreeMap::new(), says: BTreeMap::new() };
+    fn of(stage: &Stage, address: &Address, there: &'a MailboxTruth) -> Self {
+        let mut octets: BTreeMap<Digest, Vec<Copy<'a>>> = BTreeMap::new();
         for (name, folder) in there {
-            let path = path(service, name);
+            let path = path(&stage.destination, name);
             for message in &folder.messages {
-                let of = (path.clone(), message);
-                copies.octets.entry(Digest::of(&message.given)).or_default().push(of.clone());
-                copies.says.entry(Canonical::of(&message.given)).or_default().push(of);
+                octets.entry(Digest::of(&message.given)).or_default().push((path.clone(), message));
+            }
+        }
+        let known = |digest: &Digest| stage.ever.contains_key(&(address.clone(), *digest));
+        let mut copies =
+            Self { octets, says: BTreeMap::new(), said: BTreeMap::new(), says_of: BTreeMap::new() };
+        for (digest, all) in &copies.octets {
+            let Some((_, first)) = all.first().filter(|_| !known(digest)) else { continue };
+            let says = Canonical::of(&first.given);
+            copies.says.entry(says).or_default().extend(all.iter().cloned());
+        }
+        if copies.says.is_empty() {
+            return copies;
+        }
+        for ((of, digest), (letter, times)) in &stage.ever {
+            if of == address && !copies.octets.contains_key(digest) {
+                let says = Canonical::of(letter);
+                *copies.said.entry(says).or_default() += times;
+                copies.says_of.insert(*digest, says);
             }
         }
         copies
@@ -139,7 +162,7 @@ fn one(
         .filter(|it| it.fate == Fate::Excepted)
         .map(|it| ((it.folder.clone(), it.uid.0), it.class.clone()))
         .collect();
-    let copies = Copies::of(&stage.destination, there);
+    let copies = Copies::of(stage, address, there);
     // Each copy stands for one message.
     let mut taken: BTreeSet<(FolderPath, u32)> = BTreeSet::new();
     let mut now: BTreeMap<Digest, usize> = BTreeMap::new();
@@ -161,10 +184,8 @@ fn one(
                 verdict.excluded += 1;
                 continue;
             }
-            let free = |(folder, copy): &&(FolderPath, &Message)| {
-                !taken.contains(&(folder.clone(), copy.uid))
-            };
-            let find = |all: Option<&Vec<(FolderPath, &Message)>>, within: bool| {
+            let free = |(folder, copy): &&Copy<'_>| !taken.contains(&(folder.clone(), copy.uid));
+            let find = |all: Option<&Vec<Copy<'_>>>, within: bool| {
                 all.into_iter()
                     .flatten()
                     .filter(free)
@@ -172,8 +193,7 @@ fn one(
                     .map(|(folder, copy)| (folder.clone(), (*copy).clone()))
             };
             let equal = copies.octets.get(&digest);
-            let says = Canonical::of(&message.given);
-            let alike = copies.says.get(&says);
+            let alike = copies.says_of.get(&digest).and_then(|says| copies.says.get(says));
             let found = find(equal, true)
                 .map(|it| (it, false))
                 .or_else(|| find(alike, true).map(|it| (it, true)));
@@ -200,7 +220,9 @@ fn one(
         .ever
         .iter()
         .filter(|((of, _), _)| of == address)
-        .map(|((_, digest), ever)| ever - now.get(digest).copied().unwrap_or_default().min(*ever))
+        .map(|((_, digest), (_, ever))| {
+            ever - now.get(digest).copied().unwrap_or_default().min(*ever)
+        })
         .sum::<usize>();
     if let Some(proven) = proven {
         let account = proven.account();
@@ -218,23 +240,26 @@ fn one(
 
 /// Looks for messages that sessions stored more often than they ever were at the source.
 fn doubles(stage: &Stage, address: &Address, copies: &Copies<'_>, verdict: &mut Verdict) {
-    for (digest, all) in &copies.octets {
-        let ours: Vec<_> =
-            all.iter().filter(|(_, it)| matches!(it.writer, Writer::Session(_))).collect();
-        let ever = stage.ever.get(&(address.clone(), *digest)).copied();
-        // What was transformed has other octets than any message of the source: it is counted by
-        // what it says.
-        let ever = ever.unwrap_or_else(|| {
-            let says = all.first().map(|(_, it)| Canonical::of(&it.given));
-            says.map_or(0, |says| stage.said.get(&(address.clone(), says)).copied().unwrap_or(0))
-        });
+    let equal = copies.octets.iter().filter_map(|(digest, all)| {
+        let (_, times) = stage.ever.get(&(address.clone(), *digest))?;
+        Some((all, *times))
+    });
+    // What was changed on its way has other octets than any letter: it is counted by what it says.
+    let alike = copies
+        .says
+        .iter()
+        .map(|(says, all)| (all, copies.said.get(says).copied().unwrap_or_default()));
+    for (all, ever) in equal.chain(alike) {
+        let ours: Vec<String> = all
+            .iter()
+            .filter(|(_, it)| matches!(it.writer, Writer::Session(_)))
+            .map(|(folder, it)| format!("{folder} UID {}", it.uid))
+            .collect();
         if ours.len() > ever {
-            let places: Vec<String> =
-                ours.iter().map(|(folder, it)| format!("{folder} UID {}", it.uid)).collect();
             verdict.doubled.push(format!(
                 "{address}: {ever} at the source, {} stored: {}",
                 ours.len(),
-                places.join(", ")
+                ours.join(", ")
             ));
         }
     }
@@ -250,4 +275,124 @@ fn altered(message: &Message, copy: &Message) -> Option<String> {
     }
     let (here, there) = (system(&message.flags), system(&copy.flags));
     (here != there).then(|| format!("flags `{there}` there and `{here}` here"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+    use crate::rehearse::Choice;
+    use crate::simulate::{Delivery, Hands};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    const PLAN: &str = "\
+version: 1
+name: judged
+domains: [acme.example]
+secrets: { pw: { env: PW } }
+source: { product: imap, imap: { host: old.example } }
+destination: { product: imap, imap: { host: new.example } }
+mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
+";
+
+    /// A stage on which everything was copied as planned, by others.
+    async fn copied(dir: &std::path::Path) -> (Stage, Reviewed) {
+        let path = dir.join("plan.yaml");
+        std::fs::write(&path, PLAN).unwrap();
+        let desired =
+            document::load(&path, &document::Options::default()).unwrap().desired.unwrap();
+        let choice = Choice {
+            seed: 1,
+            messages: 20,
+            mailboxes: 1,
+            calm: true,
+            program: std::path::PathBuf::new(),
+            flags: Vec::new(),
+        };
+        let stage = Stage::set(desired, &choice, dir).await.unwrap();
+        let mut reviewed = Reviewed::new();
+        let player = stage.players[0].clone();
+        for (name, folder) in mailbox(&stage.source, &player.source).unwrap() {
+            let path = path_of(&stage, &name);
+            reviewed.insert((player.mailbox.source.clone(), path.clone()), path);
+            let _ = there(&stage).create(&player.destination, &name);
+            for message in folder.messages {
+                let delivery = Delivery {
+                    flags: message.flags,
+                    date: Some(message.date),
+                    ..Delivery::new(message.given)
+                };
+                there(&stage).deliver(&player.destination, &name, delivery).unwrap();
+            }
+        }
+        (stage, reviewed)
+    }
+
+    fn path_of(stage: &Stage, name: &str) -> FolderPath {
+        path(&stage.source, name)
+    }
+
+    fn there(stage: &Stage) -> Hands {
+        stage.destination.hands()
+    }
+
+    fn verdict(stage: &Stage, reviewed: &Reviewed) -> Verdict {
+        judge(stage, reviewed, None, Vec::new())
+    }
+
+    const ADA: &str = "ada@acme.example";
+
+    #[tokio::test]
+    async fn what_is_wrong_in_the_stores_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stage, reviewed) = copied(dir.path()).await;
+        let sound = verdict(&stage, &reviewed);
+        assert!(
+            sound.holds() && sound.arrived == sound.at_source && sound.arrived > 19,
+            "{sound:?}"
+        );
+        let changed = judge(&stage, &reviewed, None, vec!["during `apply`".to_owned()]);
+        assert!(!changed.holds(), "the source changed");
+
+        let inbox = stage.destination.oracle().messages(ADA, "INBOX").unwrap();
+        let flags = Flags::from_words(["\\Draft"]);
+        there(&stage).set_flags(ADA, "INBOX", inbox[0].uid, flags).unwrap();
+        let other = verdict(&stage, &reviewed);
+        assert_eq!((other.altered.len(), other.holds()), (1, false), "{other:?}");
+        there(&stage).set_flags(ADA, "INBOX", inbox[0].uid, inbox[0].flags.clone()).unwrap();
+
+        there(&stage).move_message(ADA, "INBOX", inbox[0].uid, "Sent").unwrap();
+        let moved = verdict(&stage, &reviewed);
+        assert_eq!((moved.misplaced.len(), moved.lost.len()), (1, 0), "{moved:?}");
+
+        there(&stage).delete(ADA, "INBOX", inbox[1].uid).unwrap();
+        let lost = verdict(&stage, &reviewed);
+        assert_eq!((lost.lost.len(), lost.holds()), (1, false), "{lost:?}");
+    }
+
+    #[tokio::test]
+    async fn a_message_that_sessions_stored_more_often_than_it_was_there_is_doubled() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stage, reviewed) = copied(dir.path()).await;
+        let message = stage.destination.oracle().messages(ADA, "INBOX").unwrap().remove(0);
+        append(&stage, &message.given).await;
+        let once = verdict(&stage, &reviewed);
+        assert!(once.holds(), "others stored the first: {once:?}");
+        append(&stage, &message.given).await;
+        let twice = verdict(&stage, &reviewed);
+        assert_eq!((twice.doubled.len(), twice.holds()), (1, false), "{twice:?}");
+    }
+
+    async fn append(stage: &Stage, octets: &[u8]) {
+        let secret = &stage.players[0].mailbox.destination_login.secret;
+        let password = crate::rehearse::directions::made_up(secret);
+        let mut stream = stage.destination.connect();
+        let login = format!("a LOGIN {ADA} {password}\r\nb APPEND INBOX {{{}+}}\r\n", octets.len());
+        stream.write_all(login.as_bytes()).await.unwrap();
+        stream.write_all(octets).await.unwrap();
+        stream.write_all(b"\r\nc LOGOUT\r\n").await.unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).await.unwrap();
+        assert!(said.contains("b OK"), "{said}");
+    }
 }

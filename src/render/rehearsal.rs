@@ -94,13 +94,18 @@ pub fn excerpt(ran: &Ran) -> Vec<String> {
     if waits.len() > WAITS {
         shown.push(format!("and {} waits more", waits.len() - WAITS));
     }
-    let skipped = told.len().saturating_sub(LINES);
-    if skipped > 0 {
+    let is_proof = ran.shown.starts_with("mailferry verify");
+    let limit = if is_proof && ran.again && ran.holds() { PROOF } else { LINES };
+    let skipped = told.len().saturating_sub(limit);
+    if skipped > 0 && limit > PROOF {
         shown.push("…".to_owned());
     }
     shown.extend(told.into_iter().skip(skipped));
     shown
 }
+
+/// Lines of a proof that was shown before: the accounting and the verdict.
+const PROOF: usize = 2;
 
 /// Waits of a command that are shown.
 const WAITS: usize = 3;

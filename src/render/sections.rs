@@ -177,6 +177,9 @@ fn person_steps(plan: &Plan) -> Section {
             format!("{}{only}{place}", clean(&step.id.0.replacen('/', " ", 1))),
         ));
         lines.extend(record_lines(step));
+        lines.extend(
+            step.on.iter().map(|on| Line::detail(format!("waits for {}", fold::reason(on)))),
+        );
         lines.push(Line::detail(clean(&step.instruction)));
     }
     let title = format!("Seen by users, for a person ({})", plan.for_person.len());

@@ -8,8 +8,9 @@ use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// The mail servers of the products themselves, as their vendors name them to every customer.
-const OWN_HOSTS: [&str; 2] = ["secure.emailsrvr.com", "outlook.office365.com"];
+/// The servers of the products themselves, as their vendors name them to every customer.
+const OWN_HOSTS: [&str; 3] =
+    ["secure.emailsrvr.com", "outlook.office365.com", "login.microsoftonline.com"];
 
 /// A secret, by its name, and where it goes. All texts are escaped and can be shown.
 ///
@@ -188,6 +189,8 @@ mod tests {
         let of = |endpoint| Binding::of(&SecretRef::Env("X".to_owned()), &endpoint).unwrap();
         assert!(of(endpoint("Secure.EmailSrvr.com")).is_own_host());
         assert!(of(endpoint("outlook.office365.com.")).is_own_host());
+        assert!(of(endpoint("login.microsoftonline.com")).is_own_host());
+        assert!(!of(endpoint("microsoftonline.com")).is_own_host());
         assert!(!of(endpoint("secure.emailsrvr.com.evil.example")).is_own_host());
         let plain = Endpoint { tls: TlsMode::None, ..endpoint("secure.emailsrvr.com") };
         assert!(!of(plain).is_own_host());

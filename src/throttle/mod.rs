@@ -109,6 +109,11 @@ impl Throttle {
         }
     }
 
+    /// Tells something to read that stops nothing.
+    pub fn notice(&self, message: String) {
+        self.event(&Event::Notice { message });
+    }
+
     fn event(&self, event: &Event) {
         let listener = self.attention().listener.clone();
         if let Some(listener) = listener {

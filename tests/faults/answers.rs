@@ -193,6 +193,7 @@ async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
         accounts: Arc::clone(&accounts),
         ledger: Arc::clone(&ledger),
         dns: Arc::clone(&dns),
+        directory: None,
         listener: Arc::new(Nobody),
     };
     let (observed, summary) = observe(&eyes).await.unwrap();

@@ -83,6 +83,7 @@ async fn look(desired: &Desired, port: u16) -> World {
         desired: Arc::new(desired),
         ledger: Arc::new(SqliteLedger::in_memory().unwrap()),
         dns: Arc::new(HickoryView::default()),
+        directory: None,
         listener: Arc::new(Nobody),
     };
     let (observed, summary) = observe(&eyes).await.unwrap();

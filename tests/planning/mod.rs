@@ -2,7 +2,7 @@
 
 use mailferry::desired::{
     Acknowledgement, Desired, DesiredMailbox, DesiredZone, FolderPolicy, Login, LoginStyle,
-    Pattern, SecretRef, Side,
+    Pattern, SecretRef, Side, Wish,
 };
 use mailferry::model::digest::Digest;
 use mailferry::model::folder::FolderPath;
@@ -47,6 +47,7 @@ pub(crate) fn desired() -> Desired {
         document: Digest::of(b"acme"),
         source: side("imap.old.example", "rackspace-email", None),
         destination: side("imap.new.example", "imap", Some(Size(35_000_000))),
+        microsoft365: None,
         mailboxes: BTreeMap::new(),
         folders: FolderPolicy {
             map: BTreeMap::from([
@@ -95,9 +96,9 @@ pub(crate) fn add_mailbox(desired: &mut Desired, source: &str, destination: &str
 pub(crate) fn add_zone(desired: &mut Desired) {
     let mx = Mx { preference: 0, host: "mx.new.example".to_owned() };
     let zone = DesiredZone {
-        mx: Some((BTreeSet::from([mx]), at(71))),
-        spf: Some(("v=spf1 include:new.example ~all".to_owned(), at(72))),
-        autodiscover: Some(("autodiscover.new.example".to_owned(), at(73))),
+        mx: Some((Wish::Exactly(BTreeSet::from([mx])), at(71))),
+        spf: Some((Wish::Exactly("v=spf1 include:new.example ~all".to_owned()), at(72))),
+        autodiscover: Some((Wish::Exactly("autodiscover.new.example".to_owned()), at(73))),
         servers: Vec::new(),
         position: Some(at(70)),
     };

@@ -118,6 +118,7 @@ impl Process {
             accounts: Arc::clone(&self.accounts),
             ledger: self.ledger.clone(),
             dns: Arc::new(NoZones),
+            directory: None,
             listener: self.told.clone(),
         };
         let (observed, summary) = observe::observe(&eyes).await?;

@@ -2,10 +2,11 @@
 
 use super::super::finding::Finding;
 use super::super::migration_plan::{MigrationPlan, Mx as WrittenMx, Zone};
+use super::super::mx_set::{MICROSOFT_365, MxSet};
 use super::super::node::Place;
 use super::super::spanned::{Field, Items, Parsed, Spanned};
-use super::Lowering;
-use crate::desired::DesiredZone;
+use super::{Lowering, microsoft365};
+use crate::desired::{DesiredZone, Wish};
 use crate::model::address::Domain;
 use crate::model::records::Mx;
 use crate::model::words::shown;
@@ -53,7 +54,7 @@ pub(super) fn zones(
             );
         }
         if let Some(given) = value.given() {
-            zones.insert(name, zone(cx, &given.value, key.place));
+            zones.insert(name, zone(cx, plan, &given.value, key.place));
         }
     }
     (zones, addresses(&dns.value.resolvers))
@@ -63,28 +64,52 @@ fn addresses(field: &Field<Items<Parsed<SocketAddr>>>) -> Vec<SocketAddr> {
     field.value().map(|items| items.0.iter().map(|item| item.value.0).collect()).unwrap_or_default()
 }
 
-fn zone(cx: &Lowering<'_>, zone: &Zone, place: Place) -> DesiredZone {
+fn zone(cx: &Lowering<'_>, plan: &MigrationPlan, zone: &Zone, place: Place) -> DesiredZone {
     let position = |place| cx.files.position(place);
+    let mx = zone.mx.given().and_then(|given| {
+        let wish = match &given.value {
+            MxSet::Microsoft365 => microsoft365::of_the_tenant(cx, plan, given.place),
+            MxSet::Records(records) => mx(cx, records, given.place).map(Wish::Exactly),
+        };
+        Some((wish?, position(given.place)))
+    });
+    let spf = zone.spf.given().and_then(|given| {
+        let wish = match given.value.trim() {
+            MICROSOFT_365 => microsoft365::of_the_tenant(cx, plan, given.place),
+            _ => spf(cx, given).map(Wish::Exactly),
+        };
+        Some((wish?, position(given.place)))
+    });
+    let autodiscover = zone.autodiscover.given().and_then(|given| {
+        let wish = match given.value.0.as_str() {
+            MICROSOFT_365 => microsoft365::of_the_tenant(cx, plan, given.place),
+            target if !target.contains('.') => {
+                let message = format!("`{target}` is not the full name of a host");
+                let hint = "write for example `autodiscover.acme.example`, or `microsoft-365`";
+                cx.findings.add(Finding::error("P027", given.place, message).hint(hint));
+                None
+            }
+            target => Some(Wish::Exactly(target.to_owned())),
+        };
+        Some((wish?, position(given.place)))
+    });
     DesiredZone {
-        mx: zone.mx.given().and_then(|given| Some((mx(cx, given)?, position(given.place)))),
-        spf: zone.spf.given().and_then(|given| Some((spf(cx, given)?, position(given.place)))),
-        autodiscover: zone
-            .autodiscover
-            .given()
-            .map(|given| (given.value.0.as_str().to_owned(), position(given.place))),
+        mx,
+        spf,
+        autodiscover,
         servers: addresses(&zone.servers),
         position: Some(position(place)),
     }
 }
 
-fn mx(cx: &Lowering<'_>, given: &Spanned<Items<WrittenMx>>) -> Option<BTreeSet<Mx>> {
+fn mx(cx: &Lowering<'_>, given: &Items<WrittenMx>, place: Place) -> Option<BTreeSet<Mx>> {
     let problem = |place, message: &str, hint: &str| {
         cx.findings.add(Finding::error("P027", place, message).hint(hint));
         None
     };
     let mut hosts: BTreeMap<String, Place> = BTreeMap::new();
     let mut records = BTreeSet::new();
-    for item in &given.value.0 {
+    for item in &given.0 {
         let host = cx.need(&item.value.host, item.place, "host", "the MX record");
         let preference = cx.need(&item.value.preference, item.place, "preference", "the MX record");
         let (host, preference) = (host?, preference?);
@@ -116,14 +141,14 @@ fn mx(cx: &Lowering<'_>, given: &Spanned<Items<WrittenMx>>) -> Option<BTreeSet<M
     }
     if records.is_empty() {
         return problem(
-            given.place,
+            place,
             "a zone without MX would lose mail",
             "list the hosts that take mail, or leave `mx` out to leave it alone",
         );
     }
     if records.iter().any(|mx| mx.host == "." && (mx.preference != 0 || records.len() > 1)) {
         return problem(
-            given.place,
+            place,
             "`.` says that the domain takes no mail and stands alone with preference 0",
             "see RFC 7505; remove `.` or everything else",
         );

@@ -6,7 +6,7 @@ use super::super::migration_plan::{
 };
 use super::super::node::Place;
 use super::super::spanned::{Field, Items, Parsed, Spanned};
-use super::Lowering;
+use super::{Lowering, microsoft365};
 use crate::desired::{self, FolderPolicy, FolderRule, Pattern};
 use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::share::Share;
@@ -14,16 +14,19 @@ use crate::model::words::shown;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
+    let (usual, together) = microsoft365::folders(plan).unwrap_or_default();
+    let usual = usual.into_iter().map(|(from, to)| (from, (to, None)));
     let Some(folders) = plan.folders.value() else {
-        return FolderPolicy::default();
+        return FolderPolicy { map: usual.collect(), merge: together, ..FolderPolicy::default() };
     };
-    let merge: BTreeSet<FolderPath> = folders
+    let mut merge: BTreeSet<FolderPath> = folders
         .merge
         .value()
         .map(|items| items.0.iter().map(|item| item.value.0.clone()).collect())
         .unwrap_or_default();
+    merge.extend(together);
     FolderPolicy {
-        map: map(cx, folders, &merge),
+        map: map(cx, folders, &merge).into_iter().chain(usual).collect(),
         by_use: by_use(cx, folders.by_use.value(), &merge),
         rules: rules(cx, &folders.rules),
         exclude: patterns(cx, &folders.exclude),

@@ -6,7 +6,7 @@ use super::super::migration_plan::{Mailbox, MigrationPlan};
 use super::super::node::Place;
 use super::super::spanned::{Field, Spanned};
 use super::sides::{LoweredSide, SideLogin};
-use super::{Lowering, folders, messages};
+use super::{Lowering, folders, messages, microsoft365};
 use crate::desired::{DesiredMailbox, Login, LoginStyle, SecretRef};
 use crate::model::address::Address;
 use crate::model::server::Endpoint;
@@ -64,6 +64,9 @@ pub(super) fn mailboxes(
         let patterns = item.and_then(|item| item.value.folders.value());
         let exclude = patterns.map(|own| folders::patterns(cx, &own.exclude)).unwrap_or_default();
         let messages = item.map_or(all, |item| messages::own(cx, &item.value.messages, all));
+        if let Some(item) = item.filter(|_| microsoft365::is_destination(plan)) {
+            microsoft365::no_password(cx, &item.value);
+        }
         let source_login = sign_in(cx, &entry, &entry.address, &entry.source, source, true);
         let target_login =
             sign_in(cx, &entry, &entry.destination, &entry.target, destination, false);

@@ -6,6 +6,7 @@ mod dns;
 mod folders;
 mod mailboxes;
 mod messages;
+mod microsoft365;
 mod secrets;
 mod sides;
 
@@ -29,6 +30,8 @@ struct Lowering<'a> {
     secrets: SecretTable,
     domains: BTreeMap<Domain, Place>,
     digest: Hasher,
+    /// See [`Options::rehearsing`].
+    rehearsing: bool,
 }
 
 /// Returns what is wanted; `None` or an error among the findings when it cannot be said.
@@ -42,7 +45,8 @@ pub(super) fn lower(
 ) -> Option<Desired> {
     let secrets = SecretTable::new(plan, files, findings, options);
     let domains = domains(plan, findings);
-    let mut cx = Lowering { files, findings, secrets, domains, digest };
+    let rehearsing = options.rehearsing;
+    let mut cx = Lowering { files, findings, secrets, domains, digest, rehearsing };
     for (key, absent) in [
         ("version", plan.version.is_absent()),
         ("name", plan.name.is_absent()),
@@ -73,11 +77,13 @@ pub(super) fn lower(
         .unwrap_or_default();
     let (sample, compare) = checks::checks(&cx, plan);
     cx.secrets.report_unused(findings);
+    let destination = destination?;
     Some(Desired {
         name: name?,
         document: cx.digest.finish(),
         source: source?.side,
-        destination: destination?.side,
+        destination: destination.side,
+        microsoft365: destination.microsoft365,
         mailboxes,
         folders,
         pacing,

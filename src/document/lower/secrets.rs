@@ -100,7 +100,7 @@ fn reference(
             );
             return None;
         }
-        if !options.allow_commands {
+        if !options.allow_commands && !options.rehearsing {
             let message = format!("the secret `{}` would run a program", name.value);
             findings.add(Finding::error("P022", command.place, message).hint(
                 "allow it when you start mailferry, never in the migration plan; or use `env` or \

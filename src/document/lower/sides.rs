@@ -8,8 +8,8 @@ use super::super::migration_plan::{
 };
 use super::super::node::Place;
 use super::super::spanned::{Field, Spanned};
-use super::Lowering;
-use crate::desired::{Login, LoginStyle, SecretRef, Side};
+use super::{Lowering, microsoft365};
+use crate::desired::{Login, LoginStyle, Microsoft365, SecretRef, Side};
 use crate::model::address::{Address, Domain};
 use crate::model::server::{Endpoint, TlsMode};
 use crate::model::words::shown;
@@ -18,6 +18,9 @@ use std::net::IpAddr;
 
 /// Rackspace's own documentation names this host for IMAP with TLS.
 const RACKSPACE_HOST: &str = "secure.emailsrvr.com";
+
+/// Microsoft's own documentation names this host for IMAP, with TLS from the start.
+const MICROSOFT_365_HOST: &str = "outlook.office365.com";
 
 /// Dovecot lets one user connect ten times from one address unless told otherwise
 /// (`mail_max_userip_connections`).
@@ -29,6 +32,7 @@ const CONNECTIONS_PER_MAILBOX: u16 = 2;
 pub(super) struct LoweredSide {
     pub(super) side: Side,
     pub(super) login: SideLogin,
+    pub(super) microsoft365: Option<Microsoft365>,
 }
 
 /// Log-ins that a side gives to its mailboxes.
@@ -36,6 +40,10 @@ pub(super) struct LoweredSide {
 pub(super) struct SideLogin {
     admin: Option<Admin>,
     passwords: BTreeMap<Address, (SecretRef, Option<String>)>,
+    /// In a rehearsal, what stands for every password of a file that nobody reads.
+    unread: Option<SecretRef>,
+    /// The secret of the app that signs in.
+    app: Option<SecretRef>,
     /// Something was said here and is wrong: no mailbox is blamed for the lack.
     pub(super) broken: bool,
 }
@@ -51,9 +59,17 @@ impl SideLogin {
     /// Returns how to sign in to a mailbox that says nothing about its password itself.
     pub(super) fn of(&self, address: &Address, user: Option<&str>) -> Option<Login> {
         let mailbox = user.unwrap_or(address.as_str()).to_owned();
+        if let Some(secret) = &self.app {
+            let style = LoginStyle::XOAuth2 { user: mailbox };
+            return Some(Login { style, secret: secret.clone() });
+        }
         if let Some((secret, name)) = self.passwords.get(address) {
             let user = user.map(ToOwned::to_owned).or_else(|| name.clone()).unwrap_or(mailbox);
             return Some(Login { style: LoginStyle::Login { user }, secret: secret.clone() });
+        }
+        if let Some(secret) = &self.unread {
+            let style = LoginStyle::Login { user: mailbox };
+            return Some(Login { style, secret: secret.clone() });
         }
         let admin = self.admin.as_ref()?;
         let style = match admin.style {
@@ -95,15 +111,28 @@ pub(super) fn source(cx: &mut Lowering<'_>, plan: &MigrationPlan) -> Option<Lowe
         profile: None,
         transforms: None,
     };
-    Some(LoweredSide { side, login })
+    Some(LoweredSide { side, login, microsoft365: None })
 }
 
 pub(super) fn destination(cx: &mut Lowering<'_>, plan: &MigrationPlan) -> Option<LoweredSide> {
     let given = plan.destination.given()?;
     let (side, place) = (&given.value, given.place);
     let product = cx.need(&side.product, place, "product", "the destination");
-    let login = login(cx, &side.login, &side.passwords);
-    let endpoint = endpoint(cx, &side.imap, place, None, "the destination");
+    let (mut login, mut microsoft365, mut default_host) = (SideLogin::default(), None, None);
+    match product.map(|product| product.value) {
+        Some(DestinationProduct::Microsoft365) => {
+            microsoft365 = microsoft365::tenant(cx, given);
+            login.app = microsoft365.as_ref().map(|tenant| tenant.secret.clone());
+            login.broken = microsoft365.is_none();
+            default_host = Some(MICROSOFT_365_HOST);
+        }
+        Some(DestinationProduct::Imap) => {
+            microsoft365::no_tenant(cx, side);
+            login = self::login(cx, &side.login, &side.passwords);
+        }
+        None => login = self::login(cx, &side.login, &side.passwords),
+    }
+    let endpoint = endpoint(cx, &side.imap, place, default_host, "the destination");
     let limits = side.limits.value();
     let connections = limits.map(|limits| (&limits.connections, &limits.connections_per_mailbox));
     let (connections, connections_per_mailbox) = numbers(cx, connections);
@@ -114,17 +143,18 @@ pub(super) fn destination(cx: &mut Lowering<'_>, plan: &MigrationPlan) -> Option
                 .hint("leave `message_size` out when there is no limit"),
         );
     }
-    let DestinationProduct::Imap = product?.value;
+    let is_tenant = product?.value == DestinationProduct::Microsoft365;
+    let usual = is_tenant.then_some(DestinationProfile::ExchangeOnline);
     let side = Side {
-        product: "imap".to_owned(),
+        product: if is_tenant { "microsoft-365" } else { "imap" }.to_owned(),
         endpoint: endpoint?,
         connections,
         connections_per_mailbox,
         message_size: size.map(|size| size.value.0),
-        profile: side.profile.value().map(|profile| name_of(*profile).to_owned()),
+        profile: side.profile.value().copied().or(usual).map(|it| name_of(it).to_owned()),
         transforms: super::folders::transforms(plan),
     };
-    Some(LoweredSide { side, login })
+    Some(LoweredSide { side, login, microsoft365 })
 }
 
 const fn name_of(profile: DestinationProfile) -> &'static str {
@@ -190,7 +220,7 @@ fn endpoint(
     }
     let ca = match imap.ca.given() {
         None => None,
-        Some(given) => match cx.files.resolve(&given.value, true) {
+        Some(given) => match cx.files.resolve(&given.value, !cx.rehearsing) {
             Ok(path) => Some(path),
             Err(error) => {
                 cx.findings.add(path_finding(given, &error));
@@ -252,6 +282,12 @@ fn login(
     match passwords {
         Field::Absent => {}
         Field::Wrong => side.broken = true,
+        Field::Given(given) if cx.rehearsing => {
+            let named = cx.need(&given.value.csv, given.place, "csv", "`passwords`");
+            let named = named.and_then(|csv| cx.files.resolve(&csv.value, false).ok());
+            side.broken |= named.is_none();
+            side.unread = named.map(|file| SecretRef::Csv { file, row: 1 });
+        }
         Field::Given(given) => match read_passwords(cx, given) {
             Some(passwords) => side.passwords = passwords,
             None => side.broken = true,

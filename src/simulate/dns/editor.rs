@@ -7,7 +7,7 @@ use crate::model::records::Mx;
 use crate::ports::clock::Clock;
 use hickory_server::proto::ProtoError;
 use hickory_server::proto::op::{Message, MessageType, OpCode, Query, ResponseCode};
-use hickory_server::proto::rr::rdata::MX;
+use hickory_server::proto::rr::rdata::{CNAME, MX, TXT};
 use hickory_server::proto::rr::{DNSClass, RData, Record, RecordType};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -44,6 +44,21 @@ impl From<ProtoError> for EditError {
     }
 }
 
+/// A text in strings of at most 255 octets, RFC 1035 section 3.3.14.
+fn txt(text: &str) -> TXT {
+    let mut strings = vec![String::new()];
+    for c in text.chars() {
+        let full = strings.last().is_some_and(|last| last.len() + c.len_utf8() > 255);
+        if full {
+            strings.push(String::new());
+        }
+        if let Some(last) = strings.last_mut() {
+            last.push(c);
+        }
+    }
+    TXT::new(strings)
+}
+
 /// Sends UPDATEs to a primary over TCP, RFC 2136, signed when it has a key.
 #[derive(Clone, Debug)]
 pub struct ZoneEditor {
@@ -75,6 +90,46 @@ impl ZoneEditor {
             let data = RData::MX(MX::new(mx.preference, host));
             updates.push(Record::from_rdata(name.clone(), ttl, data));
         }
+        self.change(zone, updates).await
+    }
+
+    /// Puts one TXT record in the place of others at the zone's name, in one step; the rest of the
+    /// set stays.
+    pub async fn replace_txt(
+        &self,
+        zone: &Domain,
+        old: &[&str],
+        ttl: u32,
+        text: &str,
+    ) -> Result<(), EditError> {
+        let name = absolute(zone.as_str()).map_err(EditError::Name)?;
+        let mut updates = Vec::new();
+        for text in old {
+            let mut gone = Record::from_rdata(name.clone(), 0, RData::TXT(txt(text)));
+            gone.dns_class = DNSClass::NONE;
+            updates.push(gone);
+        }
+        updates.push(Record::from_rdata(name, ttl, RData::TXT(txt(text))));
+        self.change(zone, updates).await
+    }
+
+    /// Puts a CNAME in the place of the one that a name may have, in one step.
+    pub async fn replace_cname(
+        &self,
+        zone: &Domain,
+        name: &str,
+        ttl: u32,
+        target: &str,
+    ) -> Result<(), EditError> {
+        let name = absolute(name).map_err(EditError::Name)?;
+        let target = absolute(target).map_err(EditError::Name)?;
+        let mut old = Record::update0(name.clone(), 0, RecordType::CNAME);
+        old.dns_class = DNSClass::ANY;
+        let new = Record::from_rdata(name, ttl, RData::CNAME(CNAME(target)));
+        self.change(zone, vec![old, new]).await
+    }
+
+    async fn change(&self, zone: &Domain, updates: Vec<Record>) -> Result<(), EditError> {
         let answer = self.update(zone, Vec::new(), updates).await?;
         match answer.metadata.response_code {
             ResponseCode::NoError => Ok(()),

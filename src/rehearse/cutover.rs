@@ -1,0 +1,118 @@
+//! The cutover: a day of low TTLs, the change of the records, the mail that comes meanwhile, and the
+//! days after it.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::folder::FolderPath;
+use crate::ports::clock::Clock as _;
+use crate::rehearse::course::{Course, played};
+use crate::rehearse::network::{LAG, SHORT};
+use crate::rehearse::people;
+use crate::simulate::Delivery;
+use crate::simulate::dns::EditError;
+use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// How long the records are changed before mailferry looks whether every server shows them.
+const SOON: Duration = Duration::from_secs(60);
+
+/// Messages that are sent to each mailbox in the first hour after the change.
+const SENT: usize = 4;
+
+/// Days between the change and the closing of the source, as the guide has it.
+const AFTER: u32 = 14;
+
+impl Course<'_> {
+    /// Plays the cutover of every zone of the migration plan.
+    pub(crate) async fn cutover(&mut self) -> Result<()> {
+        let managed = self.stage.desired.zones.values().any(|zone| zone.mx.is_some());
+        if !managed {
+            self.performance.remarks.push(
+                "The migration plan says nothing of an MX record, so that there was no cutover."
+                    .to_owned(),
+            );
+            return Ok(());
+        }
+        self.act("The cutover: the day before");
+        self.stage.network.shorten().await.map_err(|error| edited(&error))?;
+        self.event(format!(
+            "A person at the DNS host lowers the TTL of the MX records to {SHORT} s. A day passes on the clock of the rehearsal."
+        ));
+        self.stage.clock.advance(DAY);
+        self.last_pass("Mail still comes to the source; the last pass before the change").await?;
+
+        self.act("The cutover: the records change");
+        let saved = self.plan_once(&[0]).await?;
+        let steps = self.read(&saved)?.plan.for_person;
+        for step in &steps {
+            self.stage
+                .network
+                .change(&step.zone, &step.records)
+                .await
+                .map_err(|error| edited(&error))?;
+            self.event(format!("A person at the DNS host does the step `{}`.", step.id));
+        }
+        self.stage.clock.advance(SOON);
+        if self.stage.desired.zones.values().any(|zone| zone.servers.len() != 1) {
+            self.event(format!(
+                "A minute later a second name server still shows the old records; it lags {} min behind:",
+                LAG.as_secs() / 60
+            ));
+            self.anything_left(&[2]).await?;
+        }
+        let (late, there) = self.first_hour()?;
+        self.event(format!(
+            "Within the hour {} messages come: senders whose resolver still has the old MX bring {late} to the source, {there} arrive at the destination.",
+            late + there
+        ));
+        self.last_pass("Every server shows the new records; what came late moves").await?;
+        self.anything_left(&[0]).await?;
+
+        self.act(&format!("{AFTER} days later"));
+        self.stage.clock.advance(DAY * AFTER);
+        self.event(format!(
+            "{AFTER} days pass. The provider purges Trash and Spam at the source; the copies stay."
+        ));
+        self.verify().await
+    }
+
+    async fn last_pass(&mut self, what: &str) -> Result<()> {
+        self.event(format!("{what}:"));
+        for player in self.stage.players.clone() {
+            people::arrive(&mut self.stage, &player).map_err(|error| played(&error))?;
+        }
+        self.pass().await
+    }
+
+    /// Mail of the hour after the change: each sender asks a resolver where it goes.
+    fn first_hour(&mut self) -> Result<(usize, usize)> {
+        let (mut late, mut there) = (0, 0);
+        for turn in 0..SENT {
+            for player in self.stage.players.clone() {
+                let domain = player.mailbox.source.domain();
+                // A resolver that heard of the old records keeps them for their TTL.
+                if self.stage.network.goes_to_source(&domain, turn) {
+                    people::arrive(&mut self.stage, &player).map_err(|error| played(&error))?;
+                    late += 1;
+                } else {
+                    let to = player.mailbox.destination.as_str();
+                    let now = self.stage.clock.now();
+                    let letter = self.stage.author.fresh(to, &FolderPath::inbox(), now);
+                    let delivery = Delivery::new(letter.octets);
+                    let hands = self.stage.destination.hands();
+                    hands
+                        .deliver(&player.destination, "INBOX", delivery)
+                        .map_err(|error| played(&error))?;
+                    there += 1;
+                }
+            }
+            self.stage.clock.advance(HOUR / u32::try_from(SENT).unwrap_or(1));
+        }
+        Ok((late, there))
+    }
+}
+
+fn edited(error: &EditError) -> Error {
+    Error::new(ErrorKind::Failed, "E322", format!("the simulated DNS host: {error}"))
+}

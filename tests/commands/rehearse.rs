@@ -1,0 +1,206 @@
+//! `rehearse`: whole migration plans against the simulated services, with processes that are killed.
+
+use crate::json;
+use crate::migration::run::Ended;
+use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// A migration plan in a directory of its own. Nothing that it names is there.
+struct Rehearsal(TempDir);
+
+const HEAD: &str = "\
+version: 1
+name: rehearsed
+domains: [acme.example]
+secrets:
+  old: { env: NOBODY_SETS_THIS }
+  new: { file: secrets/not-there }
+";
+
+const SIDES: &str = "\
+source:
+  product: rackspace-email
+  login: { admin: migrator@acme.example, secret: old, style: master-user }
+destination:
+  product: imap
+  profile: exchange-online
+  imap: { host: imap.new.example, ca: not-there.pem }
+  login: { admin: migrator, secret: new, style: sasl-plain }
+folders:
+  map: { Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email }
+  exclude: [ \"Archive/2009/**\" ]
+mailboxes:
+  - { address: ada@acme.example }
+  - { address: bob@acme.example, destination: robert@acme.example }
+";
+
+const ZONES: &str = "\
+dns:
+  zones:
+    acme.example:
+      mx: [ { host: mx.new.example, preference: 10 } ]
+      spf: \"v=spf1 include:spf.new.example -all\"
+      autodiscover: autodiscover.new.example
+";
+
+impl Rehearsal {
+    fn of(parts: &[&str]) -> Self {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::write(dir.path().join("plan.yaml"), parts.concat()).expect("the plan is written");
+        Self(dir)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mailferry"));
+        command.args(args).current_dir(self.path()).env_remove("MAILFERRY_TRUST");
+        // Whoever asks a resolver or a proxy of the machine would be seen to fail.
+        command.env("HOME", self.path()).env_remove("XDG_CONFIG_HOME");
+        Ended::of(command, args)
+    }
+
+    fn report(&self) -> Value {
+        json(&std::fs::read_to_string(self.path().join("out/report.json")).expect("a report"))
+    }
+}
+
+fn count(report: &Value, what: &str) -> u64 {
+    report["verdict"][what].as_u64().unwrap_or_else(|| panic!("{what}: {report:#}"))
+}
+
+#[test]
+fn a_plan_is_rehearsed_to_its_end_with_faults_and_kills() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES, ZONES]);
+    let ended = rehearsal
+        .run(&["rehearse", "plan.yaml", "--out", "out", "--messages", "60", "--seed", "7"])
+        .code(0);
+    ended.says(&[
+        "no server of the plan is reached, none of its secrets is read",
+        "Killed by `kill -9`",
+        "the step `mx/acme.example`",
+        "lost 0 · doubled 0",
+        "The rehearsal went well",
+        "out/report.html",
+    ]);
+    let report = rehearsal.report();
+    assert_eq!(report["days"], 15, "a day before the change and two weeks after it");
+    let killed = |act: &Value| {
+        let commands = act["commands"].as_array().expect("commands");
+        commands.iter().filter(|ran| ran["ended"] == "killed").count()
+    };
+    let kills: usize = report["acts"].as_array().expect("acts").iter().map(killed).sum();
+    assert_eq!(kills, 2, "{report:#}");
+    assert!(report["faults"].as_object().expect("faults").len() >= 4, "{:#}", report["faults"]);
+    let (all, there) = (count(&report, "at_source"), count(&report, "arrived"));
+    assert!(all > 100 && there > 80, "{all} {there}");
+    assert_eq!(report["verdict"]["excepted"]["too-large"], 1, "{:#}", report["verdict"]);
+    assert!(count(&report, "excluded") > 0 && count(&report, "gone_since") > 4);
+    assert_eq!(all, there + count(&report, "excluded") + 1);
+    let page = std::fs::read_to_string(rehearsal.path().join("out/report.html")).expect("a page");
+    assert!(page.contains("It went well.") && page.contains("throttle-by-no"));
+    // What was rehearsed is never taken for what was done.
+    assert!(!rehearsal.path().join(".mailferry").exists());
+    assert!(!rehearsal.path().join(".config").exists(), "nobody was trusted");
+}
+
+#[test]
+fn other_servers_are_rehearsed_with_starttls_and_without_tls() {
+    let sides = "\
+source:
+  product: imap
+  imap: { host: imap.old.example, tls: starttls }
+  passwords: { csv: secrets/passwords.csv }
+destination:
+  product: imap
+  imap: { host: localhost, port: 1143, tls: none }
+  login: { admin: migrator, secret: new, style: master-user }
+folders:
+  map: { Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email, Junk: Junk Email }
+  merge: [ Junk Email ]
+  deletions: propagate
+messages: { since: 2018-01-01 }
+limits: { bandwidth: 20KB, hours: { only: \"20:00-20:01\", zone: Europe/Berlin } }
+mailboxes:
+  - { address: ada@acme.example, destination_user: ada }
+";
+    let rehearsal = Rehearsal::of(&[HEAD, sides]);
+    let ended = rehearsal.run(&[
+        "rehearse",
+        "plan.yaml",
+        "--calm",
+        "--out",
+        "out",
+        "--messages",
+        "40",
+        "--format",
+        "json",
+    ]);
+    let report = json(&ended.code(0).stdout);
+    assert_eq!(report, rehearsal.report());
+    assert_eq!(report["faults"], serde_json::json!({}));
+    let cast = report["cast"].to_string();
+    assert!(cast.contains("STARTTLS") && cast.contains("no TLS"), "{cast}");
+    assert!(count(&report, "excluded") > 0, "messages of years before 2018");
+    // Copies of what vanished are removed only after a person said so.
+    assert_eq!(report["guards"][0]["code"], "G322", "{report:#}");
+}
+
+#[test]
+fn what_no_rehearsal_can_do_is_told() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    std::fs::create_dir(rehearsal.path().join("full")).expect("a directory");
+    std::fs::write(rehearsal.path().join("full/ledger.sqlite"), "x").expect("a file");
+    rehearsal
+        .run(&["rehearse", "plan.yaml", "--out", "full"])
+        .code(64)
+        .says(&["E326", "full is not empty"])
+        .says_what_is_next();
+    rehearsal
+        .run(&["rehearse", "plan.yaml", "--state", "x.sqlite"])
+        .code(64)
+        .says(&["E325"])
+        .says_what_is_next();
+    rehearsal
+        .run(&["plan", "plan.yaml", "--rehearsal", "plan.yaml"])
+        .code(1)
+        .says(&["E320", "no directions of a rehearsal"])
+        .says_what_is_next();
+    rehearsal.run(&["rehearse"]).code(64);
+    let broken = Rehearsal::of(&[HEAD, "nonsense: 1\n"]);
+    broken.run(&["rehearse", "broken.yaml"]).code(65);
+    broken.run(&["rehearse", "plan.yaml"]).code(65).says(&["nonsense", "E065"]);
+}
+
+#[test]
+fn directions_lead_to_nobody_else() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    std::fs::write(
+        rehearsal.path().join("nowhere.json"),
+        "{\"format_version\": \"1.0\", \"routes\": {}, \"ca\": \"/ca.pem\", \"ahead\": 0, \
+         \"mailboxes\": [\"ada@acme.example\"], \"acknowledged\": []}",
+    )
+    .expect("a file");
+    rehearsal
+        .run(&["plan", "plan.yaml", "--rehearsal", "nowhere.json"])
+        .code(8)
+        .says(&["this server is not part of the rehearsal"]);
+}
+
+#[test]
+fn every_habit_is_listed_with_its_source() {
+    let rehearsal = Rehearsal::of(&[HEAD]);
+    let listed = json(&rehearsal.run(&["rehearse", "--habits", "--format", "json"]).code(0).stdout);
+    let listed = listed["habits"].as_array().expect("habits").len();
+    assert_eq!(listed, mailferry::simulate::HABITS.len());
+    rehearsal.run(&["rehearse", "--habits"]).code(0).says(&[
+        "throttle-by-no",
+        "reported",
+        "imapsync issue 198",
+        "assumed",
+    ]);
+}
