@@ -89,6 +89,8 @@ const RULES: &[Rule] = &[
             "render/",
             "message/",
             "profile/",
+            "rehearse/forecast",
+            "rehearse/sketch",
         ],
         but: &[],
         words: &[WORLD, CLOCK],

@@ -7,7 +7,11 @@
     reason = "a test that cannot go on fails"
 )]
 
+#[path = "planner_properties/forecast.rs"]
+mod forecast;
 mod planning;
+#[path = "planner_properties/sketch.rs"]
+mod sketch;
 
 use mailferry::desired::{Deletions, Desired};
 use mailferry::model::address::Address;

@@ -10,10 +10,12 @@ mod course;
 mod cutover;
 pub mod directions;
 mod faults;
+pub mod forecast;
 mod letters;
 mod network;
 mod people;
 pub mod performance;
+pub mod sketch;
 mod stage;
 mod verdict;
 

@@ -8,6 +8,7 @@ pub mod evidence;
 mod evidence_words;
 pub mod exceptions;
 mod fold;
+pub mod forecast;
 pub mod html;
 pub mod json;
 pub mod junit;
