@@ -1,5 +1,6 @@
 //! What a rehearsal came to: plain data that renderers show.
 
+use crate::rehearse::forecast::Forecast;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -32,6 +33,9 @@ pub struct Performance {
     pub guards: Vec<GuardShown>,
     /// What the services' own stores say.
     pub verdict: Verdict,
+    /// What the real migration will be like, where an observation was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// Habits that were switched on, by name, with what they are.
     pub habits: Vec<HabitShown>,
     /// What was left out or done in the place of a person, in whole sentences.

@@ -13,6 +13,7 @@ use crate::rehearse::Choice;
 use crate::rehearse::content::{Author, Letter};
 use crate::rehearse::directions::{Directions, made_up};
 use crate::rehearse::network::Network;
+use crate::rehearse::observed::Observed;
 use crate::rehearse::performance::HabitShown;
 use crate::simulate::{
     Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service,
@@ -55,6 +56,9 @@ pub(crate) struct Stage {
     /// Open for as long as the stage is there.
     doors: Vec<Listener>,
 }
+
+/// From so many messages of a mailbox on, one is larger than Microsoft's default takes.
+const OVERSIZED: usize = 40;
 
 /// What one APPEND takes at the simulated Exchange. The assumed 100 ms would make a rehearsal ten
 /// times as long; the forecast counts with them.
@@ -156,13 +160,20 @@ impl Stage {
     }
 
     fn fill(&mut self, choice: &Choice) -> Result<(), Undone> {
+        let mut observed = choice.observation.as_ref().map(|observation| {
+            let wanted: Vec<&Address> =
+                self.players.iter().map(|player| &player.mailbox.source).collect();
+            Observed::of(observation, &wanted, choice)
+        });
         for (number, player) in self.players.clone().into_iter().enumerate() {
-            let (folders, letters) = self.author.mailbox(
-                &self.desired,
-                &player.mailbox,
-                choice.messages,
-                number == 0 && choice.messages >= 40,
-            );
+            let (folders, letters) = match &mut observed {
+                Some(observed) => observed.mailbox(&mut self.author, &player.mailbox),
+                None => {
+                    let first = number == 0 && choice.messages >= OVERSIZED;
+                    let (author, desired) = (&mut self.author, &self.desired);
+                    author.mailbox(desired, &player.mailbox, choice.messages, first)
+                }
+            };
             let hands = self.source.hands();
             let all: BTreeSet<&FolderPath> =
                 folders.iter().chain(letters.iter().map(|letter| &letter.folder)).collect();

@@ -158,6 +158,10 @@ pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
     for remark in &performance.remarks {
         let _ = writeln!(text, "  * {}", clean(remark));
     }
+    if let Some(forecast) = &performance.forecast {
+        let _ = writeln!(text, "\n{bold}# The real one, by the observation{plain}");
+        text.push_str(&crate::render::forecast::text(forecast));
+    }
     let assumed = performance.habits.iter().filter(|habit| habit.evidence == "assumed").count();
     let _ = writeln!(
         text,

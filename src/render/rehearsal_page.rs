@@ -55,6 +55,10 @@ pub fn html(performance: &Performance) -> String {
                     }
                 }
                 @if !performance.guards.is_empty() { (guards(performance)) }
+                @if let Some(forecast) = &performance.forecast {
+                    h2 { "The real one, by the observation" }
+                    pre { (crate::render::forecast::text(forecast)) }
+                }
                 h2 { "The course" }
                 @for act in &performance.acts { (one(act)) }
                 h2 { "What went wrong on purpose" }
