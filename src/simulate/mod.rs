@@ -30,6 +30,7 @@ mod sequence;
 mod service;
 mod session;
 mod voice;
+pub mod web;
 mod wire;
 
 pub use authority::Authority;
