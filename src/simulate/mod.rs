@@ -11,6 +11,7 @@
 
 mod clock;
 mod command;
+mod deed;
 mod entity;
 mod fault;
 mod fetch_item;
@@ -31,6 +32,7 @@ mod voice;
 mod wire;
 
 pub use clock::TokioClock;
+pub use deed::Deed;
 pub use fault::{Fault, Mischief, Script, When};
 pub use folder::{Condition, Message, Writer};
 pub use habit::{Evidence, HABITS, Habit, HabitFact, Habits};
