@@ -10,7 +10,8 @@ pub struct Deed {
     pub session: Option<u64>,
     /// The mailbox.
     pub user: String,
-    /// In upper case, without `UID `: `APPEND`, `STORE +FLAGS`, `EXPUNGE` of some, `EXPUNGE ALL`,
+    /// In upper case, without `UID `: `APPEND`, `STORE +FLAGS`, `EXPUNGE` (once for each
+    /// message), `EXPUNGE ALL`,
     /// `FETCH` that set `\Seen`; of others `DELIVER`, `STORE`, `RENUMBER` (once for each message).
     pub verb: String,
     /// The folder by its name on the wire.

@@ -1,5 +1,6 @@
 //! Looks at the services' own stores and at nothing of the program's but its evidence.
 
+use crate::people::People;
 use crate::process::{Applied, Fixed};
 use crate::trouble::WITHIN_THE_WAIT;
 use crate::world::{Letter, World, goes, mailbox, rewrites};
@@ -204,10 +205,11 @@ pub(crate) fn judge(
         // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
         // copy is not where it was.
         let again = stores.elsewhere.contains(letter) || people.has_look_alikes(letter, rewrites);
-        let allowed = if again {
-            ever + moves + usize::from(moves == 0) * usize::from(stores.elsewhere.contains(letter))
-        } else {
-            ever
+        let allowed = match (again, moves) {
+            (false, _) => ever,
+            // Others took the copy from where it was before it was known.
+            (true, 0) if stores.elsewhere.contains(letter) => ever + 1,
+            (true, moves) => ever + moves,
         };
         extra |= there.ours > Stores::count(&stores.now, letter);
         if there.ours > allowed + late {
@@ -217,7 +219,8 @@ pub(crate) fn judge(
             ));
         }
     }
-    wrong.extend(checks(&stores, evidence, fixed));
+    wrong.extend(removals(world, &stores, fixed));
+    wrong.extend(checks(&people, &stores, evidence, fixed));
     wrong.extend(accounts(world, &stores, evidence));
     if wrong.is_empty() {
         Ok(Judged { extra })
@@ -226,8 +229,55 @@ pub(crate) fn judge(
     }
 }
 
+/// Nothing went but the copies of what people deleted at the source, untouched, and extra copies.
+fn removals(world: &World, stores: &Stores, fixed: Option<&Fixed>) -> Vec<String> {
+    let mut gone: BTreeMap<Letter, usize> = BTreeMap::new();
+    for deed in world.destination.deeds() {
+        if deed.verb == "EXPUNGE"
+            && let Some(octets) = deed.octets
+        {
+            let letter = Letter { user: deed.user, octets: octets.to_vec() };
+            *gone.entry(letter).or_default() += 1;
+        }
+    }
+    let mut deleted: BTreeMap<Letter, usize> = BTreeMap::new();
+    for deed in world.source.deeds() {
+        if deed.verb == "DELETE"
+            && let Some(octets) = deed.octets
+        {
+            let letter = Letter { user: deed.user, octets: octets.to_vec() };
+            *deleted.entry(letter).or_default() += 1;
+        }
+    }
+    let mut extras = fixed.map_or(0, |fixed| fixed.removed);
+    let mut wrong = Vec::new();
+    for (letter, gone) in &gone {
+        let allowed = Stores::count(&deleted, letter);
+        let more = gone.saturating_sub(allowed) as u64;
+        if more > extras {
+            wrong
+                .push(format!("removed {gone}, deleted at the source {allowed}: {}", text(letter)));
+        }
+        extras = extras.saturating_sub(more);
+        if !world.wide.propagate && fixed.is_none() {
+            wrong.push(format!("removed, and nobody wanted that: {}", text(letter)));
+        }
+        // Where it has a twin, the other one may be what somebody flagged.
+        let alone = stores.there(letter).ours == 0 && *gone == 1;
+        if alone && stores.flagged.contains(letter) {
+            wrong.push(format!("removed, and its user had flagged it: {}", text(letter)));
+        }
+    }
+    wrong
+}
+
 /// The checks of the evidence: all hold, but for what the stores themselves explain.
-fn checks(stores: &Stores, evidence: &Evidence, fixed: Option<&Fixed>) -> Vec<String> {
+fn checks(
+    people: &People,
+    stores: &Stores,
+    evidence: &Evidence,
+    fixed: Option<&Fixed>,
+) -> Vec<String> {
     // What others delivered with our octets may be a late copy of ours as well, and is named; so is
     // the copy of a message that was deleted at the source before it was known to be copied.
     let named = |check: &Check| check.name == "no extra copies" && check.verdict != Verdict::Holds;
@@ -253,7 +303,8 @@ fn checks(stores: &Stores, evidence: &Evidence, fixed: Option<&Fixed>) -> Vec<St
         .collect();
     // A late copy of a letter that nobody touched is an extra copy, and nothing else.
     let surely = stores.late.keys().find(|letter| {
-        let count = Stores::count(&stores.now, letter);
+        // The copy of a message that vanished at the source is nobody's double.
+        let count = Stores::count(&people.ever, letter) + Stores::count(&people.moves, letter);
         let touched = stores.elsewhere.contains(letter) || stores.flagged.contains(letter);
         count > 0 && stores.there(letter).ours > count && !touched
     });

@@ -46,6 +46,8 @@ pub(crate) struct People {
     pub(crate) large: usize,
     /// The destination makes messages anew.
     pub(crate) rewritten: bool,
+    /// Flags are taken away as well.
+    pub(crate) takes_away: bool,
     /// Folders are renamed as well.
     pub(crate) rename: bool,
     /// What the source holds, as people left it.
@@ -71,6 +73,7 @@ impl People {
             odd: 0,
             large: 0,
             rewritten: false,
+            takes_away: false,
             rename: false,
             left: BTreeMap::new(),
             wrong: Vec::new(),
@@ -141,7 +144,11 @@ impl People {
                         let words = ["\\Seen", "\\Flagged", "\\Answered"];
                         let word = words[rng.usize(0..3)];
                         let mut flags = message.flags.clone();
-                        flags.insert(word);
+                        if self.takes_away && flags.contains(word) {
+                            flags = flags.minus(&Flags::from_words([word]));
+                        } else {
+                            flags.insert(word);
+                        }
                         hands.set_flags(&user, folder, message.uid, flags).expect("flags");
                     }
                     4 if here > 0 => {

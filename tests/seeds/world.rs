@@ -130,6 +130,7 @@ impl World {
         people.odd = wide.odd;
         people.large = wide.limit.map_or(0, |limit| usize::try_from(limit).expect("a size") + 1);
         people.rename = wide.rename;
+        people.takes_away = scope == Scope::Wide;
         people.rewritten = rewrites(&destination);
         for user in &users {
             for folder in FOLDERS {
@@ -187,11 +188,33 @@ impl World {
         people.live(&mut self.rng);
         people.leave();
         drop(people);
-        if self.scope == Scope::Wide && self.rng.u8(0..8) == 0 {
-            let user = &self.users[self.rng.usize(0..self.users.len())];
-            let names: Vec<String> = mailbox(&self.destination, user).into_keys().collect();
-            let name = &names[self.rng.usize(0..names.len())];
-            self.destination.hands().renumber(user, name).expect("a folder");
+        if self.scope == Scope::Wide {
+            self.live_there();
+        }
+    }
+
+    /// What people do at the destination: each of them is seldom.
+    fn live_there(&mut self) {
+        let hands = self.destination.hands();
+        for user in &self.users {
+            let mailbox = mailbox(&self.destination, user);
+            let folders: Vec<_> =
+                mailbox.iter().filter(|(_, it)| !it.messages.is_empty()).collect();
+            if folders.is_empty() {
+                continue;
+            }
+            let (name, folder) = folders[self.rng.usize(0..folders.len())];
+            let message = &folder.messages[self.rng.usize(0..folder.messages.len())];
+            match self.rng.u8(0..16) {
+                0 => hands.renumber(user, name).expect("a folder"),
+                1 => hands.delete(user, name, message.uid).expect("a message"),
+                2..=5 => {
+                    let mut flags = message.flags.clone();
+                    flags.insert(["\\Draft", "\\Flagged"][self.rng.usize(0..2)]);
+                    hands.set_flags(user, name, message.uid, flags).expect("a message");
+                }
+                _ => {}
+            }
         }
     }
 
@@ -214,7 +237,7 @@ impl World {
             return;
         }
         for _ in 0..self.rng.usize(0..4) {
-            let at = self.rng.u64(1..steps);
+            let at = self.rng.u64(0..steps);
             let mut rng = self.rng.fork();
             match self.rng.u8(0..4) {
                 0 => {
@@ -321,7 +344,7 @@ impl Wide {
         Self {
             limit: (rng.u8(0..3) == 0).then_some(4_096),
             declared: true,
-            propagate: rng.u8(0..3) == 0,
+            propagate: rng.bool(),
             full: rng.u8(0..6) == 0,
             few: (rng.u8(0..4) == 0).then(|| rng.usize(1..4)),
             days: rng.u8(0..3) == 0,

@@ -2,7 +2,9 @@
 
 use crate::simulate::command::{Change, Command};
 use crate::simulate::deed::Deed;
+use crate::simulate::sequence::SequenceSet;
 use crate::simulate::session::Session;
+use bytes::Bytes;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -25,7 +27,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             Command::Subscribe(name) => vec![deed("SUBSCRIBE", name)],
             Command::Unsubscribe(name) => vec![deed("UNSUBSCRIBE", name)],
             Command::Expunge => vec![deed("EXPUNGE ALL", &here())],
-            Command::UidExpunge(_) => vec![deed("EXPUNGE", &here())],
+            Command::UidExpunge(set) => {
+                let going = self.going(set);
+                let one = |octets| Deed { octets: Some(octets), ..deed("EXPUNGE", &here()) };
+                going.into_iter().map(one).collect()
+            }
             Command::Close if writes => vec![deed("EXPUNGE ALL", &here())],
             Command::Store { change, flags, .. } => {
                 let verb = match change {
@@ -58,6 +64,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             let deed = Deed::new(Some(self.number), user, "FETCH", &self.selected_name());
             self.service.note(vec![Deed { flags: vec!["\\Seen".to_owned()], ..deed }]);
         }
+    }
+
+    /// The messages that UID EXPUNGE of these will remove.
+    fn going(&self, set: &SequenceSet) -> Vec<Bytes> {
+        let (Some(user), Some(selected)) = (&self.user, &self.selected) else { return Vec::new() };
+        let ranges = set.ranges(selected.largest(true));
+        let named = |uid: u32| ranges.iter().any(|&(from, to)| (from..=to).contains(&uid));
+        let going = self.service.account(user, |account| {
+            let folder = account.mailbox.by_id(selected.id)?;
+            let marked = folder.messages.iter().filter(|it| it.flags.contains("\\Deleted"));
+            Some(marked.filter(|it| named(it.uid)).map(|it| it.given.clone()).collect())
+        });
+        going.flatten().unwrap_or_default()
     }
 
     fn known(&self, name: &str) -> String {
