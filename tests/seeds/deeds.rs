@@ -2,7 +2,7 @@
 
 use crate::life::On;
 use crate::world::World;
-use mailferry::planner::plan::{Action, Kind};
+use mailferry::planner::plan::{Action, Kind, State};
 use mailferry::simulate::Deed;
 
 /// What a life may do beyond its approved actions.
@@ -50,7 +50,14 @@ fn falls_under(deed: &Deed, approved: &[Action], leave: Leave) -> bool {
             Kind::SetSubscription(subscribe) => subscribe.folder.to_string() == deed.folder,
             _ => false,
         }),
-        "APPEND" => copies(&deed.folder),
+        // Into the folder that was reviewed, and no other one of its name.
+        "APPEND" => of_user().any(|action| match (&action.kind, &action.before) {
+            (Kind::CopyFolder(copy), State::Bound { destination, .. }) => {
+                copy.destination.to_string() == deed.folder
+                    && destination.is_none_or(|known| deed.told == Some(known.0))
+            }
+            _ => false,
+        }),
         "MOVE" => copies(&deed.to),
         "STORE +FLAGS" if marks => removes(&deed.folder) || leave == Leave::Extras,
         "EXPUNGE" => removes(&deed.folder) || leave == Leave::Extras,

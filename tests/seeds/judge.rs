@@ -30,6 +30,8 @@ struct Stores {
     there: BTreeMap<Letter, There>,
     /// Letters that others moved, deleted or renumbered at the destination.
     elsewhere: BTreeSet<Letter>,
+    /// Those of them that were not only moved.
+    renumbered: BTreeSet<Letter>,
     /// Letters whose flags others changed there.
     flagged: BTreeSet<Letter>,
     /// Copies that others deleted there.
@@ -44,6 +46,7 @@ impl Stores {
             now: BTreeMap::new(),
             there: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
+            renumbered: BTreeSet::new(),
             flagged: BTreeSet::new(),
             deleted: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -75,9 +78,14 @@ impl Stores {
                 }
                 (None, "DELETE") => {
                     *stores.deleted.entry(letter.clone()).or_default() += 1;
+                    stores.renumbered.insert(letter.clone());
                     stores.elsewhere.insert(letter);
                 }
-                (None, "MOVE" | "RENUMBER") => {
+                (None, "RENUMBER") => {
+                    stores.renumbered.insert(letter.clone());
+                    stores.elsewhere.insert(letter);
+                }
+                (None, "MOVE") => {
                     stores.elsewhere.insert(letter);
                 }
                 (None, _) => {}
@@ -202,16 +210,21 @@ pub(crate) fn judge(
         let moves = Stores::count(&people.moves, letter);
         let late = Stores::count(&stores.late, letter);
         let gone = Stores::count(&stores.deleted, letter);
+        extra |= there.ours > Stores::count(&stores.now, letter);
+        if there.ours <= ever + late {
+            continue;
+        }
         // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
         // copy is not where it was.
-        let again = stores.elsewhere.contains(letter) || people.has_look_alikes(letter, rewrites);
+        let again = stores.renumbered.contains(letter)
+            || (moves > 0 && stores.elsewhere.contains(letter))
+            || people.has_look_alikes(letter, rewrites);
         let allowed = match (again, moves) {
             (false, _) => ever,
             // Others took the copy from where it was before it was known.
             (true, 0) if stores.elsewhere.contains(letter) => ever + 1,
             (true, moves) => ever + moves,
         };
-        extra |= there.ours > Stores::count(&stores.now, letter);
         if there.ours > allowed + late {
             wrong.push(format!(
                 "doubled: {ever} ever at the source, {moves} moves, {late} late, {gone} deleted, {there:?}: {}",
@@ -219,7 +232,7 @@ pub(crate) fn judge(
             ));
         }
     }
-    wrong.extend(removals(world, &stores, fixed));
+    wrong.extend(removals(&people, world, &stores, fixed));
     wrong.extend(checks(&people, &stores, evidence, fixed));
     wrong.extend(accounts(world, &stores, evidence));
     if wrong.is_empty() {
@@ -230,7 +243,7 @@ pub(crate) fn judge(
 }
 
 /// Nothing went but the copies of what people deleted at the source, untouched, and extra copies.
-fn removals(world: &World, stores: &Stores, fixed: Option<&Fixed>) -> Vec<String> {
+fn removals(people: &People, world: &World, stores: &Stores, fixed: Option<&Fixed>) -> Vec<String> {
     let mut gone: BTreeMap<Letter, usize> = BTreeMap::new();
     for deed in world.destination.deeds() {
         if deed.verb == "EXPUNGE"
@@ -252,11 +265,15 @@ fn removals(world: &World, stores: &Stores, fixed: Option<&Fixed>) -> Vec<String
     let mut extras = fixed.map_or(0, |fixed| fixed.removed);
     let mut wrong = Vec::new();
     for (letter, gone) in &gone {
-        let allowed = Stores::count(&deleted, letter);
+        // One that moved may have been copied anew where it is now; what is lost shows elsewhere.
+        let moves = Stores::count(&people.moves, letter);
+        let allowed = Stores::count(&deleted, letter) + moves;
         let more = gone.saturating_sub(allowed) as u64;
         if more > extras {
-            wrong
-                .push(format!("removed {gone}, deleted at the source {allowed}: {}", text(letter)));
+            wrong.push(format!(
+                "removed {gone}, deleted or moved at the source {allowed}: {}",
+                text(letter)
+            ));
         }
         extras = extras.saturating_sub(more);
         if !world.wide.propagate && fixed.is_none() {
@@ -304,8 +321,11 @@ fn checks(
     // A late copy of a letter that nobody touched is an extra copy, and nothing else.
     let surely = stores.late.keys().find(|letter| {
         // The copy of a message that vanished at the source is nobody's double.
-        let count = Stores::count(&people.ever, letter) + Stores::count(&people.moves, letter);
-        let touched = stores.elsewhere.contains(letter) || stores.flagged.contains(letter);
+        let ever = Stores::count(&people.ever, letter);
+        let count = ever + Stores::count(&people.moves, letter);
+        let touched = stores.elsewhere.contains(letter)
+            || stores.flagged.contains(letter)
+            || Stores::count(&stores.now, letter) < ever;
         count > 0 && stores.there(letter).ours > count && !touched
     });
     if let (None, Some(letter)) = (fixed, surely)

@@ -38,8 +38,6 @@ pub(crate) enum Mutant {
     LastRowLost,
     /// A refused listing is taken for one that ended.
     NoEndsListing,
-    /// A lost line is taken for the end of a listing.
-    LossEndsListing,
     /// A message that was refused is recorded as copied.
     NoIsCopied,
     /// A message is recorded as copied when the line falls before the answer.
@@ -120,7 +118,6 @@ impl Mutants {
         let listing = matches!(verb, "LIST" | "FETCH" | "SEARCH");
         match self.one? {
             Mutant::NoEndsListing if listing => Some(Mishearing::No),
-            Mutant::LossEndsListing if listing => Some(Mishearing::Loss),
             Mutant::NoIsCopied if verb == "APPEND" => Some(Mishearing::No),
             Mutant::LossIsCopied if verb == "APPEND" => Some(Mishearing::Loss),
             _ => None,

@@ -86,10 +86,12 @@ impl People {
     pub(crate) fn grow(&mut self, rng: &mut Rng, user: &str, folder: &str, count: usize) {
         for _ in 0..count {
             self.number += 1;
-            let known: Vec<Letter> =
-                self.ever.keys().filter(|letter| letter.user == user).cloned().collect();
-            let twin = rng.u8(0..6) == 0 && !known.is_empty();
-            let octets = if twin {
+            let known: Vec<&Letter> = if rng.u8(0..6) == 0 {
+                self.ever.keys().filter(|letter| letter.user == user).collect()
+            } else {
+                Vec::new()
+            };
+            let octets = if !known.is_empty() {
                 known[rng.usize(0..known.len())].octets.clone()
             } else if self.odd > 0 && rng.u8(..) < self.odd {
                 match rng.u8(0..5) {

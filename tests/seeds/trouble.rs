@@ -85,6 +85,14 @@ pub(crate) fn wide(rng: &mut Rng) -> (Vec<Fault>, Vec<Fault>) {
         };
         there.push(Fault { when, what });
     }
+    if rng.u8(0..3) == 0 {
+        // Its user moves a message before anybody knows that it was stored.
+        let from = ["INBOX", "Sent Items"][rng.usize(0..2)].to_owned();
+        let to = ["Drafts", "Deleted Items"][rng.usize(0..2)].to_owned();
+        there.push(Fault { when: append(rng), what: Mischief::DropAfter });
+        let when = When::Command { verb: "LIST".to_owned(), user: None, nth: rng.u64(2..6) };
+        there.push(Fault { when, what: Mischief::Move { from, to } });
+    }
     for _ in 0..rng.usize(0..4) {
         let command = command(rng, &["LIST", "EXAMINE", "UID FETCH", "UID FETCH", "STATUS"]);
         let time = Duration::from_millis(rng.u64(1..60_000));

@@ -72,6 +72,8 @@ pub(crate) struct Wide {
     odd: u8,
     rename: bool,
     throttle: bool,
+    /// So many messages more are in one folder.
+    many: usize,
 }
 
 /// Everything but the process.
@@ -95,6 +97,11 @@ pub(crate) struct World {
 const FOLDERS: [&str; 7] =
     ["INBOX", "Sent", "Trash", "Spam", "Junk", "Projects.2019", "Projects.2019.Deep"];
 
+/// Rows of the ledger that are read at once, and bodies of one FETCH (`src/copy/desk.rs`,
+/// `src/copy/search.rs`): what ends with one of them is seen only beyond.
+const PAGE: usize = 2_000;
+const BATCH: usize = 200;
+
 /// What fits into a full mailbox: a few letters.
 const QUOTA: u64 = 3_000;
 
@@ -108,7 +115,14 @@ impl World {
         let wide = match scope {
             Scope::Narrow => Wide::default(),
             // A stream of its own, so that a world differs by what it has more.
-            Scope::Wide => Wide::drawn(&mut Rng::with_seed(seed ^ 0x5eed)),
+            Scope::Wide => {
+                let many = match seed {
+                    _ if seed % 500 == 499 => PAGE + 100,
+                    _ if seed % 24 == 23 => BATCH + 30,
+                    _ => 0,
+                };
+                Wide { many, ..Wide::drawn(&mut Rng::with_seed(seed ^ 0x5eed)) }
+            }
         };
         let mut product = Product::rackspace();
         if let Some(few) = wide.few {
@@ -144,6 +158,7 @@ impl World {
                 people.grow(&mut rng, user, folder, count);
             }
         }
+        people.grow(&mut rng, &users[0], "INBOX", wide.many);
         people.leave();
         Self {
             rng,
@@ -351,6 +366,7 @@ impl Wide {
             odd: [0, 40, 120][rng.usize(0..3)],
             rename: rng.u8(0..3) == 0,
             throttle: rng.u8(0..4) == 0,
+            many: 0,
         }
     }
 

@@ -15,7 +15,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if !self.service.keeps_deeds() {
             return;
         }
-        let deed = |verb: &str, folder: &str| Deed::new(Some(self.number), user, verb, folder);
+        let told = self.selected.as_ref().map(|selected| selected.uid_validity);
+        let deed = |verb: &str, folder: &str| Deed {
+            told,
+            ..Deed::new(Some(self.number), user, verb, folder)
+        };
         let to =
             |verb: &str, folder: &str, to: &str| Deed { to: self.known(to), ..deed(verb, folder) };
         let here = || self.selected_name();
