@@ -265,7 +265,14 @@ impl<'a> Course<'a> {
             }
             self.trouble(2);
         }
-        self.apply_to_the_end(saved).await
+        self.apply_to_the_end(saved).await?;
+        if let Some(directory) = &self.stage.directory {
+            let tokens = directory.tokens();
+            self.event(format!(
+                "The app asked for a token {tokens} times so far; each was renewed before its end."
+            ));
+        }
+        Ok(())
     }
 
     /// Applies until it says that all is done, or nothing more can be.
@@ -294,6 +301,9 @@ impl<'a> Course<'a> {
         let (here, there) = faults::scripts(part, &mut self.rng, product);
         self.stage.source.set_script(here);
         self.stage.destination.set_script(there);
+        if let Some(directory) = &mut self.stage.directory {
+            directory.trouble(part);
+        }
     }
 
     /// Counts what struck since the last time.
@@ -301,6 +311,9 @@ impl<'a> Course<'a> {
         let counts = &mut self.performance.faults;
         faults::count(self.stage.source.script().struck(), "source", counts);
         faults::count(self.stage.destination.script().struck(), "destination", counts);
+        if let Some(directory) = &mut self.stage.directory {
+            directory.struck(counts);
+        }
     }
 
     fn peace(&mut self) {

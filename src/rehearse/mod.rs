@@ -18,6 +18,7 @@ mod people;
 pub mod performance;
 pub mod sketch;
 mod stage;
+mod tenant;
 mod verdict;
 
 use crate::desired::Desired;

@@ -15,6 +15,7 @@ use crate::rehearse::directions::{Directions, made_up};
 use crate::rehearse::network::Network;
 use crate::rehearse::observed::Observed;
 use crate::rehearse::performance::HabitShown;
+use crate::rehearse::tenant::Directory;
 use crate::simulate::{
     Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service,
     SteppedClock, Throttle, Undone,
@@ -45,6 +46,7 @@ pub(crate) struct Stage {
     pub(crate) destination: Service,
     pub(crate) clock: SteppedClock,
     pub(crate) network: Network,
+    pub(crate) directory: Option<Directory>,
     pub(crate) players: Vec<Player>,
     pub(crate) ever: Ever,
     pub(crate) author: Author,
@@ -102,9 +104,14 @@ impl Stage {
         let hosts: Vec<String> = [&desired.source, &desired.destination]
             .iter()
             .map(|side| side.endpoint.host.clone())
+            .chain(Directory::hosts())
             .collect();
         let authority = Authority::for_hosts(&hosts).map_err(|error| unset(&error))?;
         let network = Network::start(&desired, Arc::new(clock.clone()))
+            .await
+            .map_err(|error| unset(&error))?;
+        let time = Arc::new(clock.clone());
+        let directory = Directory::start(&desired, &players, &destination, &authority, time)
             .await
             .map_err(|error| unset(&error))?;
         let ca = folder.join("ca.pem");
@@ -114,6 +121,7 @@ impl Stage {
             destination,
             clock,
             network,
+            directory,
             players,
             ever: Ever::new(),
             author,
@@ -124,6 +132,10 @@ impl Stage {
             desired,
         };
         stage.open(&authority).await?;
+        if let Some(directory) = &stage.directory {
+            stage.directions.routes.extend(directory.routes());
+            stage.cast.push(directory.cast());
+        }
         stage.cast.append(&mut stage.network.cast);
         stage.directions.dns = stage.network.routes();
         stage.directions.resolvers = stage.network.asked();

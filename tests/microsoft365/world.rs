@@ -296,6 +296,7 @@ impl Process {
             clock: world.clock.clone(),
             dns: world.zones.clone(),
             cancel,
+            quiet: mailferry::executor::run::QUIET,
         };
         let report = run.run(&approval.run).await;
         (plan, report)
