@@ -7,6 +7,7 @@ use crate::cli::whole::{self, Readers};
 use crate::cli::{Ended, signals::Signals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::observation::Observation;
+use crate::rehearse::fault::{not_run, unwritten};
 use crate::rehearse::performance::{Act, Performance, Ran};
 use crate::rehearse::{self, Audience, Choice};
 use crate::render;
@@ -17,11 +18,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -> Result<Ended> {
-    if args.habits {
+    let Some(plan) = args.plan.as_ref().filter(|_| !args.habits) else {
         return habits(args.format);
-    }
-    let Some(plan) = &args.plan else {
-        return Err(Error::new(ErrorKind::Usage, "E006", "which migration plan?"));
     };
     if global.rehearsal.is_some() || global.state.is_some() {
         return Err(Error::new(
@@ -34,9 +32,7 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
     let desired = document::load_for_rehearsal(plan, global, output)?;
     let observation = args.from_observation.as_deref().map(observation).transpose()?;
     let folder = folder(args.out.as_deref(), &desired.name)?;
-    let program = std::env::current_exe().map_err(|error| {
-        Error::new(ErrorKind::Failed, "E323", format!("this program cannot find itself: {error}"))
-    })?;
+    let program = std::env::current_exe().map_err(|error| not_run("mailferry", &error))?;
     let choice = Choice {
         seed: args.seed,
         messages: args.messages as usize,
@@ -82,7 +78,7 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
         () = interrupted => {
             hall.bar.finish_and_clear();
             let kind = signals.came().unwrap_or(ErrorKind::Interrupted);
-            return Err(Error::new(kind, "E130", "the rehearsal was interrupted")
+            return Err(Error::new(kind, "E130", "interrupted in the middle of the rehearsal")
                 .hint(format!("What it did so far is in {}.", folder.display())));
         }
     }
@@ -131,10 +127,7 @@ fn report(
 
 /// Returns an empty folder: the ledger of an earlier rehearsal must not be met.
 fn folder(given: Option<&Path>, name: &str) -> Result<PathBuf> {
-    let failed = |path: &Path, error: std::io::Error| {
-        Error::new(ErrorKind::Failed, "E321", format!("{}: {error}", path.display()))
-            .hint("Make room, or name another directory with --out.")
-    };
+    let failed = |path: &Path, error: std::io::Error| unwritten(path, &error);
     if let Some(given) = given {
         std::fs::create_dir_all(given).map_err(|error| failed(given, error))?;
         let mut entries = std::fs::read_dir(given).map_err(|error| failed(given, error))?;

@@ -1,7 +1,8 @@
 //! Runs commands as a person would: processes of their own, which a kill ends for good.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::rehearse::Choice;
+use crate::rehearse::fault::{not_run, unwritten};
 use crate::rehearse::performance::{Ended, Ran};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -47,9 +48,7 @@ impl Stagehand {
         mut kill: impl FnMut() -> bool,
     ) -> Result<Ran> {
         let shown = self.shown(words);
-        let failed = |error: std::io::Error| {
-            Error::new(ErrorKind::Failed, "E323", format!("`{shown}` could not be run: {error}"))
-        };
+        let failed = |error: std::io::Error| not_run(&shown, &error);
         let begun = now();
         let mut child = Command::new(&self.program)
             .args(words)
@@ -112,10 +111,8 @@ impl Stagehand {
         let name = words.first().map_or("command", String::as_str);
         let file = format!("{:02}-{name}.txt", self.number);
         let path = self.folder.join(&file);
-        std::fs::write(&path, format!("$ {shown}\n{output}")).map_err(|error| {
-            Error::new(ErrorKind::Failed, "E321", format!("{}: {error}", path.display()))
-                .hint("Make room, or name another directory with --out.")
-        })?;
+        std::fs::write(&path, format!("$ {shown}\n{output}"))
+            .map_err(|error| unwritten(&path, &error))?;
         Ok(file)
     }
 

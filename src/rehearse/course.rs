@@ -1,18 +1,20 @@
 //! The course of a rehearsal: what a person would do from the first look to the last.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::model::words::shown;
 use crate::planner::saved::SavedPlan;
 use crate::ports::clock::Clock as _;
 use crate::rehearse::child::Stagehand;
+use crate::rehearse::fault::{unread, unset};
 use crate::rehearse::faults;
 use crate::rehearse::people;
 use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran, Step};
 use crate::rehearse::stage::Stage;
 use crate::rehearse::verdict::{self, Reviewed};
-use crate::simulate::{Script, Undone};
+use crate::simulate::Script;
 use crate::verify::evidence::Evidence;
 use fastrand::Rng;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// Who watches.
@@ -166,15 +168,11 @@ impl<'a> Course<'a> {
         self.act("Is the migration plan right?");
         let plan = self.plan.display().to_string();
         let ran = self.run(&["validate", &plan], &[0], None).await?;
-        match ran.ended {
-            Ended::Code(0) => Ok(()),
-            _ => Err(Error::new(
-                ErrorKind::InvalidPlan,
-                "E065",
-                format!("{} is not a valid migration plan", self.plan.display()),
-            )
-            .hint("Correct what is named above, and rehearse again.")),
+        if ran.ended == Ended::Code(0) {
+            return Ok(());
         }
+        // It was valid a moment ago.
+        Err(unread(&plan, &ran.output.trim(), &self.folder))
     }
 
     async fn plan(&mut self) -> Result<String> {
@@ -234,17 +232,14 @@ impl<'a> Course<'a> {
     }
 
     pub(crate) fn read(&self, path: &str) -> Result<SavedPlan> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::new(ErrorKind::Failed, "E324", format!("`plan` saved no plan: {error}"))
-                .hint(format!("What it said is in {}.", self.folder.display()))
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| unread("the saved plan", &error, &self.folder))?;
         SavedPlan::from_json(&text)
     }
 
     async fn apply(&mut self, saved: &str, wanted: &[i32], kill_at: Option<usize>) -> Result<Ran> {
         let digest = self.read(saved)?.digest.short();
-        self.run(&["apply", saved, "--expect", &digest, "--max-age", "3650d"], wanted, kill_at)
-            .await
+        self.run(&["apply", saved, "--expect", &digest], wanted, kill_at).await
     }
 
     async fn first_copy(&mut self, saved: &str) -> Result<()> {
@@ -366,7 +361,7 @@ impl<'a> Course<'a> {
     async fn meanwhile(&mut self) -> Result<()> {
         self.act("Life goes on at the source: only the difference moves");
         let happened =
-            people::live(&mut self.stage, &mut self.rng).map_err(|error| played(&error))?;
+            people::live(&mut self.stage, &mut self.rng).map_err(|error| unset(&error))?;
         for sentence in happened {
             self.event(sentence);
         }
@@ -401,9 +396,7 @@ impl<'a> Course<'a> {
 
     /// The evidence that `verify` wrote last.
     fn evidence(&self) -> Result<Option<Evidence>> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::new(ErrorKind::Failed, "E324", format!("the evidence cannot be read: {error}"))
-        };
+        let failed = |error: &dyn Display| unread("the evidence", error, &self.folder);
         let folder = self.folder.join("evidence");
         let Ok(entries) = std::fs::read_dir(&folder) else { return Ok(None) };
         let mut files: Vec<PathBuf> =
@@ -418,8 +411,4 @@ impl<'a> Course<'a> {
 /// Ends a sentence that may lack its point.
 fn sentence(text: &str) -> String {
     format!("{}.", text.trim_end_matches('.'))
-}
-
-pub(crate) fn played(error: &Undone) -> Error {
-    Error::new(ErrorKind::Failed, "E322", format!("the stage could not be changed: {error}"))
 }

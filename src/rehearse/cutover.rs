@@ -1,14 +1,14 @@
 //! The cutover: a day of low TTLs, the change of the records, the mail that comes meanwhile, and the
 //! days after it.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::model::folder::FolderPath;
 use crate::ports::clock::Clock as _;
-use crate::rehearse::course::{Course, played};
+use crate::rehearse::course::Course;
+use crate::rehearse::fault::unset;
 use crate::rehearse::network::{LAG, SHORT};
 use crate::rehearse::people;
 use crate::simulate::Delivery;
-use crate::simulate::dns::EditError;
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -35,7 +35,7 @@ impl Course<'_> {
             return Ok(());
         }
         self.act("The cutover: the day before");
-        self.stage.network.shorten().await.map_err(|error| edited(&error))?;
+        self.stage.network.shorten().await.map_err(|error| unset(&error))?;
         self.event(format!(
             "A person at the DNS host lowers the TTL of the MX records to {SHORT} s. A day passes on the clock of the rehearsal."
         ));
@@ -50,7 +50,7 @@ impl Course<'_> {
                 .network
                 .change(&step.zone, &step.records)
                 .await
-                .map_err(|error| edited(&error))?;
+                .map_err(|error| unset(&error))?;
             self.event(format!("A person at the DNS host does the step `{}`.", step.id));
         }
         self.stage.clock.advance(SOON);
@@ -80,7 +80,7 @@ impl Course<'_> {
     async fn last_pass(&mut self, what: &str) -> Result<()> {
         self.event(format!("{what}:"));
         for player in self.stage.players.clone() {
-            people::arrive(&mut self.stage, &player).map_err(|error| played(&error))?;
+            people::arrive(&mut self.stage, &player).map_err(|error| unset(&error))?;
         }
         self.pass().await
     }
@@ -93,7 +93,7 @@ impl Course<'_> {
                 let domain = player.mailbox.source.domain();
                 // A resolver that heard of the old records keeps them for their TTL.
                 if self.stage.network.goes_to_source(&domain, turn) {
-                    people::arrive(&mut self.stage, &player).map_err(|error| played(&error))?;
+                    people::arrive(&mut self.stage, &player).map_err(|error| unset(&error))?;
                     late += 1;
                 } else {
                     let to = player.mailbox.destination.as_str();
@@ -103,7 +103,7 @@ impl Course<'_> {
                     let hands = self.stage.destination.hands();
                     hands
                         .deliver(&player.destination, "INBOX", delivery)
-                        .map_err(|error| played(&error))?;
+                        .map_err(|error| unset(&error))?;
                     there += 1;
                 }
             }
@@ -111,8 +111,4 @@ impl Course<'_> {
         }
         Ok((late, there))
     }
-}
-
-fn edited(error: &EditError) -> Error {
-    Error::new(ErrorKind::Failed, "E322", format!("the simulated DNS host: {error}"))
 }

@@ -12,6 +12,7 @@ use crate::model::server::{Endpoint, TlsMode};
 use crate::ports::clock::Clock;
 use crate::ports::dns::Route;
 use crate::ports::secrets::Secrets;
+use crate::rehearse::fault::unwritten;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -86,10 +87,7 @@ impl Directions {
 
     /// Writes the file, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let failed = |error: io::Error| {
-            Error::new(ErrorKind::Failed, "E321", format!("{}: {error}", path.display()))
-                .hint("Make room, or name another directory with --out.")
-        };
+        let failed = |error: io::Error| unwritten(path, &error);
         let text = serde_json::to_string_pretty(self).unwrap_or_default();
         let beside = path.with_extension("new");
         std::fs::write(&beside, text).map_err(failed)?;

@@ -9,6 +9,7 @@ mod content;
 mod course;
 mod cutover;
 pub mod directions;
+pub(crate) mod fault;
 mod faults;
 pub mod forecast;
 mod letters;

@@ -6,6 +6,7 @@ use crate::model::records::Mx;
 use crate::planner::plan::Records;
 use crate::ports::clock::Clock;
 use crate::ports::dns::Route as _;
+use crate::simulate::Habits;
 use crate::simulate::dns::{
     EditError, Internet, Key, NameServer, Primary, Resolver, Zone, ZoneEditor,
 };
@@ -147,6 +148,11 @@ impl Network {
     /// Returns the addresses of the resolvers.
     pub(crate) fn asked(&self) -> Vec<SocketAddr> {
         self.internet.resolvers()
+    }
+
+    /// Returns the habits of its servers; none where there is no zone.
+    pub(crate) fn habits(&self) -> Habits {
+        if self.hosts.is_empty() { Habits::new() } else { Internet::usual_habits() }
     }
 
     /// Does at the DNS host what a step for a person says.

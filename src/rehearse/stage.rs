@@ -2,7 +2,7 @@
 
 use crate::clock::SystemClock;
 use crate::desired::{Desired, DesiredMailbox, Login, LoginStyle, Side};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::Result;
 use crate::imap::mailbox_name;
 use crate::model::address::Address;
 use crate::model::digest::Digest;
@@ -12,6 +12,7 @@ use crate::ports::clock::Clock;
 use crate::rehearse::Choice;
 use crate::rehearse::content::{Author, Letter};
 use crate::rehearse::directions::{Directions, made_up};
+use crate::rehearse::fault::unset;
 use crate::rehearse::network::Network;
 use crate::rehearse::observed::Observed;
 use crate::rehearse::performance::HabitShown;
@@ -178,13 +179,12 @@ impl Stage {
             Observed::of(observation, &wanted, choice)
         });
         for (number, player) in self.players.clone().into_iter().enumerate() {
-            let (folders, letters) = match &mut observed {
-                Some(observed) => observed.mailbox(&mut self.author, &player.mailbox),
-                None => {
-                    let first = number == 0 && choice.messages >= OVERSIZED;
-                    let (author, desired) = (&mut self.author, &self.desired);
-                    author.mailbox(desired, &player.mailbox, choice.messages, first)
-                }
+            let author = &mut self.author;
+            let (folders, letters) = if let Some(observed) = &mut observed {
+                observed.mailbox(author, &player.mailbox)
+            } else {
+                let first = number == 0 && choice.messages >= OVERSIZED;
+                author.mailbox(&self.desired, &player.mailbox, choice.messages, first)
             };
             let hands = self.source.hands();
             let all: BTreeSet<&FolderPath> =
@@ -225,7 +225,15 @@ impl Stage {
     /// Returns the habits that are switched on at one of the services.
     pub(crate) fn habits(&self) -> Vec<HabitShown> {
         let (here, there) = (self.source.product(), self.destination.product());
-        let on = |fact: &&HabitFact| here.has(fact.habit) || there.has(fact.habit);
+        let network = self.network.habits();
+        let tenant = self.directory.as_ref().map(Directory::habits).unwrap_or_default();
+        let on = |fact: &&HabitFact| {
+            let habit = fact.habit;
+            here.has(habit)
+                || there.has(habit)
+                || network.contains(&habit)
+                || tenant.contains(&habit)
+        };
         HABITS.iter().filter(on).map(super::shown).collect()
     }
 
@@ -255,15 +263,6 @@ pub(crate) fn on_the_wire(path: &FolderPath, separator: char) -> String {
     let RawName(octets) = mailbox_name::encode(path, Some(separator), "")
         .unwrap_or_else(|_| RawName(path.to_string().replace('/', "-").into_bytes()));
     String::from_utf8_lossy(&octets).into_owned()
-}
-
-fn unset(error: &dyn std::fmt::Display) -> Error {
-    Error::new(
-        ErrorKind::Failed,
-        "E322",
-        format!("the simulated services could not be set up: {error}"),
-    )
-    .hint("Free ports on 127.0.0.1 and some room in the directory of --out are all that they need.")
 }
 
 fn source_product(desired: &Desired) -> Product {

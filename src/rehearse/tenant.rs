@@ -6,7 +6,7 @@ use crate::ports::clock::Clock;
 use crate::rehearse::directions::made_up;
 use crate::rehearse::stage::Player;
 use crate::simulate::web::{App, DirectoryDomain, Door, Tenant, WebFault, WebMischief};
-use crate::simulate::{Authority, Listener, Service};
+use crate::simulate::{Authority, Habits, Listener, Service};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
@@ -105,6 +105,11 @@ impl Directory {
             let what = "tenant: requests are lost, put off, or answered by somebody in between";
             *counts.entry(what.to_owned()).or_default() += struck;
         }
+    }
+
+    /// Returns the habits of the tenant.
+    pub(crate) fn habits(&self) -> Habits {
+        self.tenant.habits()
     }
 
     /// Returns how many tokens were asked for.

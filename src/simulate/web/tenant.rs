@@ -174,6 +174,11 @@ impl Tenant {
         }
     }
 
+    /// Returns the habits that are switched on.
+    pub fn habits(&self) -> Habits {
+        self.state().habits.clone()
+    }
+
     /// Takes every token back: nobody signs in with one of them any more.
     pub fn revoke_tokens(&self) {
         let now = self.0.clock.now();
