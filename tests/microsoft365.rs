@@ -16,6 +16,8 @@ mod dns;
 mod http;
 #[path = "microsoft365/migrating.rs"]
 mod migrating;
+#[path = "microsoft365/program.rs"]
+mod program;
 #[path = "microsoft365/strictness.rs"]
 mod strictness;
 #[path = "microsoft365/tokens.rs"]

@@ -82,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         &[&["aadsts65001"], &["aadsts650051"]],
         "WHO says that nobody consented to what the app asks for",
         &[
-            "Give the app the application permissions `IMAP.AccessAsApp` (Office 365 Exchange Online) and, where `dns` says `microsoft-365`, `Domain.Read.All` (Microsoft Graph), and have an administrator of the tenant grant consent.",
+            "Give the app the application permissions `IMAP.AccessAsApp` (Office 365 Exchange Online) and, where `dns` has zones, `Domain.Read.All` (Microsoft Graph), and have an administrator of the tenant grant consent.",
         ],
         &[
             seen(

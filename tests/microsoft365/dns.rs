@@ -4,6 +4,7 @@ use crate::world::World;
 use mailferry::model::reading::Reading;
 use mailferry::model::records::{Mx, RecordSet};
 use mailferry::observed::{ZoneState, ZoneView};
+use mailferry::planner::mail_flow::{self, MailFlow};
 use mailferry::planner::plan::{PersonStep, Plan, Records, WaitingOn};
 use mailferry::simulate::web::{DirectoryDomain, Door, WebFault, WebMischief};
 use std::collections::{BTreeMap, BTreeSet};
@@ -176,4 +177,52 @@ async fn an_spf_record_that_only_a_person_can_merge_is_unknown() {
     let plan = process.plan(&world).await;
     assert!(plan.unknown[0].failure.message.contains("differ in the SPF record"));
     assert!(step(&plan, "mx/acme.example").is_some() && step(&plan, "spf/acme.example").is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn mail_that_arrives_at_the_tenant_or_may_is_never_taken_to_arrive_at_the_source() {
+    let world = World::new(ZONE);
+    let domain = "acme.example".parse().unwrap();
+    let directory = world.start().directory.domain(&domain).await;
+    let seen = |mx: &str| {
+        serve(&world, &[view(mx, &[OLD_SPF], "x")]);
+        Reading::Present(world.zones.0.lock().unwrap()[&domain].clone())
+    };
+    let flow = |mx: &str| {
+        let seen = seen(mx);
+        let planned = mail_flow::of(&domain, &world.desired, Some(&directory), Some(&seen));
+        (planned, mail_flow::again(&domain, &world.desired, Some(&seen)))
+    };
+    let (planned, again) = flow("mx1.emailsrvr.com");
+    assert!(matches!(planned, MailFlow::AtSource(_)) && planned == again, "{planned:?} {again:?}");
+    // What the tenant names now, what it named before, and the newer form.
+    for mx in [
+        "acme-example.mail.protection.outlook.com",
+        "acme-example0b.mail.protection.outlook.com",
+        "acme-example.e-v1.mx.microsoft",
+    ] {
+        let (planned, again) = flow(mx);
+        assert!(matches!(planned, MailFlow::Moved(_)), "{mx}: {planned:?}");
+        assert!(matches!(again, MailFlow::Moved(_)), "{mx}: {again:?}");
+    }
+    // Nobody knows what the tenant wants: its MX may be any host.
+    let unread = Reading::Unreadable(mailferry::model::reading::Failure {
+        message: "no answer".to_owned(),
+        words: None,
+        hint: None,
+    });
+    for directory in [None, Some(&unread), Some(&Reading::Absent)] {
+        let seen = seen("mx1.emailsrvr.com");
+        let planned = mail_flow::of(&domain, &world.desired, directory, Some(&seen));
+        let object = "mx acme.example at the tenant".to_owned();
+        assert_eq!(planned, MailFlow::Unreadable(object));
+    }
+    // A host of the tenant's own that has none of the known names.
+    let mut named = DirectoryDomain::new("acme.example", true);
+    "mail.filter.example".clone_into(&mut named.mail_exchange);
+    world.tenant.set_domain("acme.example", named);
+    let directory = world.start().directory.domain(&domain).await;
+    let seen = seen("mail.filter.example");
+    let planned = mail_flow::of(&domain, &world.desired, Some(&directory), Some(&seen));
+    assert!(matches!(planned, MailFlow::Moved(_)), "{planned:?}");
 }
