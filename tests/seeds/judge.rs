@@ -353,6 +353,8 @@ fn accounts(world: &World, stores: &Stores, evidence: &Evidence) -> Vec<String> 
             || !account.is_exact()
             || account.excepted != behind
             || account.missing > deleted as u64
+            // Nobody removed anything after a proof.
+            || account.removed_by_user > 0
             || open > 0
         {
             wrong.push(format!(
