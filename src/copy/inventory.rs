@@ -250,9 +250,18 @@ where
     })
 }
 
-/// Lists a source folder that the ledger knows anew into it; `None` when the folder is gone, and so
-/// are its messages. One that holds the same messages as in `known`, which the ledger has, is not
-/// listed again.
+/// A folder that the ledger knows, as it is now.
+#[derive(Clone, Copy, Debug)]
+pub enum Now {
+    /// It is listed in the ledger.
+    Listed(Pass),
+    /// It is gone, and so are its messages.
+    Gone,
+    /// It has another UIDVALIDITY: the ledger knows nothing of what is in it.
+    Another(UidValidity),
+}
+
+/// Lists a source folder that the ledger knows anew into it; `None` when the folder is gone.
 ///
 /// # Errors
 /// When it could not be listed completely, or has another UIDVALIDITY.
@@ -263,23 +272,44 @@ pub async fn anew(
     validity: UidValidity,
     known: Option<Pass>,
 ) -> Result<Option<Pass>, Stop> {
+    match now(desk, source, key, validity, known).await? {
+        Now::Listed(pass) => Ok(Some(pass)),
+        Now::Gone => Ok(None),
+        Now::Another(now) => {
+            let object = Object::folder("source", &key.mailbox, &key.folder);
+            Err(Stop::Failed(catalogue::new_validity(&object, validity, now)))
+        }
+    }
+}
+
+/// Lists a source folder that the ledger knows anew into it, if it is the same one. One that holds
+/// the same messages as in `known`, which the ledger has, is not listed again.
+///
+/// # Errors
+/// When it could not be listed completely.
+pub async fn now(
+    desk: &Desk,
+    source: &Line<SourceConnection>,
+    key: &FolderKey,
+    validity: UidValidity,
+    known: Option<Pass>,
+) -> Result<Now, Stop> {
     let object = Object::folder("source", &key.mailbox, &key.folder);
     let Some(name) = source.name(&key.folder)? else {
         let gone = key.clone();
         desk.ledger(move |ledger| ledger.folder_gone(&gone)).await?;
-        return Ok(None);
+        return Ok(Now::Gone);
     };
     let connection = &source.connection;
     let selected =
         connection.examine(name).await.map_err(|error| Stop::from_imap(&error, &object))?;
     if selected.uid_validity != validity {
-        let now = selected.uid_validity;
-        return Err(Stop::Failed(catalogue::new_validity(&object, validity, now)));
+        return Ok(Now::Another(selected.uid_validity));
     }
-    if known.is_some_and(|pass| same(&pass, &selected)) {
-        return Ok(known);
+    if let Some(pass) = known.filter(|pass| same(pass, &selected)) {
+        return Ok(Now::Listed(pass));
     }
-    record(desk, connection, name, &selected, key, &object).await.map(Some)
+    record(desk, connection, name, &selected, key, &object).await.map(Now::Listed)
 }
 
 /// Writes a complete listing into the ledger, or fails.

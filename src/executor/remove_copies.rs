@@ -1,7 +1,7 @@
 //! Removes copies whose messages vanished at the source; everything is looked at again right before.
 
-use crate::catalogue::Object;
-use crate::copy::inventory;
+use crate::catalogue::{self, Object};
+use crate::copy::inventory::{self, Now};
 use crate::copy::lines::{self, Line, Lines};
 use crate::copy::nonexistent::is_nonexistent;
 use crate::copy::stop::Stop;
@@ -119,7 +119,14 @@ impl MailboxRun {
                     .hint("A folder that vanished as a whole takes no copy along; plan again."),
             ));
         }
-        Ok(self.listed_anew(from, key, validity).await?.map_or(0, |pass| pass.messages))
+        match self.listed_anew(from, key, validity).await? {
+            Now::Listed(pass) => Ok(pass.messages),
+            Now::Gone => Ok(0),
+            Now::Another(now) => {
+                let object = Object::folder("source", &key.mailbox, &key.folder);
+                Err(Stop::Failed(catalogue::new_validity(&object, validity, now)))
+            }
+        }
     }
 
     async fn listed_anew(
@@ -127,18 +134,18 @@ impl MailboxRun {
         from: &Line<SourceConnection>,
         key: &FolderKey,
         validity: UidValidity,
-    ) -> Result<Option<Pass>, Stop> {
+    ) -> Result<Now, Stop> {
         let known = if let Some(pass) = self.seen.passes.get(&key.folder) {
             Some(*pass)
         } else {
             let asked = key.clone();
             self.desk.ledger(move |ledger| ledger.last_pass(&asked)).await?
         };
-        let pass = inventory::anew(&self.desk, from, key, validity, known).await?;
-        if let Some(pass) = pass {
+        let now = inventory::now(&self.desk, from, key, validity, known).await?;
+        if let Now::Listed(pass) = now {
             self.seen.passes.insert(key.folder.clone(), pass);
         }
-        Ok(pass)
+        Ok(now)
     }
 
     fn not_emptied(&self, params: &RemoveCopies, left: u32) -> Result<(), Stop> {
@@ -190,9 +197,13 @@ impl MailboxRun {
             let asked = key.clone();
             let known = self.desk.ledger(move |ledger| ledger.listed_under(&asked)).await?;
             if let Some(known) = known {
-                self.listed_anew(from, &key, known).await?;
+                let now = self.listed_anew(from, &key, known).await?;
                 self.add_unsettled(&key, known, &mut unsettled).await?;
-                continue;
+                // Under another UIDVALIDITY it is as one that is not copied: an empty one has no
+                // copy that would list it anew, and must not hold every removal back for ever.
+                if !matches!(now, Now::Another(_)) {
+                    continue;
+                }
             }
             self.add_outside(from, &key, &entry.name, &mut unsettled).await?;
         }

@@ -99,7 +99,7 @@ impl Course {
     ) -> Result<(), String> {
         let life = Life::of(steps);
         world.happenings(&life, steps.unwrap_or(900));
-        let number = self.born(met);
+        let number = born(met);
         let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
         let meanwhile = world.people().meanwhile;
         // Taking the ledger up may be the first thing that a full disk does not let happen.
@@ -119,7 +119,7 @@ impl Course {
         process.end();
         met.told.extend(process.told.0.lock().expect("one thread").drain(..));
         world.people().look();
-        self.within_the_plan(world, &process, deeds, Leave::None)?;
+        within_the_plan(world, &process, deeds, Leave::None)?;
         if let Some(applied) = applied
             && !life.is_over()
         {
@@ -135,36 +135,17 @@ impl Course {
         Ok(())
     }
 
-    fn born(&self, met: &mut Met) -> u32 {
-        met.lives += 1;
-        u32::try_from(met.lives).unwrap_or_default()
-    }
-
-    fn within_the_plan(
-        &self,
-        world: &World,
-        process: &Process,
-        since: usize,
-        leave: Leave,
-    ) -> Result<(), String> {
-        let all = world.destination.deeds();
-        let approved = process.approved.lock().expect("one thread");
-        let mut wrong = deeds::outside(&all[since..], &approved, leave);
-        wrong.append(&mut world.people().wrong);
-        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
-    }
-
     /// Applies in peace until nothing is left, and looks at everything.
     async fn ends_well(&self, world: &mut World, met: &mut Met) -> Result<Judged, String> {
         let mut last = String::new();
         for _ in 0..PEACE {
-            let number = self.born(met);
+            let number = born(met);
             let life = Life::of(None);
             let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
             let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
             let applied = process.apply(world).await.map_err(|error| failed(&error))?;
             world.people().look();
-            self.within_the_plan(world, &process, deeds, Leave::None)?;
+            within_the_plan(world, &process, deeds, Leave::None)?;
             judge::honest(world, &applied, Some(&before))?;
             let Applied { plan, report, ends_as } = applied;
             let failures: Vec<_> = report
@@ -196,7 +177,7 @@ impl Course {
             met.told.extend(process.told.0.lock().expect("one thread").drain(..));
             if let Some(evidence) = verified {
                 world.people().look();
-                self.within_the_plan(world, &process, deeds, Leave::None)?;
+                within_the_plan(world, &process, deeds, Leave::None)?;
                 return judge::judge(world, &evidence, None);
             }
         }
@@ -205,14 +186,14 @@ impl Course {
 
     /// Removes the extra copies, and looks at everything again.
     async fn extras_go(&self, world: &mut World, met: &mut Met) -> Result<(), String> {
-        let number = self.born(met);
+        let number = born(met);
         let life = Life::of(None);
         let deeds = world.destination.deeds().len();
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
         let fixed = process.fix(world).await.map_err(|error| failed(&error))?;
         let evidence = process.verify(world).await.map_err(|error| failed(&error))?;
         world.people().look();
-        self.within_the_plan(world, &process, deeds, Leave::Extras)?;
+        within_the_plan(world, &process, deeds, Leave::Extras)?;
         process.end();
         met.extra += fixed.removed + fixed.left.len() as u64 + fixed.moved as u64;
         met.removed += fixed.removed;
@@ -226,4 +207,23 @@ impl Course {
 
 fn failed(error: &mailferry::error::Error) -> String {
     format!("{error:?}")
+}
+
+fn born(met: &mut Met) -> u32 {
+    met.lives += 1;
+    u32::try_from(met.lives).unwrap_or_default()
+}
+
+/// Nothing was done but what was approved, and nothing at the source.
+fn within_the_plan(
+    world: &World,
+    process: &Process,
+    since: usize,
+    leave: Leave,
+) -> Result<(), String> {
+    let all = world.destination.deeds();
+    let approved = process.approved.lock().expect("one thread");
+    let mut wrong = deeds::outside(&all[since..], &approved, leave);
+    wrong.append(&mut world.people().wrong);
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }

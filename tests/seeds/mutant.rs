@@ -71,10 +71,10 @@ impl Mutants {
             .map(|(place, _)| place)
             .collect();
         match (self.one, acknowledged.as_slice()) {
-            (Some(Mutant::AckForgotten), [.., last]) => {
-                if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) {
-                    results.remove(*last);
-                }
+            (Some(Mutant::AckForgotten), [.., last])
+                if self.calls.fetch_add(1, Ordering::Relaxed).is_multiple_of(3) =>
+            {
+                results.remove(*last);
             }
             (Some(Mutant::AckUidsSwapped), [first, second, ..]) => {
                 let place = |at: usize| results[at].2.as_ref().and_then(|copy| copy.destination);

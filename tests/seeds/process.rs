@@ -172,13 +172,11 @@ impl Process {
         };
         self.approved.lock().expect("one thread").clone_from(&approval.run);
         let report = run.run(&approval.run).await;
-        match held.lost() {
-            Some(error) => Err(error),
-            None => {
-                let ends_as = report.ends_as(&plan, &approval);
-                Ok(Applied { plan, report, ends_as })
-            }
+        if let Some(error) = held.lost() {
+            return Err(error);
         }
+        let ends_as = report.ends_as(&plan, &approval);
+        Ok(Applied { plan, report, ends_as })
     }
 
     fn desk(&self, mailbox: &Address, cancel: &CancellationToken) -> Desk {
