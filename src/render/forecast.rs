@@ -125,7 +125,7 @@ fn exception(exception: &Exception, text: &mut String) {
 
 /// Gigabytes of 2^30 octets, as Exchange counts its quotas; one decimal, rounded down.
 fn gigabytes(octets: u64) -> String {
-    let tenths = u128::from(octets) * 10 >> 30;
+    let tenths = (u128::from(octets) * 10) >> 30;
     format!("{}.{} GB", tenths / 10, tenths % 10)
 }
 
