@@ -64,12 +64,6 @@ const ROOM: [Duration; 6] = [
     Duration::from_secs(60),
 ];
 
-/// Waits for a mailbox that cannot be opened after a log-in that was accepted: where a fault of the
-/// service or many short connections are the reason, it is gone soon, and a hundred mailboxes
-/// without access must not take hours.
-const SHUT: [Duration; 3] =
-    [Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
-
 /// Requests for patience in a row before a sign-in is given up; each is waited for in full.
 const PATIENCE: usize = 8;
 
@@ -214,7 +208,7 @@ impl Accounts {
         let secret = self.secrets.reveal(&login.secret, &side.endpoint).await?;
         let mut credential = Credential { style: login.style.clone(), password: secret };
         let mut refused_token: Option<Token> = None;
-        let (mut room, mut shut, mut patience) = (ROOM.iter(), SHUT.iter(), PATIENCE);
+        let (mut room, mut patience) = (ROOM.iter(), PATIENCE);
         loop {
             let place = self.throttle.place(&key, allowed).await?;
             if let Some(error) = self.refused(|refused| refused.get(&key).cloned()) {
@@ -250,14 +244,6 @@ impl Accounts {
                     let wait = error.backoff().unwrap_or(wait);
                     let words = error.words().unwrap_or_default();
                     self.throttle.waits_for_room(&key, mailbox.as_str(), wait, &words);
-                    self.throttle.sleep(wait).await?;
-                }
-                Some(Row { class: Class::Mailbox, scope: Scope::Connections, .. }) => {
-                    let Some(&wait) = shut.next() else { return Err(explained(&error)) };
-                    self.throttle.notice(format!(
-                        "{mailbox}: the {name} accepted the log-in and cannot open the mailbox; it is tried again in {} s",
-                        wait.as_secs()
-                    ));
                     self.throttle.sleep(wait).await?;
                 }
                 Some(Row { class: Class::Throttle, .. }) if patience > 0 => patience -= 1,

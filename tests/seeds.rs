@@ -1,7 +1,8 @@
 //! Whole migrations in memory: one thread, time that stands still until nobody has anything to do,
 //! and one seed that decides mail, faults, kills and everything that others do meanwhile.
 //!
-//! `MAILFERRY_TEST_SEEDS=1000` runs more seeds, `MAILFERRY_TEST_SEED=7` exactly one.
+//! `MAILFERRY_TEST_SEEDS=1000` runs more seeds, `MAILFERRY_TEST_SEED=7` exactly one, and
+//! `tests/run --seeds N` any number.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,28 +14,64 @@
 
 #[path = "seeds/course.rs"]
 mod course;
+#[path = "seeds/deeds.rs"]
+mod deeds;
+#[path = "seeds/disk.rs"]
+mod disk;
 #[path = "seeds/judge.rs"]
 mod judge;
+#[path = "seeds/letters.rs"]
+mod letters;
 #[path = "seeds/life.rs"]
 mod life;
+#[path = "seeds/met.rs"]
+mod met;
 #[path = "seeds/mortal.rs"]
 mod mortal;
+#[path = "seeds/mutant.rs"]
+mod mutant;
 #[path = "seeds/network.rs"]
 mod network;
+#[path = "seeds/people.rs"]
+mod people;
 #[path = "seeds/process.rs"]
 mod process;
+#[path = "seeds/trouble.rs"]
+mod trouble;
+#[path = "seeds/wall.rs"]
+mod wall;
 #[path = "seeds/world.rs"]
 mod world;
 
 use course::Course;
+use mutant::{Mutant, Mutants};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Seeds of a test run, about a minute's worth; each part is a test of its own, so that they run
+/// Seeds of a test run; each part is a test of its own, so that they run
 /// side by side.
 const SEEDS: u64 = 240;
+
+/// Set when a seed of any part failed.
+static ONE_FAILED: AtomicBool = AtomicBool::new(false);
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+}
+
+/// Says how a seed failed and how to see it again.
+fn failed(seed: u64, why: &str) {
+    eprintln!(
+        "seed {seed} failed; again: MAILFERRY_TEST_SEED={seed} cargo test --test seeds -- --nocapture migrations_of_seeds\n{why}\nwhen it is mended: add {seed} to seeds_that_found_something_stay_well in tests/seeds.rs"
+    );
+    ONE_FAILED.store(true, Ordering::Relaxed);
+}
+
+/// The first seed of a run, and how many there are.
+fn wanted() -> (u64, u64) {
+    let first = number("MAILFERRY_TEST_FIRST_SEED").unwrap_or(0);
+    (first, number("MAILFERRY_TEST_SEEDS").unwrap_or(SEEDS))
 }
 
 /// Runs one part of the seeds; every failing one is named before the test fails.
@@ -45,23 +82,24 @@ fn part(which: u64, parts: u64) {
         }
         return;
     }
-    let first = number("MAILFERRY_TEST_FIRST_SEED").unwrap_or(0);
-    let seeds = number("MAILFERRY_TEST_SEEDS").unwrap_or(SEEDS);
-    let mut failed = Vec::new();
-    let mut sum = course::Met::default();
+    let (first, seeds) = wanted();
+    let mut bad = Vec::new();
+    let mut sum = met::Met::default();
+    let one_is_enough = number("MAILFERRY_TEST_UNTIL_ONE_FAILS").is_some();
     for seed in (first..first + seeds).filter(|seed| seed % parts == which) {
+        if one_is_enough && ONE_FAILED.load(Ordering::Relaxed) {
+            break;
+        }
         match Course::of(seed).run() {
             Ok(met) => sum.add(&met),
             Err(why) => {
-                eprintln!(
-                    "seed {seed} failed; again: MAILFERRY_TEST_SEED={seed} cargo test --test seeds\n{why}"
-                );
-                failed.push(seed);
+                failed(seed, &why);
+                bad.push(seed);
             }
         }
     }
     eprintln!("{sum}");
-    assert!(failed.is_empty(), "seeds that failed: {failed:?}");
+    assert!(bad.is_empty(), "seeds that failed: {bad:?}");
 }
 
 #[test]
@@ -74,12 +112,53 @@ fn migrations_of_seeds_lose_and_double_nothing_second_half() {
     part(1, 2);
 }
 
+/// `tests/run --seeds N`: on every processor, with a line now and then.
+#[test]
+#[ignore = "as many as are wanted, however long it takes"]
+fn as_many_seeds_as_are_wanted_lose_and_double_nothing() {
+    let (first, seeds) = wanted();
+    let begun = std::time::Instant::now();
+    let next = AtomicU64::new(first);
+    let done = Mutex::new((met::Met::default(), Vec::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= first + seeds {
+                        return;
+                    }
+                    let run = std::panic::catch_unwind(|| Course::of(seed).run());
+                    let mut done = done.lock().expect("no thread panics here");
+                    match run.unwrap_or_else(|_| Err("it panicked, see above".to_owned())) {
+                        Ok(met) => done.0.add(&met),
+                        Err(why) => {
+                            failed(seed, &why);
+                            done.1.push(seed);
+                        }
+                    }
+                    let count = done.0.seeds + done.1.len() as u64;
+                    if count.is_multiple_of((seeds / 50).max(10)) {
+                        let (bad, time) = (done.1.len(), begun.elapsed().as_secs());
+                        eprintln!("{count} of {seeds} seeds, {bad} failed, {time} s");
+                    }
+                }
+            });
+        }
+    });
+    let (sum, mut bad) = done.into_inner().expect("no thread panics here");
+    bad.sort_unstable();
+    eprintln!("seeds {first} to {} in {} s\n{sum}", first + seeds - 1, begun.elapsed().as_secs());
+    assert!(bad.is_empty(), "seeds that failed: {bad:?}");
+}
+
 /// The regressions: seeds that found something once.
 #[test]
 fn seeds_that_found_something_stay_well() {
     // 53, 101 and 121 turned round and round while they waited for a connection.
     for seed in [53, 86, 101, 121, 209, 402] {
-        Course::of(seed).run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+        Course::narrow(seed).run().unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }
 
@@ -89,4 +168,39 @@ fn a_seed_replays_exactly() {
     for seed in [3, 10] {
         assert_eq!(told(seed), told(seed), "seed {seed}");
     }
+}
+
+/// Runs seeds with a mistake in them until one fails; the failure must say one of `words`.
+fn caught(mutant: Mutant, within: u64, words: &[&str]) {
+    for seed in 0..within {
+        let Err(why) = Course::of(seed).with(Mutants::of(mutant)).run() else { continue };
+        let first = why.lines().next().unwrap_or_default();
+        eprintln!("{mutant:?} is caught by seed {seed}: {first}");
+        assert!(words.iter().any(|word| why.contains(word)), "{mutant:?}: seed {seed}: {why}");
+        return;
+    }
+    panic!("{mutant:?} is not caught by the seeds 0 to {}", within - 1);
+}
+
+macro_rules! mutants {
+    ($(fn $name:ident() { $mutant:ident, $within:literal, $words:expr })*) => {
+        $(#[test]
+        fn $name() {
+            caught(Mutant::$mutant, $within, &$words);
+        })*
+    };
+}
+
+mutants! {
+    fn a_recovery_that_does_not_wait_is_caught() { NoQuiet, 60, ["doubled", "extra copy"] }
+    fn an_acknowledgement_that_is_forgotten_is_caught() { AckForgotten, 20, ["doubled"] }
+    fn answers_that_change_their_uids_are_caught() { AckUidsSwapped, 20, ["verify", "flags"] }
+    fn a_checkpoint_that_is_never_open_is_caught() { CheckpointNotOpen, 20, ["doubled"] }
+    fn a_checkpoint_that_is_too_high_is_caught() { CheckpointTooHigh, 60, ["doubled"] }
+    fn a_checkpoint_that_is_not_on_the_disk_is_caught() { CheckpointNotSynced, 100, ["doubled"] }
+    fn flags_that_do_not_follow_are_caught() { FlagsStay, 20, ["flags", "left to do"] }
+    fn a_row_of_the_listing_that_is_lost_is_caught() { LastRowLost, 20, ["lost", "left to do"] }
+    fn a_refused_listing_that_ends_well_is_caught() { NoEndsListing, 60, ["lost", "doubled", "verify"] }
+    fn a_refused_message_that_counts_as_copied_is_caught() { NoIsCopied, 20, ["lost", "verify"] }
+    fn a_message_recorded_before_its_answer_is_caught() { LossIsCopied, 20, ["lost", "verify"] }
 }

@@ -32,22 +32,6 @@ pub(super) const ROWS: &[Row] = &[
         ],
     },
     Row {
-        code: "E183",
-        products: &[Product::Exchange],
-        class: Mailbox,
-        scope: Scope::Connections,
-        pattern: Pattern::of(&[], &[&["authenticated but not connected"]]),
-        sentence: "the log-in was accepted, and WHO cannot open the mailbox",
-        next: &[
-            "Look whether the mailbox exists and is licensed, whether its name is right, whether IMAP is on for it, and whether the account that signs in has FullAccess.",
-            "When all of that holds, it is a fault of the service or the trace of many short connections, and lasted longer than the sign-in was tried again: apply again later.",
-        ],
-        examples: &[seen(
-            "BAD User is authenticated but not connected.",
-            "github.com/simonrob/email-oauth2-proxy issues 74 and 275",
-        )],
-    },
-    Row {
         code: "E184",
         products: &[Product::Exchange],
         class: Mailbox,

@@ -63,8 +63,7 @@ pub enum Scope {
     Account,
     /// Every command to the server.
     Server,
-    /// New connections of the account alone: those that are open work. A refusal that is not about
-    /// patience may be gone with the next connection.
+    /// New connections of the account alone: those that are open work.
     Connections,
 }
 

@@ -46,6 +46,23 @@ pub(super) const ROWS: &[Row] = &[
         next: &["Nothing is to be done: mailferry goes on with a fresh connection."],
         examples: &[seen("BYE Session invalidated - {0}", "Exchange Server 2013")],
     },
+    // Exchange says it of a mailbox without access as of one that is moved or whose token has ended.
+    Row {
+        code: "E183",
+        products: &[Product::Exchange],
+        class: Transient,
+        scope: Scope::Account,
+        pattern: Pattern::of(&[], &[&["authenticated but not connected"]]),
+        sentence: "the log-in was accepted, and WHO cannot open the mailbox",
+        next: &[
+            "Look whether the mailbox exists and is licensed, whether its name is right, whether IMAP is on for it, and whether the account that signs in has FullAccess.",
+            "When all of that holds, it is a fault of the service or the trace of many short connections, which lasted longer than it was tried again: run the same command again later.",
+        ],
+        examples: &[seen(
+            "BAD User is authenticated but not connected.",
+            "github.com/simonrob/email-oauth2-proxy issues 74 and 275",
+        )],
+    },
     Row {
         code: "E174",
         products: &[Product::Dovecot],

@@ -11,7 +11,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener, Outcome};
 use crate::executor::owner::Held;
 use crate::executor::report::RunReport;
-use crate::executor::run::Run;
+use crate::executor::run::{QUIET, Run};
 use crate::model::words::time;
 use crate::planner::approval::{Approval, approve};
 use crate::planner::order;
@@ -292,6 +292,7 @@ impl<'a> Applying<'a> {
             listener: Arc::clone(&telling.listener),
             clock: Arc::clone(&self.world.clock),
             cancel: self.signals.cancel.clone(),
+            quiet: QUIET,
         };
         let report = run.run(&approval.run).await;
         let name = path.to_string_lossy();
@@ -347,32 +348,6 @@ fn not_run(approval: &Approval, dry_run: bool, listener: &dyn Listener) {
     }
 }
 
-/// Chooses the exit code: the first that applies of a lost lock, a declined consent, stale with
-/// nothing done, partly done, a guard without acknowledgement, a failure, something unreadable,
-/// done.
 fn verdict(report: &RunReport, fresh: &Plan, approval: &Approval) -> Ended {
-    let stale = !approval.stale.is_empty()
-        || report.outcomes.values().any(|outcome| matches!(outcome, Outcome::Stale { .. }));
-    let failed = report.worst.is_some() || report.sum("refused") > 0 || !approval.unread.is_empty();
-    let waits = |id: &ActionId| fresh.waiting.iter().any(|waiting| waiting.action.id == *id);
-    let unacknowledged = fresh.needs_acknowledgement() && approval.waiting.iter().any(waits);
-    if let Some(kind @ (ErrorKind::Locked | ErrorKind::Declined)) = report.worst {
-        return Ended::As(kind);
-    }
-    if stale && !report.moved {
-        return Ended::As(ErrorKind::Stale);
-    }
-    if report.moved && (stale || failed) {
-        return Ended::As(ErrorKind::Partial);
-    }
-    if unacknowledged {
-        return Ended::As(ErrorKind::Unacknowledged);
-    }
-    if let Some(kind) = report.worst {
-        return Ended::As(kind);
-    }
-    if !fresh.unknown.is_empty() {
-        return Ended::As(ErrorKind::Unobservable);
-    }
-    Ended::Done
+    report.ends_as(fresh, approval).map_or(Ended::Done, Ended::As)
 }

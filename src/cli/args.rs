@@ -258,7 +258,7 @@ pub struct RehearseArgs {
     #[arg(required_unless_present = "habits")]
     pub plan: Option<PathBuf>,
     /// List what the simulated services do, each with its source, and rehearse nothing
-    #[arg(long, conflicts_with_all = ["plan", "out", "keep"])]
+    #[arg(long, conflicts_with_all = ["plan", "out", "keep", "from_observation"])]
     pub habits: bool,
     /// Decides mail, faults and kills: the same number gives the same mail and faults
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
@@ -269,6 +269,10 @@ pub struct RehearseArgs {
     /// Play at most so many mailboxes of the migration plan, the first ones
     #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub mailboxes: u32,
+    /// Folders and sizes like those that `plan --observation` saw, scaled down, and a forecast for
+    /// all of them
+    #[arg(long, value_name = "FILE")]
+    pub from_observation: Option<PathBuf>,
     /// No faults, no kills: see the plain course first
     #[arg(long)]
     pub calm: bool,

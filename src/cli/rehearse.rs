@@ -6,6 +6,7 @@ use crate::cli::output::Output;
 use crate::cli::whole::{self, Readers};
 use crate::cli::{Ended, signals::Signals};
 use crate::error::{Error, ErrorKind, Result};
+use crate::observation::Observation;
 use crate::rehearse::performance::{Act, Performance, Ran};
 use crate::rehearse::{self, Audience, Choice};
 use crate::render;
@@ -31,6 +32,7 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
         .hint("Leave them out."));
     }
     let desired = document::load_for_rehearsal(plan, global, output)?;
+    let observation = args.from_observation.as_deref().map(observation).transpose()?;
     let folder = folder(args.out.as_deref(), &desired.name)?;
     let program = std::env::current_exe().map_err(|error| {
         Error::new(ErrorKind::Failed, "E323", format!("this program cannot find itself: {error}"))
@@ -40,6 +42,7 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
         messages: args.messages as usize,
         mailboxes: args.mailboxes as usize,
         calm: args.calm,
+        observation,
         program,
         flags: if global.allow_outside { vec!["--allow-outside".to_owned()] } else { Vec::new() },
     };
@@ -85,6 +88,20 @@ pub(crate) async fn run(args: &RehearseArgs, global: &Global, output: &Output) -
     }
     told?;
     Ok(ended)
+}
+
+/// Reads what `plan --observation` wrote.
+fn observation(path: &Path) -> Result<Observation> {
+    let wrong = |why: String| {
+        Error::new(
+            ErrorKind::Failed,
+            "E327",
+            format!("{} is no observation: {why}", path.display()),
+        )
+        .hint("Make one with `mailferry plan PLAN.yaml --observation FILE`, which only reads.")
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    Observation::parse(&text).map_err(wrong)
 }
 
 fn habits(format: ResultFormat) -> Result<Ended> {

@@ -49,11 +49,14 @@ impl FolderCopy<'_> {
                 let quiet = checkpoint.open.then_some(least);
                 if let Some(quiet) = quiet {
                     self.desk.tell(&Event::Holding {
-                        side: "destination",
-                        object: key.mailbox.to_string(),
+                        side: "server",
+                        object: format!(
+                            "{}: looking whether {} stands still, to find out what became of \
+                             messages that an interrupted run sent",
+                            key.mailbox, key.folder
+                        ),
                         seconds: quiet.as_secs(),
-                        words: "finding out what became of messages that an interrupted run sent"
-                            .to_owned(),
+                        words: String::new(),
                     });
                 }
                 let adopt = from == FROM_THE_FIRST;

@@ -2,7 +2,8 @@
 
 use crate::error::ErrorKind;
 use crate::executor::event::{Outcome, Waited};
-use crate::planner::plan::ActionId;
+use crate::planner::approval::Approval;
+use crate::planner::plan::{ActionId, Plan};
 use std::collections::BTreeMap;
 
 /// What came of a run.
@@ -36,5 +37,29 @@ impl RunReport {
             })
             .sum();
         done + self.unfinished.get(number).copied().unwrap_or_default()
+    }
+
+    /// Chooses what the run ends as; `None` is done. The first that applies of a lost lock, a declined
+    /// consent, stale with nothing done, partly done, a guard without acknowledgement, a failure,
+    /// something unreadable.
+    pub fn ends_as(&self, fresh: &Plan, approval: &Approval) -> Option<ErrorKind> {
+        let stale = !approval.stale.is_empty()
+            || self.outcomes.values().any(|outcome| matches!(outcome, Outcome::Stale { .. }));
+        let failed = self.worst.is_some() || self.sum("refused") > 0 || !approval.unread.is_empty();
+        let waits = |id: &ActionId| fresh.waiting.iter().any(|waiting| waiting.action.id == *id);
+        let unacknowledged = fresh.needs_acknowledgement() && approval.waiting.iter().any(waits);
+        if let Some(kind @ (ErrorKind::Locked | ErrorKind::Declined)) = self.worst {
+            return Some(kind);
+        }
+        if stale && !self.moved {
+            return Some(ErrorKind::Stale);
+        }
+        if self.moved && (stale || failed) {
+            return Some(ErrorKind::Partial);
+        }
+        if unacknowledged {
+            return Some(ErrorKind::Unacknowledged);
+        }
+        self.worst.or_else(|| (!fresh.unknown.is_empty()).then_some(ErrorKind::Unobservable))
     }
 }

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 const MAILBOXES: usize = 4;
 
 /// How long a destination folder must stand still before an unanswered APPEND counts as not done.
-const QUIET: Duration = Duration::from_secs(5);
+pub const QUIET: Duration = Duration::from_secs(5);
 
 /// Everything that a run needs.
 #[derive(Debug)]
@@ -44,6 +44,8 @@ pub struct Run {
     pub clock: Arc<dyn Clock>,
     /// Ends the run after what is in flight.
     pub cancel: CancellationToken,
+    /// See [`QUIET`].
+    pub quiet: Duration,
 }
 
 impl Run {
@@ -119,7 +121,7 @@ impl Run {
             cancel: rest.cancel.clone(),
             policy: Policy {
                 follow_moves: self.desired.folders.moves == Moves::Follow,
-                quiet: QUIET,
+                quiet: self.quiet,
             },
             pace: Some(pace),
             progress: Arc::new(progress),

@@ -35,8 +35,7 @@ struct FoundDomain {
 struct DnsRecord {
     record_type: String,
     label: Option<String>,
-    #[serde(default)]
-    supported_service: String,
+    supported_service: Option<String>,
     mail_exchange: Option<String>,
     preference: Option<i64>,
     text: Option<String>,
@@ -44,6 +43,11 @@ struct DnsRecord {
 }
 
 impl DnsRecord {
+    /// Records that prove whose a domain is are for no service.
+    fn is_for_mail(&self) -> bool {
+        self.supported_service.as_deref().is_some_and(|it| it.eq_ignore_ascii_case("Email"))
+    }
+
     fn is(&self, kind: &str) -> bool {
         self.record_type.eq_ignore_ascii_case(kind)
     }
@@ -113,7 +117,7 @@ fn service_records(domain: &Domain, list: &[DnsRecord]) -> Result<ServiceRecords
     let mut found = ServiceRecords::default();
     let autodiscover = format!("autodiscover.{domain}");
     let host = |text: &str| text.parse::<Domain>().map(|name| name.as_str().to_owned());
-    for record in list.iter().filter(|it| it.supported_service.eq_ignore_ascii_case("Email")) {
+    for record in list.iter().filter(|record| record.is_for_mail()) {
         let label = record.label.as_deref().unwrap_or_default().trim_end_matches('.');
         if record.is("Mx") && label.eq_ignore_ascii_case(domain.as_str()) {
             let name = record.mail_exchange.as_deref().ok_or("an MX record names no host")?;

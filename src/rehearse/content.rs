@@ -5,6 +5,7 @@ use crate::model::flags::Flags;
 use crate::model::folder::FolderPath;
 use crate::model::internal_date::InternalDate;
 use crate::rehearse::letters::{self, Shape};
+use crate::rehearse::sketch::SketchedMessage;
 use bytes::Bytes;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
@@ -112,6 +113,20 @@ impl Author {
             date: InternalDate::from_timestamp(now),
             flags: Flags::default(),
         }
+    }
+
+    /// A letter of the size, date and flags of one that was observed.
+    pub(crate) fn like(
+        &mut self,
+        folder: &FolderPath,
+        to: &str,
+        message: SketchedMessage,
+    ) -> Letter {
+        self.number += 1;
+        let date = message.date.unwrap_or_else(|| InternalDate::from_timestamp(self.now));
+        let size = usize::try_from(message.size).unwrap_or(usize::MAX);
+        let octets = letters::sized(&mut self.rng, to, date.instant(), self.number, size);
+        Letter { folder: folder.clone(), octets, date, flags: message.flags }
     }
 
     fn letter(&mut self, folder: &FolderPath, to: &str, shape: Shape) -> Letter {

@@ -7,7 +7,7 @@ use crate::ports::clock::Clock as _;
 use crate::rehearse::child::Stagehand;
 use crate::rehearse::faults;
 use crate::rehearse::people;
-use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran};
+use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran, Step};
 use crate::rehearse::stage::Stage;
 use crate::rehearse::verdict::{self, Reviewed};
 use crate::simulate::{Script, Undone};
@@ -122,7 +122,7 @@ impl<'a> Course<'a> {
         let sentence = sentence.into();
         self.audience.event(&sentence);
         if let Some(act) = self.performance.acts.last_mut() {
-            act.events.push(sentence);
+            act.steps.push(Step::Happened(sentence));
         }
     }
 
@@ -145,7 +145,7 @@ impl<'a> Course<'a> {
         self.compare(&before, &ran);
         self.audience.ended(&ran);
         if let Some(act) = self.performance.acts.last_mut() {
-            act.commands.push(ran.clone());
+            act.steps.push(Step::Ran(ran.clone()));
         }
         Ok(ran)
     }
@@ -265,7 +265,14 @@ impl<'a> Course<'a> {
             }
             self.trouble(2);
         }
-        self.apply_to_the_end(saved).await
+        self.apply_to_the_end(saved).await?;
+        if let Some(directory) = &self.stage.directory {
+            let tokens = directory.tokens();
+            self.event(format!(
+                "The app asked for a token {tokens} times so far; each was renewed before its end."
+            ));
+        }
+        Ok(())
     }
 
     /// Applies until it says that all is done, or nothing more can be.
@@ -294,6 +301,9 @@ impl<'a> Course<'a> {
         let (here, there) = faults::scripts(part, &mut self.rng, product);
         self.stage.source.set_script(here);
         self.stage.destination.set_script(there);
+        if let Some(directory) = &mut self.stage.directory {
+            directory.trouble(part);
+        }
     }
 
     /// Counts what struck since the last time.
@@ -301,6 +311,9 @@ impl<'a> Course<'a> {
         let counts = &mut self.performance.faults;
         faults::count(self.stage.source.script().struck(), "source", counts);
         faults::count(self.stage.destination.script().struck(), "destination", counts);
+        if let Some(directory) = &mut self.stage.directory {
+            directory.struck(counts);
+        }
     }
 
     fn peace(&mut self) {
@@ -341,7 +354,8 @@ impl<'a> Course<'a> {
         if open.is_empty() {
             return Ok(());
         }
-        if let Some(last) = self.performance.acts.last_mut().and_then(|act| act.commands.last_mut())
+        if let Some(Step::Ran(last)) =
+            self.performance.acts.last_mut().and_then(|act| act.steps.last_mut())
         {
             last.wanted = vec![0, 6];
         }

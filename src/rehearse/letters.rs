@@ -94,6 +94,34 @@ pub(crate) fn letter(rng: &mut Rng, shape: Shape, to: &str, date: Timestamp, num
     octets.into()
 }
 
+/// Writes a letter of about this many octets: text, and above some size a file with it.
+pub(crate) fn sized(rng: &mut Rng, to: &str, date: Timestamp, number: u64, size: usize) -> Bytes {
+    let mut text = String::new();
+    header(rng, &mut text, Shape::Plain, to, date, number);
+    if size < ATTACHED {
+        text.push_str("Content-Type: text/plain; charset=utf-8\r\n");
+        text.push_str("Content-Transfer-Encoding: 8bit\r\n\r\n");
+        while text.len() < size {
+            prose(rng, &mut text, 1);
+        }
+        return text.into_bytes().into();
+    }
+    let boundary = format!("=_part_{number}");
+    multipart(&mut text, "mixed", &boundary);
+    part(&mut text, &boundary, "text/plain; charset=utf-8", "8bit");
+    prose(rng, &mut text, 10);
+    let name = format!("Content-Disposition: attachment; filename=\"report-{number}.pdf\"");
+    part(&mut text, &boundary, "application/pdf", &format!("base64\r\n{name}"));
+    // 57 octets become a line of 78.
+    let left = size.saturating_sub(text.len()) / 78 * 57;
+    file(rng, &mut text, left);
+    end(&mut text, &boundary);
+    text.into_bytes().into()
+}
+
+/// Larger letters have a file. A choice.
+const ATTACHED: usize = 30_000;
+
 fn header(rng: &mut Rng, text: &mut String, shape: Shape, to: &str, date: Timestamp, number: u64) {
     let from = pick(rng, &PEOPLE);
     let from = format!("{} <{}@partner.example>", encoded(from), number % 97);

@@ -13,18 +13,23 @@ mod faults;
 pub mod forecast;
 mod letters;
 mod network;
+mod observed;
 mod people;
 pub mod performance;
 pub mod sketch;
 mod stage;
+mod tenant;
 mod verdict;
 
 use crate::desired::Desired;
 use crate::error::Result;
+use crate::observation::Observation;
+use crate::ports::clock::Clock as _;
 use crate::simulate::{Evidence, HABITS, HabitFact};
 use child::Stagehand;
 pub use course::Audience;
 use course::Course;
+use forecast::Rates;
 use performance::{HabitShown, Performance};
 use stage::Stage;
 use std::future::Future;
@@ -41,6 +46,8 @@ pub struct Choice {
     pub mailboxes: usize,
     /// No faults and no kills.
     pub calm: bool,
+    /// What the mailboxes shall be like.
+    pub observation: Option<Observation>,
     /// This program.
     pub program: PathBuf,
     /// What every command gets besides its own words.
@@ -63,11 +70,16 @@ pub async fn rehearse<F: Future<Output = ()>>(
 ) -> Result<()> {
     let stage = Stage::set(desired, choice, folder).await?;
     let habits = stage.habits();
+    let forecast = choice.observation.as_ref().map(|observation| {
+        let now = stage.clock.now();
+        forecast::forecast(observation, &stage.desired, &Rates::default(), now)
+    });
     let directions = stage.path.clone();
     let hand = Stagehand::new(choice, directions.clone(), folder.to_path_buf());
     let mut course = Course::new(stage, hand, audience, plan, choice.seed, choice.calm);
     course.play().await?;
     course.performance.habits = habits;
+    course.performance.forecast = forecast;
     afterwards(course.performance.clone(), directions).await;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a rehearsal came to: plain data that renderers show.
 
+use crate::rehearse::forecast::Forecast;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -32,6 +33,9 @@ pub struct Performance {
     pub guards: Vec<GuardShown>,
     /// What the services' own stores say.
     pub verdict: Verdict,
+    /// What the real migration will be like, where an observation was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Forecast>,
     /// Habits that were switched on, by name, with what they are.
     pub habits: Vec<HabitShown>,
     /// What was left out or done in the place of a person, in whole sentences.
@@ -41,7 +45,7 @@ pub struct Performance {
 impl Performance {
     /// Tells whether everything went as it should.
     pub fn holds(&self) -> bool {
-        self.verdict.holds() && self.acts.iter().all(|act| act.commands.iter().all(Ran::holds))
+        self.verdict.holds() && self.acts.iter().all(|act| act.commands().all(Ran::holds))
     }
 }
 
@@ -50,10 +54,28 @@ impl Performance {
 pub struct Act {
     /// What it is about.
     pub title: String,
-    /// What happened besides commands, in whole sentences.
-    pub events: Vec<String>,
-    /// The commands in their order.
-    pub commands: Vec<Ran>,
+    /// What happened, in its order.
+    pub steps: Vec<Step>,
+}
+
+impl Act {
+    /// Returns the commands in their order.
+    pub fn commands(&self) -> impl Iterator<Item = &Ran> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Ran(ran) => Some(ran),
+            Step::Happened(_) => None,
+        })
+    }
+}
+
+/// A part of an act.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Step {
+    /// Something besides commands, in a whole sentence.
+    Happened(String),
+    /// A command.
+    Ran(Ran),
 }
 
 /// A command that was run.

@@ -13,7 +13,9 @@ use crate::rehearse::Choice;
 use crate::rehearse::content::{Author, Letter};
 use crate::rehearse::directions::{Directions, made_up};
 use crate::rehearse::network::Network;
+use crate::rehearse::observed::Observed;
 use crate::rehearse::performance::HabitShown;
+use crate::rehearse::tenant::Directory;
 use crate::simulate::{
     Authority, Delivery, HABITS, Habit, HabitFact, Listener, Oracle, Product, Service,
     SteppedClock, Throttle, Undone,
@@ -44,6 +46,7 @@ pub(crate) struct Stage {
     pub(crate) destination: Service,
     pub(crate) clock: SteppedClock,
     pub(crate) network: Network,
+    pub(crate) directory: Option<Directory>,
     pub(crate) players: Vec<Player>,
     pub(crate) ever: Ever,
     pub(crate) author: Author,
@@ -55,6 +58,9 @@ pub(crate) struct Stage {
     /// Open for as long as the stage is there.
     doors: Vec<Listener>,
 }
+
+/// From so many messages of a mailbox on, one is larger than Microsoft's default takes.
+const OVERSIZED: usize = 40;
 
 /// What one APPEND takes at the simulated Exchange. The assumed 100 ms would make a rehearsal ten
 /// times as long; the forecast counts with them.
@@ -98,9 +104,14 @@ impl Stage {
         let hosts: Vec<String> = [&desired.source, &desired.destination]
             .iter()
             .map(|side| side.endpoint.host.clone())
+            .chain(Directory::hosts())
             .collect();
         let authority = Authority::for_hosts(&hosts).map_err(|error| unset(&error))?;
         let network = Network::start(&desired, Arc::new(clock.clone()))
+            .await
+            .map_err(|error| unset(&error))?;
+        let time = Arc::new(clock.clone());
+        let directory = Directory::start(&desired, &players, &destination, &authority, time)
             .await
             .map_err(|error| unset(&error))?;
         let ca = folder.join("ca.pem");
@@ -110,6 +121,7 @@ impl Stage {
             destination,
             clock,
             network,
+            directory,
             players,
             ever: Ever::new(),
             author,
@@ -120,6 +132,10 @@ impl Stage {
             desired,
         };
         stage.open(&authority).await?;
+        if let Some(directory) = &stage.directory {
+            stage.directions.routes.extend(directory.routes());
+            stage.cast.push(directory.cast());
+        }
         stage.cast.append(&mut stage.network.cast);
         stage.directions.dns = stage.network.routes();
         stage.directions.resolvers = stage.network.asked();
@@ -156,13 +172,20 @@ impl Stage {
     }
 
     fn fill(&mut self, choice: &Choice) -> Result<(), Undone> {
+        let mut observed = choice.observation.as_ref().map(|observation| {
+            let wanted: Vec<&Address> =
+                self.players.iter().map(|player| &player.mailbox.source).collect();
+            Observed::of(observation, &wanted, choice)
+        });
         for (number, player) in self.players.clone().into_iter().enumerate() {
-            let (folders, letters) = self.author.mailbox(
-                &self.desired,
-                &player.mailbox,
-                choice.messages,
-                number == 0 && choice.messages >= 40,
-            );
+            let (folders, letters) = match &mut observed {
+                Some(observed) => observed.mailbox(&mut self.author, &player.mailbox),
+                None => {
+                    let first = number == 0 && choice.messages >= OVERSIZED;
+                    let (author, desired) = (&mut self.author, &self.desired);
+                    author.mailbox(desired, &player.mailbox, choice.messages, first)
+                }
+            };
             let hands = self.source.hands();
             let all: BTreeSet<&FolderPath> =
                 folders.iter().chain(letters.iter().map(|letter| &letter.folder)).collect();

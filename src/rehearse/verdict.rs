@@ -306,6 +306,7 @@ mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
             messages: 20,
             mailboxes: 1,
             calm: true,
+            observation: None,
             program: std::path::PathBuf::new(),
             flags: Vec::new(),
         };

@@ -158,6 +158,10 @@ pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
     for remark in &performance.remarks {
         let _ = writeln!(text, "  * {}", clean(remark));
     }
+    if let Some(forecast) = &performance.forecast {
+        let _ = writeln!(text, "\n{bold}# The real one, by the observation{plain}");
+        text.push_str(&crate::render::forecast::text(forecast));
+    }
     let assumed = performance.habits.iter().filter(|habit| habit.evidence == "assumed").count();
     let _ = writeln!(
         text,
@@ -180,7 +184,7 @@ pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
 
 /// Counts commands that were killed.
 pub fn kills(performance: &Performance) -> usize {
-    let commands = performance.acts.iter().flat_map(|act| &act.commands);
+    let commands = performance.acts.iter().flat_map(Act::commands);
     commands.filter(|ran| ran.ended == Ended::Killed).count()
 }
 

@@ -1,6 +1,6 @@
 //! A rehearsal as one self-contained page.
 
-use crate::rehearse::performance::{Act, HabitShown, Performance, Ran};
+use crate::rehearse::performance::{Act, HabitShown, Performance, Ran, Step};
 use crate::render::rehearsal::{ended, kills, verdict};
 use crate::render::style::{clean, thousands};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -55,6 +55,10 @@ pub fn html(performance: &Performance) -> String {
                     }
                 }
                 @if !performance.guards.is_empty() { (guards(performance)) }
+                @if let Some(forecast) = &performance.forecast {
+                    h2 { "The real one, by the observation" }
+                    pre { (crate::render::forecast::text(forecast)) }
+                }
                 h2 { "The course" }
                 @for act in &performance.acts { (one(act)) }
                 h2 { "What went wrong on purpose" }
@@ -93,8 +97,12 @@ fn guards(performance: &Performance) -> Markup {
 fn one(act: &Act) -> Markup {
     html! {
         h3 { (clean(&act.title)) }
-        @for sentence in &act.events { p { (clean(sentence)) } }
-        @for ran in &act.commands { (command(ran)) }
+        @for step in &act.steps {
+            @match step {
+                Step::Happened(sentence) => p { (clean(sentence)) },
+                Step::Ran(ran) => (command(ran)),
+            }
+        }
     }
 }
 

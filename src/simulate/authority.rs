@@ -69,7 +69,8 @@ impl Authority {
         Ok(Self { pem, server: Arc::new(config) })
     }
 
-    pub(super) fn acceptor(&self) -> TlsAcceptor {
+    /// Returns what answers the handshakes of clients.
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.server))
     }
 

@@ -180,6 +180,18 @@ habits! {
     PurgeAfterDays "purge-after-days" Documented
         "Rackspace: Open-Xchange FAQ, 30 days for Spam and Trash, not changeable"
         "Messages in Spam and Trash are deleted when they have been there for the limit of days."
+    OneResourcePerScope "one-resource-per-scope" Documented
+        "Microsoft identity platform: client credentials flow"
+        "A token is for one resource: scopes of two in one request are refused."
+    TokenWithoutRoles "token-without-roles" Documented
+        "Microsoft identity platform: client credentials flow"
+        "An app without any permission gets a token, and the resource refuses it."
+    UnverifiedWithoutRecords "unverified-without-records" Assumed
+        "Microsoft documents serviceConfigurationRecords for verified domains and says nothing of others"
+        "The records of a domain that is not verified are refused."
+    PagedLists "paged-lists" Assumed
+        "Microsoft Graph documents @odata.nextLink for lists; none was seen for records of a domain"
+        "Lists of the directory come in pages of two."
     LaggingSecondaries "lagging-secondaries" Documented
         "RFC 1034 section 4.3.5 and RFC 1996: secondaries take a change over when they are told or look"
         "Some name servers of a zone show it as it was a while ago."

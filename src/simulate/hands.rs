@@ -2,6 +2,7 @@
 
 use crate::model::flags::Flags;
 use crate::model::internal_date::InternalDate;
+use crate::simulate::deed::Deed;
 use crate::simulate::fault::Mischief;
 use crate::simulate::folder::{Condition, NewMessage, Writer};
 use crate::simulate::mailbox::{Mailbox, Refusal};
@@ -71,6 +72,26 @@ impl Hands {
         }
     }
 
+    fn note(&self, user: &str, verb: &str, folder: &str, to: &str, octets: Option<Bytes>) {
+        let deed = Deed::new(None, user, verb, folder);
+        self.0.note(vec![Deed { to: to.to_owned(), octets, ..deed }]);
+    }
+
+    /// Renames a folder and what is below it.
+    pub fn rename(&self, user: &str, from: &str, to: &str) -> Result<(), Undone> {
+        self.change(user, from, |mailbox| mailbox.rename(from, to))?;
+        self.note(user, "RENAME", from, to, None);
+        Ok(())
+    }
+
+    /// Sets the most octets of a mailbox; `None` is without limit.
+    pub fn set_quota(&self, user: &str, quota: Option<u64>) -> Result<(), Undone> {
+        self.change(user, "", |mailbox| {
+            mailbox.set_quota(quota);
+            Ok(())
+        })
+    }
+
     /// Makes a folder, and those above it.
     pub fn create(&self, user: &str, folder: &str) -> Result<(), Undone> {
         self.change(user, folder, |mailbox| mailbox.create(folder))
@@ -109,43 +130,64 @@ impl Hands {
 
     /// Stores the newest message of a folder again, as somebody else who copies it does.
     pub fn deliver_twin(&self, user: &str, folder: &str) -> Result<u32, Undone> {
-        self.change(user, folder, |mailbox| {
+        let (uid, octets) = self.change(user, folder, |mailbox| {
             let folder = mailbox.folder_mut(folder)?;
             let last = folder.messages.last().cloned().ok_or(Refusal::Missing)?;
-            folder
-                .add(NewMessage { writer: Writer::Other, ..NewMessage::from(last) })
-                .ok_or(Refusal::NoUids)
-        })
+            let octets = last.given.clone();
+            let twin = NewMessage { writer: Writer::Other, ..NewMessage::from(last) };
+            folder.add(twin).map(|uid| (uid, octets)).ok_or(Refusal::NoUids)
+        })?;
+        self.note(user, "DELIVER", folder, "", Some(octets));
+        Ok(uid)
     }
 
     /// Moves a message to another folder and returns its new UID.
     pub fn move_message(&self, user: &str, from: &str, uid: u32, to: &str) -> Result<u32, Undone> {
-        self.change(user, from, |mailbox| {
+        let (new, octets) = self.change(user, from, |mailbox| {
             let message = mailbox.folder(from)?.message(uid).cloned().ok_or(Refusal::Missing)?;
+            let octets = message.given.clone();
             let new = mailbox.folder_mut(to)?.add(message.into()).ok_or(Refusal::NoUids)?;
             mailbox.folder_mut(from)?.remove(|message| message.uid == uid);
-            Ok(new)
-        })
+            Ok((new, octets))
+        })?;
+        self.note(user, "MOVE", from, to, Some(octets));
+        Ok(new)
     }
 
     /// Deletes a message for good.
     pub fn delete(&self, user: &str, folder: &str, uid: u32) -> Result<(), Undone> {
-        self.change(user, folder, |mailbox| {
-            let gone = mailbox.folder_mut(folder)?.remove(|message| message.uid == uid);
-            if gone == 1 { Ok(()) } else { Err(Refusal::Missing) }
-        })
+        let octets = self.change(user, folder, |mailbox| {
+            let folder = mailbox.folder_mut(folder)?;
+            let octets = folder.message(uid).ok_or(Refusal::Missing)?.given.clone();
+            folder.remove(|message| message.uid == uid);
+            Ok(octets)
+        })?;
+        self.note(user, "DELETE", folder, "", Some(octets));
+        Ok(())
     }
 
     /// Gives a message other flags, as any program but IMAP does it: they count as stored.
     pub fn set_flags(&self, user: &str, folder: &str, uid: u32, to: Flags) -> Result<(), Undone> {
-        self.change(user, folder, |mailbox| {
-            mailbox.folder_mut(folder)?.set_flags(uid, to).map(drop).ok_or(Refusal::Missing)
-        })
+        let octets = self.change(user, folder, |mailbox| {
+            let folder = mailbox.folder_mut(folder)?;
+            folder.set_flags(uid, to).ok_or(Refusal::Missing)?;
+            Ok(folder.message(uid).map(|message| message.given.clone()))
+        })?;
+        self.note(user, "STORE", folder, "", octets);
+        Ok(())
     }
 
     /// Gives a folder another UIDVALIDITY and every message another UID.
     pub fn renumber(&self, user: &str, folder: &str) -> Result<(), Undone> {
-        self.change(user, folder, |mailbox| mailbox.renumber(folder))
+        let all = self.change(user, folder, |mailbox| {
+            mailbox.renumber(folder)?;
+            let messages = &mailbox.folder(folder)?.messages;
+            Ok(messages.iter().map(|message| message.given.clone()).collect::<Vec<_>>())
+        })?;
+        for octets in all {
+            self.note(user, "RENUMBER", folder, "", Some(octets));
+        }
+        Ok(())
     }
 
     fn newest(&self, user: &str, folder: &str) -> Result<(u32, Flags), Undone> {

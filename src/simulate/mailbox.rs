@@ -225,6 +225,10 @@ impl Mailbox {
         Ok(())
     }
 
+    pub(crate) fn set_quota(&mut self, quota: Option<u64>) {
+        self.quota = quota;
+    }
+
     pub(crate) fn octets(&self) -> u64 {
         self.folders.values().map(Folder::octets).sum()
     }

@@ -12,6 +12,7 @@
 mod authority;
 mod clock;
 mod command;
+mod deed;
 pub mod dns;
 mod entity;
 mod fault;
@@ -30,10 +31,12 @@ mod sequence;
 mod service;
 mod session;
 mod voice;
+pub mod web;
 mod wire;
 
 pub use authority::Authority;
 pub use clock::{SteppedClock, TokioClock};
+pub use deed::Deed;
 pub use fault::{Fault, Mischief, Script, When};
 pub use folder::{Condition, Message, Writer};
 pub use habit::{Evidence, HABITS, Habit, HabitFact, Habits};

@@ -1,6 +1,7 @@
 //! One simulated IMAP service: its users, their mailboxes, and its doors.
 
 use crate::ports::clock::Clock;
+use crate::simulate::deed::Deed;
 use crate::simulate::fault::{Mischief, Script};
 use crate::simulate::habit::Habit;
 use crate::simulate::hands::Hands;
@@ -54,6 +55,8 @@ pub(crate) struct State {
     tokens: BTreeMap<String, Token>,
     pub(crate) script: Script,
     sessions: u64,
+    /// `None` keeps none.
+    deeds: Option<Vec<Deed>>,
 }
 
 struct Inner {
@@ -110,6 +113,7 @@ impl Service {
                 tokens: BTreeMap::new(),
                 script: Script::default(),
                 sessions: 0,
+                deeds: None,
             }),
             changed: watch::Sender::new(0),
         }))
@@ -166,6 +170,26 @@ impl Service {
     /// Returns the script as it stands, with what has struck.
     pub fn script(&self) -> Script {
         self.state().script.clone()
+    }
+
+    /// Notes from now on what changes mailboxes.
+    pub fn keep_deeds(&self) {
+        self.state().deeds.get_or_insert_default();
+    }
+
+    /// Returns what was noted since [`Service::keep_deeds`].
+    pub fn deeds(&self) -> Vec<Deed> {
+        self.state().deeds.clone().unwrap_or_default()
+    }
+
+    pub(crate) fn keeps_deeds(&self) -> bool {
+        self.state().deeds.is_some()
+    }
+
+    pub(crate) fn note(&self, new: Vec<Deed>) {
+        if let Some(deeds) = &mut self.state().deeds {
+            deeds.extend(new);
+        }
     }
 
     /// Returns read access to the truth.

@@ -90,8 +90,8 @@ fn a_plan_is_rehearsed_to_its_end_with_faults_and_kills() {
     let report = rehearsal.report();
     assert_eq!(report["days"], 15, "a day before the change and two weeks after it");
     let killed = |act: &Value| {
-        let commands = act["commands"].as_array().expect("commands");
-        commands.iter().filter(|ran| ran["ended"] == "killed").count()
+        let steps = act["steps"].as_array().expect("steps");
+        steps.iter().filter(|step| step["ran"]["ended"] == "killed").count()
     };
     let kills: usize = report["acts"].as_array().expect("acts").iter().map(killed).sum();
     assert_eq!(kills, 2, "{report:#}");

@@ -8,7 +8,7 @@ use crate::migration::run::{Ended, until};
 use crate::migration::{ADA, Migration};
 use mailferry::clock::SystemClock;
 use mailferry::dns::HickoryView;
-use mailferry::executor::run::Run;
+use mailferry::executor::run::{QUIET, Run};
 use mailferry::imap::Timeouts;
 use mailferry::ledger::{SqliteLedger, current_owner};
 use mailferry::observe::{Eyes, observe};
@@ -206,6 +206,7 @@ async fn an_append_that_hangs_for_ever_and_is_done_is_found_by_the_same_run() {
         listener: Arc::new(Nobody),
         clock,
         cancel: CancellationToken::new(),
+        quiet: QUIET,
     };
     let start = Instant::now();
     let report = run.run(&plan.ready).await;

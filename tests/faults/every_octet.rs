@@ -128,17 +128,7 @@ fn a_destination_cut_after_any_octet_loses_and_doubles_nothing() {
     let (answers, commands) = (conversation.answers.len(), conversation.commands.len());
     let every: Vec<Harm> =
         (1..=answers).map(Harm::CutAnswers).chain((1..=commands).map(Harm::CutCommands)).collect();
-    let (step, first) = match std::env::var("MAILFERRY_TEST_OCTETS").as_deref() {
-        Ok("all") => (1, 0),
-        Ok(other) => panic!("MAILFERRY_TEST_OCTETS={other} is not `all`"),
-        Err(_) => {
-            let step = every.len().div_ceil(PLACES);
-            (
-                step,
-                usize::try_from(RandomState::new().build_hasher().finish() >> 32).unwrap() % step,
-            )
-        }
-    };
+    let (step, first) = share(every.len().div_ceil(PLACES));
     let both = step == 1;
     let places: Vec<Harm> = every.into_iter().skip(first).step_by(step).collect();
     let next = AtomicUsize::new(0);
@@ -161,6 +151,19 @@ fn a_destination_cut_after_any_octet_loses_and_doubles_nothing() {
     });
     println!("cut after {} of {answers} and {commands} octets", places.len());
     assert!(migration.lab.source.dump_all(ADA) == before, "the source changed");
+}
+
+/// Returns every how many places a test run takes one, and the first of them: `step` and one below
+/// that differs each time, or every one when that is wanted.
+pub(super) fn share(step: usize) -> (usize, usize) {
+    match std::env::var("MAILFERRY_TEST_OCTETS").as_deref() {
+        Ok("all") => (1, 0),
+        Ok(other) => panic!("MAILFERRY_TEST_OCTETS={other} is not `all`"),
+        Err(_) => {
+            let random = RandomState::new().build_hasher().finish() >> 32;
+            (step, usize::try_from(random).unwrap() % step)
+        }
+    }
 }
 
 fn name(what: &str, harm: Harm) -> String {

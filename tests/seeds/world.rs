@@ -1,20 +1,22 @@
-//! Two services with mailboxes, a migration plan between them, and what happens to both.
+//! Two services with mailboxes, and a migration plan between them.
 
-use crate::mortal::Disk;
+use crate::disk::{Disk, Ill};
+use crate::life::Life;
+use crate::mutant::Mutants;
+use crate::people::People;
+use crate::trouble;
+use crate::wall::Wall;
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mailferry::desired::{Acknowledgement, Desired};
 use mailferry::document;
-use mailferry::model::flags::Flags;
-use mailferry::model::internal_date::InternalDate;
 use mailferry::model::position::Position;
 use mailferry::planner::plan::Guard;
 use mailferry::simulate::{
-    Delivery, Fault, Habit, MailboxTruth, Mischief, Product, Script, Service, Throttle, TokioClock,
-    When,
+    Deed, Habit, MailboxTruth, Product, Script, Service, Throttle, TokioClock,
 };
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -23,9 +25,6 @@ pub(crate) const PASSWORD: &str = "pw";
 /// The ports by which the migration plan names the two services.
 pub(crate) const SOURCE: u16 = 1;
 pub(crate) const DESTINATION: u16 = 2;
-
-/// Late commits up to this time are found by a search, which waits five seconds at least.
-const WITHIN_THE_WAIT: u64 = 4_000;
 
 /// Where folders of the source go; any other keeps its name.
 const MAP: [(&str, &str); 4] = [
@@ -48,84 +47,138 @@ pub(crate) struct Letter {
     pub(crate) octets: Vec<u8>,
 }
 
+/// How much a seed decides. The regressions of before there was more keep their worlds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Narrow,
+    Wide,
+}
+
+/// What a wide world has beyond a narrow one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wide {
+    /// The largest message that the destination takes, in octets.
+    limit: Option<u64>,
+    /// The migration plan says so, too.
+    declared: bool,
+    /// Copies follow deletions.
+    pub(crate) propagate: bool,
+    /// Mailboxes are full at the destination until there is peace.
+    full: bool,
+    /// Sessions are few, and closed ones are counted for a while.
+    few: Option<usize>,
+    /// Days pass between lives, so that the source purges.
+    days: bool,
+    odd: u8,
+    rename: bool,
+    throttle: bool,
+    /// So many messages more are in one folder.
+    many: usize,
+}
+
 /// Everything but the process.
 pub(crate) struct World {
     pub(crate) rng: Rng,
+    pub(crate) scope: Scope,
+    pub(crate) wide: Wide,
     pub(crate) source: Service,
     pub(crate) destination: Service,
-    pub(crate) clock: Arc<TokioClock>,
+    pub(crate) wall: Arc<Wall>,
     pub(crate) desired: Desired,
     pub(crate) disk: Disk,
     pub(crate) users: Vec<String>,
-    /// The most that the source ever held of each letter at one time, over all folders, and
-    /// summed over every time that it came back.
-    pub(crate) ever: BTreeMap<Letter, usize>,
-    /// How often each letter got a new UID at the source: it was moved, or its folder renumbered.
-    /// The copy of one that moves while its answer is outstanding stays where it was sent to.
-    pub(crate) moves: BTreeMap<Letter, usize>,
-    /// How many letters of a user were delivered with a second and a size.
-    looks: BTreeMap<(String, i64, usize), usize>,
-    /// Somebody may have moved copies of ours at the destination.
-    pub(crate) moved_there: bool,
-    /// Somebody may have changed flags of ours at the destination.
-    pub(crate) flags_touched: bool,
-    /// Mail of ours may be in another folder than it was sent to, or than it belongs into.
-    pub(crate) moved: bool,
-    number: usize,
+    pub(crate) mutants: Mutants,
+    people: Arc<Mutex<People>>,
+    /// Clock jumps and ill disks so far.
+    pub(crate) jumps: Arc<Mutex<u64>>,
     _dir: TempDir,
 }
 
 const FOLDERS: [&str; 7] =
     ["INBOX", "Sent", "Trash", "Spam", "Junk", "Projects.2019", "Projects.2019.Deep"];
 
+/// Rows of the ledger that are read at once, and bodies of one FETCH (`src/copy/desk.rs`,
+/// `src/copy/search.rs`): what ends with one of them is seen only beyond.
+const PAGE: usize = 2_000;
+const BATCH: usize = 200;
+
+/// What fits into a full mailbox: a few letters.
+const QUOTA: u64 = 3_000;
+
 impl World {
     /// Makes a world from a seed; the plan depends on nothing else.
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, scope: Scope, mutants: Mutants) -> Self {
         let mut rng = Rng::with_seed(seed);
         let dir = tempfile::tempdir().expect("a directory");
         let start: Timestamp = "2026-03-01T12:00:00Z".parse().expect("a time");
-        let clock = Arc::new(TokioClock::starting_at(start));
-        let source = Service::new(Product::rackspace(), clock.clone());
-        let destination = Service::new(destination(&mut rng), clock.clone());
+        let clock = TokioClock::starting_at(start);
+        let wide = match scope {
+            Scope::Narrow => Wide::default(),
+            // A stream of its own, so that a world differs by what it has more.
+            Scope::Wide => {
+                let many = match seed {
+                    _ if seed % 500 == 499 => PAGE + 100,
+                    _ if seed % 24 == 23 => BATCH + 30,
+                    _ => 0,
+                };
+                Wide { many, ..Wide::drawn(&mut Rng::with_seed(seed ^ 0x5eed)) }
+            }
+        };
+        let mut product = Product::rackspace();
+        if let Some(few) = wide.few {
+            product.connections = few + 1;
+        }
+        let source = Service::new(product, Arc::new(clock));
+        let product = wide.applied(destination(&mut rng));
+        let destination = Service::new(product, Arc::new(clock));
+        source.keep_deeds();
+        destination.keep_deeds();
         let users: Vec<String> =
             (0..rng.usize(1..3)).map(|n| format!("user-{n}@acme.example")).collect();
-        // Without MOVE the copy of a message that moved at the source stays where it is.
-        let moved = !destination.product().after.contains(&"MOVE");
         for user in &users {
             source.add_user(user, PASSWORD);
             destination.add_user(user, PASSWORD);
         }
-        let desired = desired(dir.path(), &users);
-        let mut world = Self {
+        let desired = desired(dir.path(), &users, &wide);
+        let mut people = People::new(source.clone(), clock, users.clone());
+        people.odd = wide.odd;
+        people.large = wide.limit.map_or(0, |limit| usize::try_from(limit).expect("a size") + 1);
+        people.rename = wide.rename;
+        people.takes_away = scope == Scope::Wide;
+        people.rewritten = rewrites(&destination);
+        for user in &users {
+            for folder in FOLDERS {
+                if folder.contains("Junk") || folder.contains("Projects") {
+                    if rng.bool() {
+                        continue;
+                    }
+                    source.hands().create(user, folder).expect("a folder");
+                }
+                let count = [0, 1, 3, 8, 20][rng.usize(0..5)];
+                people.grow(&mut rng, user, folder, count);
+            }
+        }
+        people.grow(&mut rng, &users[0], "INBOX", wide.many);
+        people.leave();
+        Self {
             rng,
+            scope,
+            wide,
             source,
             destination,
-            clock,
+            wall: Arc::new(Wall::new(clock)),
             desired,
             disk: Disk::new(dir.path()),
             users,
-            ever: BTreeMap::new(),
-            moves: BTreeMap::new(),
-            looks: BTreeMap::new(),
-            moved_there: false,
-            flags_touched: false,
-            moved,
-            number: 0,
+            mutants,
+            people: Arc::new(Mutex::new(people)),
+            jumps: Arc::default(),
             _dir: dir,
-        };
-        for user in world.users.clone() {
-            for folder in FOLDERS {
-                if folder.contains("Junk") || folder.contains("Projects") {
-                    if world.rng.bool() {
-                        continue;
-                    }
-                    world.source.hands().create(&user, folder).expect("a folder");
-                }
-                let count = [0, 1, 3, 8, 20][world.rng.usize(0..5)];
-                world.grow(&user, folder, count);
-            }
         }
-        world
+    }
+
+    pub(crate) fn people(&self) -> MutexGuard<'_, People> {
+        self.people.lock().expect("one thread")
     }
 
     /// Acknowledges what a person has to acknowledge.
@@ -143,175 +196,157 @@ impl World {
         any
     }
 
-    /// Delivers letters to a folder of the source; some are equal to others to the last octet.
-    fn grow(&mut self, user: &str, folder: &str, count: usize) {
-        for _ in 0..count {
-            self.number += 1;
-            let known: Vec<Letter> =
-                self.ever.keys().filter(|letter| letter.user == user).cloned().collect();
-            let twin = self.rng.u8(0..6) == 0 && !known.is_empty();
-            let octets = if twin {
-                known[self.rng.usize(0..known.len())].octets.clone()
-            } else {
-                letter(&mut self.rng, self.number).into_bytes()
-            };
-            // Few dates, so that many letters look alike; and some that have one of their own.
-            let mut second = 1_700_000_000 + self.rng.i64(0..4);
-            if self.number.is_multiple_of(3) {
-                second = 1_700_000_010 + i64::try_from(self.number).expect("few letters");
-            }
-            let date = Timestamp::from_second(second).expect("a time");
-            let flags = [&[][..], &["\\Seen"], &["\\Seen", "\\Flagged"], &["\\Answered"]];
-            let flags = Flags::from_words(flags[self.rng.usize(0..4)]);
-            let delivery = Delivery {
-                flags,
-                date: Some(InternalDate::from_timestamp(date)),
-                ..Delivery::new(octets.clone())
-            };
-            self.source.hands().deliver(user, folder, delivery).expect("a delivery");
-            *self.looks.entry((user.to_owned(), second, octets.len())).or_default() += 1;
-            *self.ever.entry(Letter { user: user.to_owned(), octets }).or_default() += 1;
+    /// What people do at both sides while nothing runs.
+    pub(crate) fn live(&mut self) {
+        let mut people = self.people.lock().expect("one thread");
+        people.look();
+        people.live(&mut self.rng);
+        people.leave();
+        drop(people);
+        if self.scope == Scope::Wide {
+            self.live_there();
         }
     }
 
-    fn new_uid(&mut self, user: &str, octets: &[u8]) {
-        let letter = Letter { user: user.to_owned(), octets: octets.to_vec() };
-        *self.moves.entry(letter).or_default() += 1;
-    }
-
-    /// Tells whether a letter has a look-alike in its mailbox, see docs/safety.md: of the same date
-    /// and size, or of the same date alone where the destination makes messages anew.
-    pub(crate) fn has_look_alikes(&self, letter: &Letter) -> bool {
-        let rewrites = !self.destination.product().habits.is_empty();
-        let user = mailbox(&self.source, &letter.user);
-        let mut dates = user
-            .values()
-            .flat_map(|folder| &folder.messages)
-            .filter(|message| message.given == letter.octets)
-            .map(|message| message.date.instant().as_second());
-        dates.any(|date| {
-            let alike = self.looks.iter().filter(|((user, second, size), _)| {
-                (user, *second) == (&letter.user, date)
-                    && (rewrites || *size == letter.octets.len())
-            });
-            alike.map(|(_, count)| count).sum::<usize>() > 1
-        })
-    }
-
-    /// What people do at the source while nothing runs.
-    pub(crate) fn live(&mut self) {
-        for user in self.users.clone() {
-            let mailbox = mailbox(&self.source, &user);
-            let hands = self.source.hands();
-            for (folder, truth) in mailbox.iter().filter(|(_, truth)| truth.selectable) {
-                let here = truth.messages.len();
-                match self.rng.u8(0..10) {
-                    0 | 1 => {
-                        let count = self.rng.usize(1..4);
-                        self.grow(&user, folder, count);
-                    }
-                    2 if here > 0 => {
-                        let message = &truth.messages[self.rng.usize(0..here)];
-                        hands.delete(&user, folder, message.uid).expect("a message");
-                    }
-                    3 if here > 0 => {
-                        let message = &truth.messages[self.rng.usize(0..here)];
-                        let words = ["\\Seen", "\\Flagged", "\\Answered"];
-                        let word = words[self.rng.usize(0..3)];
-                        let mut flags = message.flags.clone();
-                        flags.insert(word);
-                        hands.set_flags(&user, folder, message.uid, flags).expect("flags");
-                    }
-                    4 if here > 0 => {
-                        let others: Vec<&String> =
-                            mailbox.keys().filter(|it| *it != folder).collect();
-                        let to = others[self.rng.usize(0..others.len())];
-                        let message = &truth.messages[self.rng.usize(0..here)];
-                        hands.move_message(&user, folder, message.uid, to).expect("a move");
-                        self.new_uid(&user, &message.given);
-                    }
-                    5 if here > 0 && self.rng.u8(0..4) == 0 => {
-                        hands.renumber(&user, folder).expect("a folder");
-                        for message in &truth.messages {
-                            self.new_uid(&user, &message.given);
-                        }
-                    }
-                    _ => {}
+    /// What people do at the destination: each of them is seldom.
+    fn live_there(&mut self) {
+        let hands = self.destination.hands();
+        for user in &self.users {
+            let mailbox = mailbox(&self.destination, user);
+            let folders: Vec<_> =
+                mailbox.iter().filter(|(_, it)| !it.messages.is_empty()).collect();
+            if folders.is_empty() {
+                continue;
+            }
+            let (name, folder) = folders[self.rng.usize(0..folders.len())];
+            let message = &folder.messages[self.rng.usize(0..folder.messages.len())];
+            match self.rng.u8(0..16) {
+                0 => hands.renumber(user, name).expect("a folder"),
+                1 => hands.delete(user, name, message.uid).expect("a message"),
+                2..=5 => {
+                    let mut flags = message.flags.clone();
+                    flags.insert(["\\Draft", "\\Flagged"][self.rng.usize(0..2)]);
+                    hands.set_flags(user, name, message.uid, flags).expect("a message");
                 }
+                _ => {}
             }
         }
     }
 
     /// Draws what goes wrong at both services until further notice.
     pub(crate) fn trouble(&mut self) {
-        let (mut here, mut there) = (Vec::new(), Vec::new());
-        for _ in 0..self.rng.usize(0..6) {
-            let fault = self.fault();
-            self.flags_touched |= matches!(fault.what, Mischief::Flag { .. });
-            self.moved_there |= matches!(fault.what, Mischief::Move { .. });
-            there.push(fault);
-        }
-        for _ in 0..self.rng.usize(0..3) {
-            here.push(Fault {
-                when: When::Connection(self.rng.u64(1..6)),
-                what: match self.rng.u8(0..2) {
-                    0 => Mischief::CutFromClient(self.rng.u64(1..3_000)),
-                    _ => Mischief::CutToClient(self.rng.u64(1..30_000)),
-                },
-            });
+        let (mut here, mut there) = trouble::usual(&mut self.rng);
+        if self.scope == Scope::Wide {
+            let (more_here, more_there) = trouble::wide(&mut self.rng);
+            here.extend(more_here);
+            there.extend(more_there);
+            self.set_quota(self.wide.full.then_some(QUOTA));
         }
         self.source.set_script(Script::new(here));
         self.destination.set_script(Script::new(there));
     }
 
-    pub(crate) fn peace(&self) {
+    /// Draws what happens in the middle of a life of about so many operations.
+    pub(crate) fn happenings(&mut self, life: &Life, steps: u64) {
+        if self.scope == Scope::Narrow {
+            return;
+        }
+        for _ in 0..self.rng.usize(0..4) {
+            let at = self.rng.u64(0..steps);
+            let mut rng = self.rng.fork();
+            match self.rng.u8(0..4) {
+                0 => {
+                    let (wall, jumps) = (Arc::clone(&self.wall), Arc::clone(&self.jumps));
+                    let hours = [-72, -24, -1, 1, 24, 24 * 20][rng.usize(0..6)];
+                    let by = SignedDuration::from_hours(hours);
+                    life.happens(
+                        at,
+                        Box::new(move || {
+                            wall.set(by);
+                            *jumps.lock().expect("one thread") += 1;
+                        }),
+                    );
+                }
+                1 => {
+                    let disk = self.disk.clone();
+                    let ill = if rng.bool() { Ill::Full } else { Ill::DoneAndFailed };
+                    let calls = [1, 1, 2, 40][rng.usize(0..4)];
+                    life.happens(at, Box::new(move || disk.falls_ill(ill, calls)));
+                }
+                _ => {
+                    let people = Arc::clone(&self.people);
+                    let come = move || {
+                        people.lock().expect("one thread").come_meanwhile(&mut rng);
+                    };
+                    life.happens(at, Box::new(come));
+                }
+            }
+        }
+    }
+
+    /// Lets time pass between two lives.
+    pub(crate) async fn pass(&mut self) {
+        tokio::time::sleep(Duration::from_millis(self.rng.u64(1..8_000))).await;
+        if self.wide.days && self.rng.bool() {
+            let days = self.rng.u64(1..40);
+            tokio::time::sleep(Duration::from_secs(days * 86_400)).await;
+        }
+    }
+
+    fn set_quota(&self, quota: Option<u64>) {
+        for user in &self.users {
+            self.destination.hands().set_quota(user, quota).expect("a user");
+        }
+    }
+
+    /// Nothing goes wrong any more, and what is under way comes to its end.
+    pub(crate) async fn peace(&self) {
         self.source.set_script(Script::default());
         self.destination.set_script(Script::default());
+        self.disk.is_well_again();
+        if self.scope == Scope::Wide {
+            self.set_quota(None);
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
     }
 
-    fn fault(&mut self) -> Fault {
-        let rng = &mut self.rng;
-        let time = Duration::from_millis(rng.u64(1..WITHIN_THE_WAIT));
-        let append = When::Command { verb: "APPEND".to_owned(), user: None, nth: rng.u64(1..40) };
-        let folder = ["INBOX", "Sent Items", "Junk Email"][rng.usize(0..3)].to_owned();
-        let other = ["INBOX", "Drafts", "Deleted Items"][rng.usize(0..3)].to_owned();
-        let verbs = ["SELECT", "LIST", "UID FETCH", "STATUS", "UID STORE", "CREATE", "NOOP"];
-        let command = When::Command {
-            verb: verbs[rng.usize(0..verbs.len())].to_owned(),
-            user: None,
-            nth: rng.u64(1..6),
-        };
-        let (when, what) = match rng.u8(0..17) {
-            0 => (When::Connection(rng.u64(1..6)), Mischief::CutFromClient(rng.u64(1..20_000))),
-            1 => (When::Connection(rng.u64(1..6)), Mischief::CutToClient(rng.u64(1..20_000))),
-            2 => (append, Mischief::DropBefore),
-            3 | 4 => (append, Mischief::DropAfter),
-            5 | 6 => (append, Mischief::LateCommit(time)),
-            7 => (append, Mischief::Hang),
-            8 => (append, Mischief::Delay(time)),
-            9 => (append, Mischief::No("[UNAVAILABLE] Try again later".to_owned())),
-            10 => (append, Mischief::Throttle(time)),
-            11 => (append, Mischief::DeliverTwin { folder }),
-            12 if folder != other => (append, Mischief::Move { from: folder, to: other }),
-            13 => (append, Mischief::Flag { folder, flag: "\\Draft".to_owned() }),
-            14 => (command, Mischief::DropBefore),
-            15 => (command, Mischief::DropAfter),
-            _ => (command, Mischief::No("[SERVERBUG] Internal error occurred".to_owned())),
-        };
-        Fault { when, what }
+    /// Tells whether the destination refuses a letter, so that it stays behind.
+    pub(crate) fn stays_behind(&self, octets: &[u8]) -> bool {
+        self.wide.limit.is_some_and(|limit| octets.len() as u64 > limit)
     }
 
-    /// Everything at the source, to see that nobody changes it.
-    pub(crate) fn at_source(&self) -> String {
+    /// Faults that struck, by kind.
+    pub(crate) fn struck(&self) -> BTreeMap<String, u64> {
+        let mut struck = BTreeMap::new();
+        for (side, service) in [("source", &self.source), ("destination", &self.destination)] {
+            for fault in service.script().struck() {
+                let kind = format!("{:?}", fault.what);
+                let kind = kind.split([' ', '(']).next().unwrap_or_default();
+                *struck.entry(format!("{side} {kind}")).or_default() += 1;
+            }
+        }
+        struck
+    }
+
+    /// What others did at the destination.
+    pub(crate) fn others(&self) -> Vec<Deed> {
+        self.destination.deeds().into_iter().filter(|deed| deed.session.is_none()).collect()
+    }
+
+    /// Tells whether others did anything at the destination since there were so many deeds.
+    pub(crate) fn others_since(&self, deeds: usize) -> bool {
+        self.destination.deeds()[deeds..].iter().any(|deed| deed.session.is_none())
+    }
+
+    /// Everything at the destination, to see whether anything changed.
+    pub(crate) fn at_destination(&self) -> String {
         use std::fmt::Write as _;
         let mut all = String::new();
         for user in &self.users {
-            for (folder, truth) in mailbox(&self.source, user) {
-                let validity = truth.uid_validity;
-                let _ = writeln!(all, "{user} {folder} {validity} {}", truth.subscribed);
+            for (folder, truth) in mailbox(&self.destination, user) {
+                let _ = writeln!(all, "{user} {folder} {} {}", truth.uid_next, truth.subscribed);
                 for message in truth.messages {
-                    let (uid, flags, date) = (message.uid, &message.flags, &message.date);
-                    let _ = writeln!(all, "  {uid} {flags} {date:?} {}", message.served.len());
+                    let _ = writeln!(all, "  {} {}", message.uid, message.flags);
                 }
             }
         }
@@ -319,22 +354,51 @@ impl World {
     }
 }
 
+impl Wide {
+    fn drawn(rng: &mut Rng) -> Self {
+        Self {
+            limit: (rng.u8(0..3) == 0).then_some(4_096),
+            declared: true,
+            propagate: rng.bool(),
+            full: rng.u8(0..6) == 0,
+            few: (rng.u8(0..4) == 0).then(|| rng.usize(1..4)),
+            days: rng.u8(0..3) == 0,
+            odd: [0, 40, 120][rng.usize(0..3)],
+            rename: rng.u8(0..3) == 0,
+            throttle: rng.u8(0..4) == 0,
+            many: 0,
+        }
+    }
+
+    fn applied(&self, mut product: Product) -> Product {
+        if let Some(limit) = self.limit {
+            product = product.with(Habit::AppendSizeLimit);
+            product.append_limit = limit;
+        }
+        if let Some(few) = self.few.filter(|_| product.habits.is_empty()) {
+            product = product.with(Habit::ConnectionsPerUser).with(Habit::ClosedConnectionsLinger);
+            product.connections = few + 1;
+            product.linger = Duration::from_secs(10);
+        }
+        if self.throttle && product.has(Habit::ThrottleByNo) {
+            product.throttle = Some(Throttle {
+                appends: 20,
+                per: Duration::from_secs(10),
+                backoff: Duration::from_secs(15),
+            });
+        }
+        product
+    }
+}
+
+/// Tells whether a service makes messages anew.
+pub(crate) fn rewrites(service: &Service) -> bool {
+    service.product().has(Habit::AddHeaders)
+}
+
 /// Everything in a mailbox of a service.
 pub(crate) fn mailbox(service: &Service, user: &str) -> MailboxTruth {
     service.oracle().mailbox(user).expect("a user")
-}
-
-fn letter(rng: &mut Rng, number: usize) -> String {
-    let id = if rng.u8(0..5) == 0 {
-        String::new()
-    } else {
-        format!("Message-ID: <{number}@acme.example>\r\n")
-    };
-    // Few lengths, so that many letters look alike.
-    let lines = "Some words of a letter.\r\n".repeat(rng.usize(0..3));
-    format!(
-        "From: a@acme.example\r\nDate: Mon, 01 Mar 2021 10:00:00 +0000\r\nSubject: Letter {number:05}\r\n{id}\r\n{number:05}\r\n{lines}"
-    )
 }
 
 fn destination(rng: &mut Rng) -> Product {
@@ -368,9 +432,14 @@ fn destination(rng: &mut Rng) -> Product {
     }
 }
 
-fn desired(dir: &std::path::Path, users: &[String]) -> Desired {
+fn desired(dir: &std::path::Path, users: &[String], wide: &Wide) -> Desired {
     let mailboxes = users.iter().fold(String::new(), |text, user| {
         text + &format!("  - {{ address: {user}, secret: pw, destination_secret: pw }}\n")
+    });
+    let deletions = if wide.propagate { "  deletions: propagate\n" } else { "" };
+    let limit = wide.limit.filter(|_| wide.declared);
+    let limits = limit.map_or(String::new(), |limit| {
+        format!("  limits: {{ message_size: {}KiB }}\n", limit / 1024)
     });
     let text = format!(
         "\
@@ -384,10 +453,10 @@ source:
 destination:
   product: imap
   imap: {{ host: localhost, port: {DESTINATION}, tls: none }}
-folders:
+{limits}folders:
   map: {{ Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email, Junk: Junk Email }}
   merge: [ Junk Email ]
-mailboxes:
+{deletions}mailboxes:
 {mailboxes}"
     );
     let path = dir.join("plan.yaml");

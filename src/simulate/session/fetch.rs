@@ -116,6 +116,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             found
         });
         if any {
+            self.note_seen();
             self.service.notify();
         }
         found.unwrap_or_default()

@@ -2,6 +2,7 @@
 
 mod append;
 mod copy;
+mod deed;
 mod fetch;
 mod folders;
 mod receive;
@@ -191,6 +192,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         if let Some(refusal) = self.barred(&command, &verb) {
             return self.finish(&tag, &verb, refusal).await;
         }
+        self.note(&command, effects.late);
         if let Some(late) = effects.late {
             self.commit_later(command, late);
             return Ok(Flow::End);
