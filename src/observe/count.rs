@@ -182,9 +182,17 @@ impl Count {
 
     pub(super) async fn page(&self, page: Vec<Listed>) -> Result<()> {
         let mut state = self.state.lock().await;
-        let Some(to) = page.iter().map(|listed| listed.uid).max() else { return Ok(()) };
-        let mut known = self.known(state.1, to).await?;
-        for listed in page {
+        // A server may repeat a row (a flag changed meanwhile): a message counts once.
+        let from = state.1;
+        let counted = |uid: Uid| from == BEHIND_ALL || uid < from;
+        let page: BTreeMap<Uid, Listed> = page
+            .into_iter()
+            .filter(|listed| !counted(listed.uid))
+            .map(|listed| (listed.uid, listed))
+            .collect();
+        let Some(to) = page.keys().next_back().copied() else { return Ok(()) };
+        let mut known = self.known(from, to).await?;
+        for listed in page.into_values() {
             let row = known.remove(&listed.uid);
             self.one(&mut state.0, &listed, row.as_ref()).await;
         }
@@ -268,5 +276,52 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
                 census.flags_changed += 1;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::SqliteLedger;
+    use crate::model::flags::Flags;
+    use crate::profile::target::Target;
+
+    fn listed(uid: u32) -> Listed {
+        Listed {
+            uid: Uid(uid),
+            size: u64::from(uid) * 100,
+            flags: Flags::from_words(["\\Seen"]),
+            internal_date: None,
+            modseq: None,
+            headers: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_row_that_the_server_repeats_counts_once() {
+        let key = FolderKey {
+            mailbox: "ada@acme.example".parse().unwrap(),
+            folder: "INBOX".parse().unwrap(),
+        };
+        let limits = Limits {
+            size: Some(250),
+            rules: Target::default().rules,
+            range: DateRange::default(),
+            begun: None,
+            unsettled: None,
+        };
+        let ledger = Arc::new(SqliteLedger::in_memory().unwrap());
+        let mut count = Count::new(ledger, key, UidValidity(1), limits);
+        // Within a page, and in a later one.
+        count.page([1, 2, 2, 3].map(listed).into()).await.unwrap();
+        count.page([2, 4, 3].map(listed).into()).await.unwrap();
+        count.page([u32::MAX].map(listed).into()).await.unwrap();
+        count.page([u32::MAX, 4].map(listed).into()).await.unwrap();
+        let census = count.finish().await.unwrap();
+        assert_eq!((census.listed, census.to_copy, census.over_limit), (5, 2, 3));
+        let shape = count.shape().await;
+        assert_eq!((shape.messages, shape.flags["\\Seen"]), (5, 5));
+        assert_eq!(shape.octets, 1_000 + u64::from(u32::MAX) * 100);
+        assert_eq!(shape.over_limit.unwrap().messages, 3);
     }
 }

@@ -7,7 +7,7 @@ use hickory_server::proto::rr::RecordType;
 use mailferry::dns::HickoryView;
 use mailferry::model::reading::Reading;
 use mailferry::observed::ZoneState;
-use mailferry::ports::dns::{DnsView as _, ZoneQuestion};
+use mailferry::ports::dns::{DnsView as _, Route as _, ZoneQuestion};
 use mailferry::simulate::dns::Internet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -151,5 +151,49 @@ async fn the_view_sees_what_it_sees_at_bind() {
         assert_eq!(simulated.authoritative, real.authoritative);
         let (real, simulated) = (real.resolvers.values(), simulated.resolvers.values());
         assert!(real.eq(simulated));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resolver_answers_as_bind_does_when_both_ask_the_same_server() {
+    let clock = Still::new();
+    let mut internet = Internet::new(clock.clone(), Internet::usual_habits());
+    let server = internet.name_server("ns1");
+    let resolver = internet.resolver();
+    let mut zones = zones();
+    for zone in &mut zones {
+        zone.servers = 1;
+        server.hold(&primary(&zone.name, &zone.text(1), clock.clone()));
+    }
+    let anywhere = |last: u8| SocketAddr::from(([192, 0, 2, last], 53));
+    let authority = listen(&mut internet, anywhere(1), &server).await;
+    internet.add_resolver(anywhere(53), &resolver).await.unwrap();
+    let simulated = internet.route(anywhere(53)).unwrap();
+    for zone in &mut zones {
+        zone.forward = Some(authority);
+    }
+    let bind = tokio::task::spawn_blocking(move || start(&zones)).await.unwrap();
+    let real = bind.dns.address(1);
+    // Each set of records once only: BIND's clock goes on, and the TTL of what it keeps with it.
+    for (name, kind) in [
+        ("acme.example", "MX"),
+        ("ACME.example", "TXT"),
+        ("acme.example", "NS"),
+        ("acme.example", "AAAA"),
+        ("autodiscover.acme.example", "CNAME"),
+        ("www.acme.example", "A"),
+        ("dead.acme.example", "A"),
+        ("across.acme.example", "A"),
+        ("about.acme.example", "CNAME"),
+        ("deep.acme.example", "MX"),
+        ("nobody.acme.example", "MX"),
+        ("nobody2.acme.example", "A"),
+        ("elsewhere.test", "MX"),
+    ] {
+        let kind: RecordType = kind.parse().unwrap();
+        let how = How { recursion: true, edns: Some(1_232) };
+        let real = shown(&ask(real, name, kind, how).await);
+        let simulated = shown(&ask(simulated, name, kind, how).await);
+        assert_eq!(simulated, real, "{name} {kind}");
     }
 }

@@ -31,6 +31,8 @@ pub struct Zone {
     pub servers: usize,
     /// Takes UPDATEs that are signed with [`KEY`].
     pub updates: bool,
+    /// The first server has not the zone itself but asks this one for it, and keeps the answers.
+    pub forward: Option<SocketAddr>,
 }
 
 impl Zone {
@@ -47,6 +49,7 @@ impl Zone {
             records: records.iter().map(ToString::to_string).collect(),
             servers: 1,
             updates: false,
+            forward: None,
         }
     }
 
@@ -202,8 +205,10 @@ impl NameServer {
         server.daemon = Some(daemon);
         server.relay = Some(Relay::start(address, own));
         if !server.refuse
-            && let Some(name) = server.zones.first().map(|zone| zone.name.clone())
+            && let Some(zone) = server.zones.first()
+            && zone.forward.is_none()
         {
+            let name = zone.name.clone();
             self.wait_for_serial(number, &name);
         }
     }
@@ -212,6 +217,16 @@ impl NameServer {
         let server = &self.servers[number - 1];
         let mut zones = String::new();
         for zone in &server.zones {
+            if let Some(to) = zone.forward {
+                let _ = writeln!(
+                    zones,
+                    "zone \"{}\" {{ type forward; forward only; forwarders {{ {} port {}; }}; }};",
+                    zone.name,
+                    to.ip(),
+                    to.port()
+                );
+                continue;
+            }
             let file = server.dir.join(format!("{}.{}", zone.name, self.serial));
             fs::write(&file, zone.text(self.serial)).expect("the zone can be written");
             self.account.own(&file);
