@@ -36,6 +36,8 @@ mod network;
 mod people;
 #[path = "seeds/process.rs"]
 mod process;
+#[path = "seeds/scene.rs"]
+mod scene;
 #[path = "seeds/trouble.rs"]
 mod trouble;
 #[path = "seeds/wall.rs"]
