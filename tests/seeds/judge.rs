@@ -30,8 +30,6 @@ struct Stores {
     there: BTreeMap<Letter, There>,
     /// Letters that others moved, deleted or renumbered at the destination.
     elsewhere: BTreeSet<Letter>,
-    /// Those of them that were not only moved.
-    renumbered: BTreeSet<Letter>,
     /// Letters whose flags others changed there.
     flagged: BTreeSet<Letter>,
     /// Copies that others deleted there.
@@ -46,7 +44,6 @@ impl Stores {
             now: BTreeMap::new(),
             there: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
-            renumbered: BTreeSet::new(),
             flagged: BTreeSet::new(),
             deleted: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -78,14 +75,9 @@ impl Stores {
                 }
                 (None, "DELETE") => {
                     *stores.deleted.entry(letter.clone()).or_default() += 1;
-                    stores.renumbered.insert(letter.clone());
                     stores.elsewhere.insert(letter);
                 }
-                (None, "RENUMBER") => {
-                    stores.renumbered.insert(letter.clone());
-                    stores.elsewhere.insert(letter);
-                }
-                (None, "MOVE") => {
+                (None, "MOVE" | "RENUMBER") => {
                     stores.elsewhere.insert(letter);
                 }
                 (None, _) => {}
@@ -212,9 +204,7 @@ pub(crate) fn judge(
         }
         // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
         // copy is not where it was.
-        let again = stores.renumbered.contains(letter)
-            || (moves > 0 && stores.elsewhere.contains(letter))
-            || people.has_look_alikes(letter, rewrites);
+        let again = stores.elsewhere.contains(letter) || people.has_look_alikes(letter, rewrites);
         let allowed = match (again, moves) {
             (false, _) => ever,
             // Others took the copy from where it was before it was known.

@@ -172,7 +172,6 @@ hand_on! { Ledger;
     fn orphans(mailbox: &Address) -> BTreeMap<FolderPath, (UidValidity, Uid)>;
     fn set_orphan(destination: &FolderKey, from: Option<(UidValidity, Uid)>) -> ();
     fn landmarks(mailbox: &Address) -> BTreeMap<FolderPath, (UidValidity, Uid)>;
-    fn slowest_append(destination: &FolderKey) -> Option<Duration>;
     fn record_slowest_append(destination: &FolderKey, answer: Duration) -> ();
     fn pause(mailbox: &Address, pause: &Pause) -> ();
     fn resume(mailbox: &Address) -> bool;
@@ -207,6 +206,12 @@ hand_on! { Ledger;
     mutable fn list(&self, source: &FolderKey, uid_validity: UidValidity, rows: &[Listed]) -> Result<()> {
         let rows = self.mutants.listing(rows);
         self.call("list", |ledger| ledger.list(source, uid_validity, rows))
+    }
+    mutable fn slowest_append(&self, destination: &FolderKey) -> Result<Option<Duration>> {
+        if self.mutants.has(Mutant::NoQuiet) {
+            return Ok(None);
+        }
+        self.call("slowest_append", |ledger| ledger.slowest_append(destination))
     }
     mutable fn flags_when_sent(&self, source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> Result<BTreeMap<Uid, Flags>> {
         if self.mutants.has(Mutant::FlagsWhenSentForgotten) {

@@ -147,14 +147,17 @@ impl Deaf {
     }
 
     fn sent(&mut self, octets: &[u8]) {
-        let mut words = octets.split(|octet| *octet == b' ' || *octet == b'\r');
-        let Some(tag) = words.next().filter(|tag| tag.len() < 12) else { return };
-        let mut verb = words.next().unwrap_or_default();
-        if verb == b"UID" {
-            verb = words.next().unwrap_or_default();
+        // Several commands may go out at once.
+        for line in octets.split(|octet| *octet == b'\n') {
+            let mut words = line.split(|octet| *octet == b' ' || *octet == b'\r');
+            let Some(tag) = words.next().filter(|tag| tag.len() < 12) else { continue };
+            let mut verb = words.next().unwrap_or_default();
+            if verb == b"UID" {
+                verb = words.next().unwrap_or_default();
+            }
+            let heard = self.mutants.mishears(&String::from_utf8_lossy(verb));
+            self.open.extend(heard.map(|heard| (tag.to_vec(), heard)));
         }
-        let heard = self.mutants.mishears(&String::from_utf8_lossy(verb));
-        self.open.extend(heard.map(|heard| (tag.to_vec(), heard)));
     }
 
     fn received(&mut self, octets: &mut [u8]) {

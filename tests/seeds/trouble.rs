@@ -67,6 +67,11 @@ fn fault(rng: &mut Rng) -> Fault {
 /// More faults of both services.
 pub(crate) fn wide(rng: &mut Rng) -> (Vec<Fault>, Vec<Fault>) {
     let (mut here, mut there) = (Vec::new(), Vec::new());
+    if rng.clone().u8(0..3) == 0 {
+        let when = command(&mut rng.clone(), &["LIST", "LIST", "UID FETCH"]);
+        let words = "[SERVERBUG] Internal error occurred".to_owned();
+        here.push(Fault { when, what: Mischief::No(words) });
+    }
     for _ in 0..rng.usize(0..4) {
         let time = Duration::from_millis(rng.u64(1..60_000));
         let late = Duration::from_millis(rng.u64(WITHIN_THE_WAIT..BEYOND_THE_WAIT));

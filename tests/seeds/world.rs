@@ -4,17 +4,15 @@ use crate::disk::{Disk, Ill};
 use crate::life::Life;
 use crate::mutant::Mutants;
 use crate::people::People;
+use crate::scene::{Wide, desired, destination};
 use crate::trouble;
 use crate::wall::Wall;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use mailferry::desired::{Acknowledgement, Desired};
-use mailferry::document;
 use mailferry::model::position::Position;
 use mailferry::planner::plan::Guard;
-use mailferry::simulate::{
-    Deed, Habit, MailboxTruth, Product, Script, Service, Throttle, TokioClock,
-};
+use mailferry::simulate::{Deed, Habit, MailboxTruth, Product, Script, Service, TokioClock};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -52,28 +50,6 @@ pub(crate) struct Letter {
 pub(crate) enum Scope {
     Narrow,
     Wide,
-}
-
-/// What a wide world has beyond a narrow one.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Wide {
-    /// The largest message that the destination takes, in octets.
-    limit: Option<u64>,
-    /// The migration plan says so, too.
-    declared: bool,
-    /// Copies follow deletions.
-    pub(crate) propagate: bool,
-    /// Mailboxes are full at the destination until there is peace.
-    full: bool,
-    /// Sessions are few, and closed ones are counted for a while.
-    few: Option<usize>,
-    /// Days pass between lives, so that the source purges.
-    days: bool,
-    odd: u8,
-    rename: bool,
-    throttle: bool,
-    /// So many messages more are in one folder.
-    many: usize,
 }
 
 /// Everything but the process.
@@ -354,43 +330,6 @@ impl World {
     }
 }
 
-impl Wide {
-    fn drawn(rng: &mut Rng) -> Self {
-        Self {
-            limit: (rng.u8(0..3) == 0).then_some(4_096),
-            declared: true,
-            propagate: rng.bool(),
-            full: rng.u8(0..6) == 0,
-            few: (rng.u8(0..4) == 0).then(|| rng.usize(1..4)),
-            days: rng.u8(0..3) == 0,
-            odd: [0, 40, 120][rng.usize(0..3)],
-            rename: rng.u8(0..3) == 0,
-            throttle: rng.u8(0..4) == 0,
-            many: 0,
-        }
-    }
-
-    fn applied(&self, mut product: Product) -> Product {
-        if let Some(limit) = self.limit {
-            product = product.with(Habit::AppendSizeLimit);
-            product.append_limit = limit;
-        }
-        if let Some(few) = self.few.filter(|_| product.habits.is_empty()) {
-            product = product.with(Habit::ConnectionsPerUser).with(Habit::ClosedConnectionsLinger);
-            product.connections = few + 1;
-            product.linger = Duration::from_secs(10);
-        }
-        if self.throttle && product.has(Habit::ThrottleByNo) {
-            product.throttle = Some(Throttle {
-                appends: 20,
-                per: Duration::from_secs(10),
-                backoff: Duration::from_secs(15),
-            });
-        }
-        product
-    }
-}
-
 /// Tells whether a service makes messages anew.
 pub(crate) fn rewrites(service: &Service) -> bool {
     service.product().has(Habit::AddHeaders)
@@ -399,68 +338,4 @@ pub(crate) fn rewrites(service: &Service) -> bool {
 /// Everything in a mailbox of a service.
 pub(crate) fn mailbox(service: &Service, user: &str) -> MailboxTruth {
     service.oracle().mailbox(user).expect("a user")
-}
-
-fn destination(rng: &mut Rng) -> Product {
-    match rng.u8(0..4) {
-        0 => {
-            let mut product = Product::plain();
-            if rng.bool() {
-                product.after.retain(|word| *word != "CONDSTORE");
-            }
-            product.folders.retain(|folder| folder.name != "Junk");
-            product
-        }
-        1 => {
-            let mut product = Product::plain();
-            product.after.retain(|word| !["UIDPLUS", "MOVE"].contains(word));
-            product
-        }
-        _ => {
-            let mut product = Product::exchange_online()
-                .without(Habit::BasicAuthRefused)
-                .without(Habit::ClosedConnectionsLinger);
-            if rng.u8(0..3) == 0 {
-                product.throttle = Some(Throttle {
-                    appends: 12,
-                    per: Duration::from_secs(10),
-                    backoff: Duration::from_secs(rng.u64(1..40)),
-                });
-            }
-            product
-        }
-    }
-}
-
-fn desired(dir: &std::path::Path, users: &[String], wide: &Wide) -> Desired {
-    let mailboxes = users.iter().fold(String::new(), |text, user| {
-        text + &format!("  - {{ address: {user}, secret: pw, destination_secret: pw }}\n")
-    });
-    let deletions = if wide.propagate { "  deletions: propagate\n" } else { "" };
-    let limit = wide.limit.filter(|_| wide.declared);
-    let limits = limit.map_or(String::new(), |limit| {
-        format!("  limits: {{ message_size: {}KiB }}\n", limit / 1024)
-    });
-    let text = format!(
-        "\
-version: 1
-name: seeds
-domains: [acme.example]
-secrets: {{ pw: {{ env: PW }} }}
-source:
-  product: imap
-  imap: {{ host: localhost, port: {SOURCE}, tls: none }}
-destination:
-  product: imap
-  imap: {{ host: localhost, port: {DESTINATION}, tls: none }}
-{limits}folders:
-  map: {{ Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email, Junk: Junk Email }}
-  merge: [ Junk Email ]
-{deletions}mailboxes:
-{mailboxes}"
-    );
-    let path = dir.join("plan.yaml");
-    std::fs::write(&path, text).expect("the plan is written");
-    let loaded = document::load(&path, &document::Options::default()).expect("it can be read");
-    loaded.desired.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)))
 }
