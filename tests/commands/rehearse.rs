@@ -1,7 +1,8 @@
 //! `rehearse`: whole migration plans against the simulated services, with processes that are killed.
 
 use crate::json;
-use crate::migration::run::Ended;
+use crate::migration::run::{Ended, Running, until};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
@@ -56,12 +57,19 @@ impl Rehearsal {
         self.0.path()
     }
 
-    fn run(&self, args: &[&str]) -> Ended {
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mailferry"));
         command.args(args).current_dir(self.path()).env_remove("MAILFERRY_TRUST");
-        // Whoever asks a resolver or a proxy of the machine would be seen to fail.
         command.env("HOME", self.path()).env_remove("XDG_CONFIG_HOME");
-        Ended::of(command, args)
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ended {
+        Ended::of(self.command(args), args)
+    }
+
+    fn begin(&self, args: &[&str]) -> Running {
+        Running::of(self.command(args), args)
     }
 
     fn report(&self) -> Value {
@@ -203,4 +211,108 @@ fn every_habit_is_listed_with_its_source() {
         "imapsync issue 198",
         "assumed",
     ]);
+}
+
+/// A mailbox as `plan --observation` writes it: one folder with messages of two sizes.
+fn observed(address: &str, folder: &str, small: u64, large: u64) -> Value {
+    let sizes = serde_json::json!([
+        { "at_least": 2048, "messages": small, "octets": small * 3_000 },
+        { "at_least": 8_388_608, "messages": large, "octets": large * 10_000_000 },
+    ]);
+    let shape = serde_json::json!({
+        "messages": small + large, "octets": small * 3_000 + large * 10_000_000,
+        "largest": 10_000_000, "sizes": sizes,
+        "over_limit": { "limit": 36_700_160, "messages": 0, "octets": 0 },
+        "oldest": "2019-01-01T00:00:00Z", "newest": "2026-01-01T00:00:00Z",
+        "undated": 0, "flags": { "\\Seen": small + large },
+    });
+    let state = serde_json::json!({
+        "present": { "subscribed": true, "messages": small + large, "shape": shape }
+    });
+    let folders = serde_json::json!([{ "path": folder, "state": state }]);
+    let contents = serde_json::json!({ "present": { "quota": "absent", "folders": folders } });
+    serde_json::json!({ "address": address, "contents": contents })
+}
+
+#[test]
+fn the_real_folders_and_sizes_are_played_scaled_down_and_forecast_in_full() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    let observation = serde_json::json!({
+        "format_version": 1, "mailferry": "0.1.0", "made_at": "2026-11-01T00:00:00Z",
+        "anonymous": false, "product": "rackspace-email",
+        "mailboxes": [
+            observed("ada@acme.example", "Clients/Files of 2019", 3_000, 6_000),
+            observed("bob@acme.example", "INBOX", 30, 0),
+        ],
+    });
+    std::fs::write(rehearsal.path().join("seen.json"), observation.to_string()).expect("a file");
+    rehearsal
+        .run(&[
+            "rehearse",
+            "plan.yaml",
+            "--calm",
+            "--out",
+            "out",
+            "--messages",
+            "40",
+            "--from-observation",
+            "seen.json",
+        ])
+        .code(0)
+        .says(&["The real one, by the observation", "ada@acme.example", "9,030 messages"]);
+    let report = rehearsal.report();
+    let plan = std::fs::read_to_string(rehearsal.path().join("out/plan-1.json")).expect("a plan");
+    assert!(plan.contains("Clients/Files of 2019"), "the folder is played under its own name");
+    let played = report["messages"][0].as_u64().expect("a number");
+    assert!((40..=80).contains(&played), "{played}");
+    let forecast = &report["forecast"];
+    assert_eq!(forecast["to_copy"]["messages"], 9_030, "{forecast:#}");
+    assert_eq!(forecast["large"][0]["mailbox"], "ada@acme.example");
+    assert_eq!(forecast["large"][0]["over"], 53_687_091_200_u64, "60 GB in a mailbox of 50");
+    std::fs::write(rehearsal.path().join("seen.json"), "{}").expect("a file");
+    rehearsal
+        .run(&["rehearse", "plan.yaml", "--from-observation", "seen.json"])
+        .code(1)
+        .says(&["E327", "is no observation"])
+        .says_what_is_next();
+}
+
+#[test]
+fn services_that_are_kept_meet_other_commands_until_ctrl_c() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    let kept = rehearsal.begin(&[
+        "rehearse",
+        "plan.yaml",
+        "--calm",
+        "--keep",
+        "--out",
+        "out",
+        "--messages",
+        "20",
+    ]);
+    let directions = rehearsal.path().join("out/rehearsal.json");
+    let report = rehearsal.path().join("out/report.html");
+    until("the rehearsal is over", || report.exists());
+    let directions = directions.to_str().expect("a path");
+    let args = ["plan", "plan.yaml", "--rehearsal", directions, "--observation", "seen.json"];
+    rehearsal.run(&args).code(0).says(&["source 2/2 mailboxes"]);
+    let args = ["status", "plan.yaml", "--rehearsal", directions];
+    rehearsal.run(&args).code(0).says(&["copied"]);
+    kept.signal(Signal::INT);
+    kept.end().code(0);
+    assert!(!rehearsal.path().join(".mailferry").exists());
+    // What was seen of the simulated source can be rehearsed in turn.
+    let args =
+        ["rehearse", "plan.yaml", "--calm", "--from-observation", "seen.json", "--messages", "20"];
+    rehearsal.run(&args).code(0);
+}
+
+#[test]
+fn a_rehearsal_that_is_interrupted_ends_with_130() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    let running = rehearsal.begin(&["rehearse", "plan.yaml", "--out", "out"]);
+    let plan = rehearsal.path().join("out/plan-1.json");
+    until("something is planned", || plan.exists());
+    running.signal(Signal::INT);
+    running.end().code(130).says(&["E130", "interrupted"]);
 }
