@@ -89,7 +89,8 @@ async fn reviewed(
                 desired.document.short()
             ),
         )
-        .hint("Plan again, and have the new plan reviewed."));
+        .hint("Plan again, and have the new plan reviewed.")
+        .hint("What was saved in a rehearsal is good with its --rehearsal only."));
     }
     let mode = if args.dry_run { Mode::Read } else { Mode::Write };
     let world = World::of(desired, &path, global, output, mode)?;

@@ -42,7 +42,7 @@ pub struct Global {
     )]
     pub trust: Vec<String>,
     /// Meet the simulated services of a running `rehearse --keep` in place of the plan's servers
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", conflicts_with = "state")]
     pub rehearsal: Option<PathBuf>,
     /// Allow the migration plan to run its `command` secrets
     #[arg(long, global = true)]
@@ -260,7 +260,7 @@ pub struct RehearseArgs {
     /// List what the simulated services do, each with its source, and rehearse nothing
     #[arg(long, conflicts_with_all = ["plan", "out", "keep", "from_observation"])]
     pub habits: bool,
-    /// Decides mail, faults and kills: the same number gives the same mail and faults
+    /// Decides mail, faults and kills; the dates of mail count from today
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub seed: u64,
     /// How many messages are in each mailbox of the simulated source

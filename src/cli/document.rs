@@ -5,6 +5,7 @@ use crate::cli::output::Output;
 use crate::desired::Desired;
 use crate::document;
 use crate::error::{Error, ErrorKind, Result};
+use crate::rehearse::directions::Directions;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,10 +21,14 @@ pub(crate) fn options(global: &Global) -> document::Options {
     }
 }
 
-/// Loads a valid migration plan. Of an invalid one all findings are shown and the error counts
-/// them; warnings are shown in any case.
+/// Loads a valid migration plan, and in a rehearsal turns it to the simulated services. Of an invalid
+/// one all findings are shown and the error counts them; warnings are shown in any case.
 pub(crate) fn load(path: &Path, global: &Global, output: &Output) -> Result<Desired> {
-    load_by(path, &options(global), output)
+    let desired = load_by(path, &options(global), output)?;
+    Ok(match global.rehearsal.as_deref().map(Directions::read).transpose()? {
+        Some(directions) => directions.dress(desired)?,
+        None => desired,
+    })
 }
 
 /// Loads a valid migration plan for a rehearsal, which reads no secret.

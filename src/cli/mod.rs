@@ -25,6 +25,7 @@ mod whole;
 mod wiring;
 
 use crate::cli::args::{Arguments, Command};
+use crate::cli::output::Output;
 use crate::error::{Error, ErrorKind, Result};
 use clap::Parser;
 use std::process::ExitCode;
@@ -58,7 +59,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if failed { 1 } else { code });
         }
     };
-    let output = output::Output::new(&arguments.global);
+    let output = Output::new(&arguments.global);
     let ended = tokio::runtime::Builder::new_multi_thread()
         .max_blocking_threads(BLOCKING)
         .enable_all()
@@ -83,10 +84,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &Arguments, output: &output::Output) -> Result<Ended> {
+async fn run(arguments: &Arguments, output: &Output) -> Result<Ended> {
     let global = &arguments.global;
     // A wrong command line comes before everything that is wrong in files.
     wiring::trusted(global)?;
+    let ended = command(arguments, output).await;
+    if let Some(directions) = &global.rehearsal {
+        Output::say(&crate::render::rehearsal::reminder(&directions.to_string_lossy()));
+    }
+    ended
+}
+
+async fn command(arguments: &Arguments, output: &Output) -> Result<Ended> {
+    let global = &arguments.global;
     match &arguments.command {
         Command::Validate(args) => validate::run(args, global, output),
         Command::Plan(args) => plan::run(args, global, output).await,

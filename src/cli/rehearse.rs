@@ -97,7 +97,11 @@ fn observation(path: &Path) -> Result<Observation> {
         .hint("Make one with `mailferry plan PLAN.yaml --observation FILE`, which only reads.")
     };
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    Observation::parse(&text).map_err(wrong)
+    let observation = Observation::parse(&text).map_err(wrong)?;
+    if observation.mailboxes.is_empty() {
+        return Err(wrong("there is no mailbox in it".to_owned()));
+    }
+    Ok(observation)
 }
 
 fn habits(format: ResultFormat) -> Result<Ended> {
@@ -129,6 +133,7 @@ fn report(
 fn folder(given: Option<&Path>, name: &str) -> Result<PathBuf> {
     let failed = |path: &Path, error: std::io::Error| unwritten(path, &error);
     if let Some(given) = given {
+        let fresh = !given.exists();
         std::fs::create_dir_all(given).map_err(|error| failed(given, error))?;
         let mut entries = std::fs::read_dir(given).map_err(|error| failed(given, error))?;
         if entries.next().is_some() {
@@ -139,6 +144,9 @@ fn folder(given: Option<&Path>, name: &str) -> Result<PathBuf> {
             )
             .hint("Name a new directory: a rehearsal begins with an empty ledger."));
         }
+        if fresh {
+            private(given).map_err(|error| failed(given, error))?;
+        }
         return std::path::absolute(given).map_err(|error| failed(given, error));
     }
     let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
@@ -146,12 +154,25 @@ fn folder(given: Option<&Path>, name: &str) -> Result<PathBuf> {
     for number in 1..10_000 {
         let path = below.join(format!("mailferry-rehearsal-{plain}-{number}"));
         match std::fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
+            Ok(()) => {
+                private(&path).map_err(|error| failed(&path, error))?;
+                return Ok(path);
+            }
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(failed(&path, error)),
         }
     }
     Err(failed(&below, std::io::Error::other("there are too many rehearsals; remove some")))
+}
+
+/// The names of people and folders are in what is written there.
+fn private(folder: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 /// Shows the rehearsal to whoever sits at the terminal.

@@ -82,10 +82,6 @@ impl World {
         mode: Mode,
     ) -> Result<Self> {
         let rehearsal = global.rehearsal.as_deref().map(Directions::read).transpose()?;
-        let desired = match &rehearsal {
-            Some(directions) => directions.dress(desired),
-            None => desired,
-        };
         let desired = Arc::new(desired);
         let state = state_path(&desired, path, global);
         let folder = state.parent().map(Path::to_path_buf).unwrap_or_default();

@@ -27,8 +27,18 @@ pub(crate) struct Stagehand {
     seen: BTreeSet<String>,
 }
 
-/// How long a command may take. A rehearsal takes about a minute in all.
+/// How long a command may do nothing that is seen at the destination. It may be looking at every
+/// message of a large rehearsal meanwhile.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// What the rehearsal sees while a command runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    /// Messages at the destination.
+    pub(crate) stored: usize,
+    /// It is time to kill the command.
+    pub(crate) kill: bool,
+}
 
 /// How often progress is looked at.
 const LOOK: Duration = Duration::from_millis(25);
@@ -39,13 +49,13 @@ impl Stagehand {
         Self { program, flags, directions, folder, number: 0, seen: BTreeSet::new() }
     }
 
-    /// Runs a command to its end, or kills it as soon as `kill` says so; `kill` is asked all the
+    /// Runs a command to its end, or kills it as soon as `look` says so; `look` is asked all the
     /// time and may show how far things are.
     pub(crate) async fn run(
         &mut self,
         words: &[String],
         wanted: &[i32],
-        mut kill: impl FnMut() -> bool,
+        mut look: impl FnMut() -> Look,
     ) -> Result<Ran> {
         let shown = self.shown(words);
         let failed = |error: std::io::Error| not_run(&shown, &error);
@@ -80,14 +90,19 @@ impl Stagehand {
             tokio::join!(results_read, remarks_read);
             (results, remarks)
         });
-        let mut killed = false;
+        let mut early = None;
+        let (mut seen, mut since) = (0, begun);
         let status = loop {
             tokio::select! {
                 status = child.wait() => break status.map_err(failed)?,
                 () = tokio::time::sleep(LOOK) => {}
             }
-            if kill() || begun.elapsed() > LIMIT {
-                killed = true;
+            let Look { stored, kill } = look();
+            if stored != seen {
+                (seen, since) = (stored, now());
+            }
+            if kill || since.elapsed() > LIMIT {
+                early = Some(if kill { Ended::Killed } else { Ended::Hung });
                 child.kill().await.map_err(failed)?;
                 break child.wait().await.map_err(failed)?;
             }
@@ -95,10 +110,10 @@ impl Stagehand {
         let (results, remarks) = reading.await.unwrap_or_default();
         let mut output = String::from_utf8_lossy(&remarks).into_owned();
         output.push_str(&String::from_utf8_lossy(&results));
-        let ended = match status.code() {
-            Some(code) => Ended::Code(code),
-            None if killed => Ended::Killed,
-            None => Ended::Code(-1),
+        let ended = match (status.code(), early) {
+            (Some(code), _) => Ended::Code(code),
+            (None, Some(early)) => early,
+            (None, None) => Ended::Code(-1),
         };
         let tenths = u64::try_from(begun.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
         let file = self.keep(words, &shown, &output)?;

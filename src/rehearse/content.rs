@@ -33,8 +33,8 @@ const SHARES: [(&str, usize); 5] =
     [("INBOX", 34), ("Sent", 22), ("Drafts", 2), ("Trash", 6), ("Spam", 4)];
 
 /// Folders that people make. Some are here because a destination has trouble with them: `Files` is
-/// reserved at Exchange, two differ in upper and lower case only, one has blanks at its end.
-const OWN: [&str; 12] = [
+/// reserved at Exchange, and a name with a `/` in it is two names there.
+const OWN: [&str; 13] = [
     "Archive/2023",
     "Archive/2024",
     "Archive/2025",
@@ -43,6 +43,7 @@ const OWN: [&str; 12] = [
     "Projects/2024/Relaunch",
     "Clients/Müller & Söhne",
     "Clients/東京",
+    "Contracts \\/ NDA",
     "Files",
     "Invoices",
     "Reisen",

@@ -2,18 +2,20 @@
 
 use crate::error::Result;
 use crate::model::words::shown;
+use crate::planner::plan::{Action, Kind};
 use crate::planner::saved::SavedPlan;
 use crate::ports::clock::Clock as _;
-use crate::rehearse::child::Stagehand;
+use crate::rehearse::child::{Look, Stagehand};
 use crate::rehearse::fault::{unread, unset};
 use crate::rehearse::faults;
 use crate::rehearse::people;
 use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran, Step};
 use crate::rehearse::stage::Stage;
-use crate::rehearse::verdict::{self, Reviewed};
+use crate::rehearse::verdict::{self, Held, Reviewed};
 use crate::simulate::Script;
 use crate::verify::evidence::Evidence;
 use fastrand::Rng;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +47,7 @@ pub(crate) struct Course<'a> {
     calm: bool,
     reviewed: Reviewed,
     source_changed: Vec<String>,
+    gone: Vec<String>,
     plans: usize,
 }
 
@@ -81,6 +84,7 @@ impl<'a> Course<'a> {
             calm,
             reviewed: Reviewed::new(),
             source_changed: Vec::new(),
+            gone: Vec::new(),
             plans: 0,
         }
     }
@@ -128,12 +132,32 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Runs a command; `kill_at` messages at the destination end it by `kill -9`.
+    /// Runs a command, shows it and notes it; `kill_at` messages at the destination end it by
+    /// `kill -9`.
     async fn run(&mut self, words: &[&str], wanted: &[i32], kill_at: Option<usize>) -> Result<Ran> {
+        let ran = self.run_unseen(words, wanted, kill_at).await?;
+        self.show(&ran);
+        Ok(ran)
+    }
+
+    fn show(&mut self, ran: &Ran) {
+        self.audience.ended(ran);
+        if let Some(act) = self.performance.acts.last_mut() {
+            act.steps.push(Step::Ran(ran.clone()));
+        }
+    }
+
+    async fn run_unseen(
+        &mut self,
+        words: &[&str],
+        wanted: &[i32],
+        kill_at: Option<usize>,
+    ) -> Result<Ran> {
         self.stage.direct()?;
         let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
         self.audience.begins(words.first().map_or("", String::as_str));
         let before = verdict::snapshot(&self.stage);
+        let held = verdict::held(&self.stage);
         let (stage, audience) = (&self.stage, self.audience);
         let all = self.performance.messages.0;
         let ran = self
@@ -141,15 +165,36 @@ impl<'a> Course<'a> {
             .run(&words, wanted, || {
                 let stored = stage.stored();
                 audience.progress(stored, all);
-                kill_at.is_some_and(|at| stored >= at)
+                Look { stored, kill: kill_at.is_some_and(|at| stored >= at) }
             })
             .await?;
         self.compare(&before, &ran);
-        self.audience.ended(&ran);
-        if let Some(act) = self.performance.acts.last_mut() {
-            act.steps.push(Step::Ran(ran.clone()));
-        }
+        self.miss(&held, &words, &ran)?;
         Ok(ran)
+    }
+
+    /// Nothing goes from the destination but what a reviewed plan removes.
+    fn miss(&mut self, before: &Held, words: &[String], ran: &Ran) -> Result<()> {
+        let gone = verdict::gone(before, &verdict::held(&self.stage));
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let removals = match words {
+            [command, saved, ..] if command == "apply" => {
+                verdict::removals(&self.read(saved)?.plan)
+            }
+            _ => BTreeMap::new(),
+        };
+        for (mailbox, count) in gone {
+            let reviewed = removals.get(&mailbox).copied().unwrap_or_default();
+            if count > reviewed {
+                self.gone.push(format!(
+                    "{mailbox}: {count} messages during `{}`, {reviewed} of them reviewed",
+                    ran.shown
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Nothing but what the rehearsal does itself, between commands, may change the source.
@@ -192,6 +237,7 @@ impl<'a> Course<'a> {
                 .guards
                 .into_iter()
                 .filter(|guard| !guard.acknowledged)
+                .filter(|guard| !self.is_acknowledged(&guard.code, &guard.object, &guard.digest))
                 .map(|guard| GuardShown {
                     code: guard.code,
                     object: guard.object,
@@ -206,6 +252,13 @@ impl<'a> Course<'a> {
             saved = self.plan_once(&[0]).await?;
         }
         Ok(saved)
+    }
+
+    fn is_acknowledged(&self, code: &str, object: &str, digest: &str) -> bool {
+        let mut known = self.stage.directions.acknowledged.iter();
+        known.any(|known| {
+            (known.0.as_str(), known.1.as_str(), known.2.as_str()) == (code, object, digest)
+        })
     }
 
     /// Does what a person does who reads a guard and accepts it.
@@ -244,17 +297,22 @@ impl<'a> Course<'a> {
 
     async fn first_copy(&mut self, saved: &str) -> Result<()> {
         self.act("Do exactly that, while the servers misbehave");
-        let all = self.performance.messages.0;
         if !self.calm {
+            let all: u64 = self.read(saved)?.plan.actions().map(to_copy).sum();
+            let all = usize::try_from(all).unwrap_or(usize::MAX);
             for (act, share) in [(0, 35), (1, 70)] {
                 self.trouble(act);
-                let at = all * share / 100;
-                let ran = self.apply(saved, &[], Some(at)).await?;
+                let ran = self.apply(saved, &[], Some((all * share / 100).max(1))).await?;
                 self.struck();
+                let stored = self.stage.stored();
                 if ran.ended == Ended::Killed {
-                    let stored = self.stage.stored();
                     self.event(format!(
                         "Killed by `kill -9`, with {stored} of {all} messages at the destination. The same command again:"
+                    ));
+                } else {
+                    self.performance.remarks.push(format!(
+                        "The copy was done before it could be killed for the {} time: there is little to copy.",
+                        if act == 0 { "first" } else { "second" }
                     ));
                 }
             }
@@ -264,7 +322,7 @@ impl<'a> Course<'a> {
         if let Some(directory) = &self.stage.directory {
             let tokens = directory.tokens();
             self.event(format!(
-                "The app asked for a token {tokens} times so far; each was renewed before its end."
+                "The app asked for a token {tokens} times so far; here each lives for seconds only."
             ));
         }
         Ok(())
@@ -281,7 +339,7 @@ impl<'a> Course<'a> {
             if ran.ended != Ended::Code(5) {
                 return Ok(());
             }
-            if turn > 0 && more == stored {
+            if (turn > 0 || self.calm) && more == stored {
                 self.event("Messages stay behind that no plan showed before; `verify` names them.");
                 return Ok(());
             }
@@ -325,15 +383,24 @@ impl<'a> Course<'a> {
         let plan = self.plan.display().to_string();
         let report = self.folder.join("verify.html").display().to_string();
         let words = ["verify", &plan, "--report", &report];
-        let ran = self.run(&words, &[0], None).await?;
-        if ran.ended != Ended::Code(6) {
+        let mut ran = self.run_unseen(&words, &[0], None).await?;
+        // What stays behind for a reason, a person can accept; what is missing, nobody can.
+        let open = if ran.ended == Ended::Code(6) { self.acceptable()? } else { Vec::new() };
+        if !open.is_empty() {
+            ran.wanted = vec![6];
+        }
+        self.show(&ran);
+        if open.is_empty() {
             return Ok(());
         }
-        // What stays behind for a reason, a person can accept; what is missing, nobody can.
-        let open: Vec<GuardShown> = self
-            .evidence()?
-            .into_iter()
-            .flat_map(|evidence| evidence.mailboxes)
+        self.acknowledge(open);
+        self.run(&words, &[0], None).await.map(drop)
+    }
+
+    /// What the last `verify` named and a person can accept.
+    fn acceptable(&self) -> Result<Vec<GuardShown>> {
+        let mailboxes = self.evidence()?.into_iter().flat_map(|evidence| evidence.mailboxes);
+        Ok(mailboxes
             .filter_map(|mailbox| mailbox.acceptance)
             .filter(|acceptance| !acceptance.acknowledged)
             .map(|acceptance| GuardShown {
@@ -345,17 +412,7 @@ impl<'a> Course<'a> {
                 object: acceptance.object,
                 digest: acceptance.digest,
             })
-            .collect();
-        if open.is_empty() {
-            return Ok(());
-        }
-        if let Some(Step::Ran(last)) =
-            self.performance.acts.last_mut().and_then(|act| act.steps.last_mut())
-        {
-            last.wanted = vec![0, 6];
-        }
-        self.acknowledge(open);
-        self.run(&words, &[0], None).await.map(drop)
+            .collect())
     }
 
     async fn meanwhile(&mut self) -> Result<()> {
@@ -371,7 +428,7 @@ impl<'a> Course<'a> {
     /// One incremental pass: plan, apply, verify.
     pub(crate) async fn pass(&mut self) -> Result<()> {
         let saved = self.reviewed_plan().await?;
-        self.apply(&saved, &[0], None).await?;
+        self.apply_to_the_end(&saved).await?;
         self.verify().await
     }
 
@@ -389,8 +446,9 @@ impl<'a> Course<'a> {
     fn judge(&mut self) -> Result<()> {
         let evidence = self.evidence()?;
         let changed = std::mem::take(&mut self.source_changed);
+        let gone = std::mem::take(&mut self.gone);
         self.performance.verdict =
-            verdict::judge(&self.stage, &self.reviewed, evidence.as_ref(), changed);
+            verdict::judge(&self.stage, &self.reviewed, evidence.as_ref(), changed, gone);
         Ok(())
     }
 
@@ -405,6 +463,14 @@ impl<'a> Course<'a> {
         let Some(last) = files.pop() else { return Ok(None) };
         let text = std::fs::read_to_string(last).map_err(|error| failed(&error))?;
         serde_json::from_str(&text).map(Some).map_err(|error| failed(&error))
+    }
+}
+
+/// Messages that an action is expected to copy.
+fn to_copy(action: &Action) -> u64 {
+    match &action.kind {
+        Kind::CopyFolder(copy) => copy.estimate.messages,
+        _ => 0,
     }
 }
 

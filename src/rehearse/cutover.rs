@@ -2,13 +2,14 @@
 //! days after it.
 
 use crate::error::Result;
+use crate::model::address::Domain;
 use crate::model::folder::FolderPath;
 use crate::ports::clock::Clock as _;
 use crate::rehearse::course::Course;
 use crate::rehearse::fault::unset;
 use crate::rehearse::network::{LAG, SHORT};
 use crate::rehearse::people;
-use crate::simulate::Delivery;
+use crate::simulate::{Delivery, Habit};
 use std::time::Duration;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -54,7 +55,13 @@ impl Course<'_> {
             self.event(format!("A person at the DNS host does the step `{}`.", step.id));
         }
         self.stage.clock.advance(SOON);
-        if self.stage.desired.zones.values().any(|zone| zone.servers.len() != 1) {
+        // Of a zone with several servers all but the first are behind.
+        let lags = |zone: &Domain| {
+            self.stage.desired.zones.get(zone).is_some_and(|zone| zone.servers.len() != 1)
+        };
+        if steps.is_empty() {
+            self.event("Every record is as wanted already.");
+        } else if steps.iter().any(|step| lags(&step.zone)) {
             self.event(format!(
                 "A minute later a second name server still shows the old records; it lags {} min behind:",
                 LAG.as_secs() / 60
@@ -63,17 +70,20 @@ impl Course<'_> {
         }
         let (late, there) = self.first_hour()?;
         self.event(format!(
-            "Within the hour {} messages come: senders whose resolver still has the old MX bring {late} to the source, {there} arrive at the destination.",
+            "Within the hour {} messages come: senders whose resolver has the old MX bring {late} to the source, {there} arrive at the destination.",
             late + there
         ));
-        self.last_pass("Every server shows the new records; what came late moves").await?;
+        self.last_pass("By now every server shows the new records; what came late moves").await?;
         self.anything_left(&[0]).await?;
 
         self.act(&format!("{AFTER} days later"));
         self.stage.clock.advance(DAY * AFTER);
-        self.event(format!(
-            "{AFTER} days pass. The provider purges Trash and Spam at the source; the copies stay."
-        ));
+        let purges = self.stage.source.product().has(Habit::PurgeAfterDays);
+        self.event(if purges {
+            format!("{AFTER} days pass; the provider purges Trash and Spam at the source.")
+        } else {
+            format!("{AFTER} days pass.")
+        });
         self.verify().await
     }
 

@@ -88,15 +88,20 @@ impl Directions {
     /// Writes the file, whole or not at all.
     pub fn write(&self, path: &Path) -> Result<()> {
         let failed = |error: io::Error| unwritten(path, &error);
-        let text = serde_json::to_string_pretty(self).unwrap_or_default();
+        let text = serde_json::to_string_pretty(self).map_err(io::Error::other).map_err(failed)?;
         let beside = path.with_extension("new");
         std::fs::write(&beside, text).map_err(failed)?;
         std::fs::rename(&beside, path).map_err(failed)
     }
 
     /// Turns what is wanted into what is wanted of the simulated services: other authorities, some
-    /// mailboxes only, and no limits of speed and hours.
-    pub fn dress(&self, mut desired: Desired) -> Desired {
+    /// mailboxes only, and no limits of speed and hours. It is another document, so that a plan that
+    /// was saved here approves nothing at the real servers.
+    ///
+    /// # Errors
+    /// When none of its mailboxes is played: the directions belong to another migration plan.
+    pub fn dress(&self, mut desired: Desired) -> Result<Desired> {
+        desired.document = Digest::of(format!("rehearsal of {}", desired.document).as_bytes());
         for side in [&mut desired.source, &mut desired.destination] {
             if side.endpoint.tls != TlsMode::None {
                 side.endpoint.ca = Some(self.ca.clone());
@@ -106,6 +111,14 @@ impl Directions {
             app.ca = Some(self.ca.clone());
         }
         desired.mailboxes.retain(|address, _| self.mailboxes.contains(address));
+        if desired.mailboxes.is_empty() {
+            return Err(Error::new(
+                ErrorKind::Failed,
+                "E320",
+                format!("these directions of a rehearsal play no mailbox of {}", desired.name),
+            )
+            .hint("Name the migration plan that is rehearsed there."));
+        }
         desired.pacing = Pacing::default();
         let position = Position { file: "the rehearsal".to_owned(), line: 1, column: 1 };
         desired.acknowledged.extend(self.acknowledged.iter().map(|(code, object, digest)| {
@@ -116,7 +129,7 @@ impl Directions {
                 position: position.clone(),
             }
         }));
-        desired
+        Ok(desired)
     }
 
     /// Returns the way to the simulated services, and to nobody else.

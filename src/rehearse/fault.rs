@@ -26,6 +26,8 @@ pub(crate) fn not_run(shown: &str, error: &std::io::Error) -> Error {
 
 /// What a command wrote cannot be read.
 pub(crate) fn unread(what: &str, error: &dyn Display, folder: &Path) -> Error {
-    Error::new(ErrorKind::Failed, "E324", format!("{what} cannot be read: {error}"))
-        .hint(format!("What the commands said is in {}.", folder.display()))
+    Error::new(ErrorKind::Failed, "E324", format!("{what} cannot be read: {error}")).hint(format!(
+        "What the commands said is in {}; make room there, if that is why.",
+        folder.display()
+    ))
 }

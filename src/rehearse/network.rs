@@ -72,7 +72,8 @@ impl Network {
             };
             let (text, mx) = zone(domain, &desired.source.product, &addresses);
             let zone = Zone::parse(domain.as_str(), &text).map_err(other)?;
-            let key = Key::new("rehearsal.", domain.as_str().as_bytes()).map_err(other)?;
+            let key = Key::new(&format!("rehearsal.{domain}."), domain.as_str().as_bytes())
+                .map_err(other)?;
             let primary = Primary::new(zone, vec![key.clone()], Arc::clone(&clock));
             for (rank, address) in addresses.iter().enumerate() {
                 let server = servers

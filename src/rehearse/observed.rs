@@ -24,7 +24,11 @@ fn messages(mailbox: &Mailbox) -> u64 {
 
 /// Sketches that nobody took yet.
 #[derive(Debug)]
-pub(crate) struct Observed(Vec<SketchedMailbox>);
+pub(crate) struct Observed {
+    sketches: Vec<SketchedMailbox>,
+    /// The mailboxes that are played.
+    named: BTreeSet<Address>,
+}
 
 impl Observed {
     /// Takes the mailboxes that are played by their addresses, and where the observation has other
@@ -37,7 +41,8 @@ impl Observed {
         });
         some.mailboxes.truncate(wanted.len());
         let messages = (choice.messages * wanted.len()) as u64;
-        Self(sketch(&some, choice.seed, Budget { messages, octets: OCTETS }))
+        let sketches = sketch(&some, choice.seed, Budget { messages, octets: OCTETS });
+        Self { sketches, named: wanted.iter().map(|&address| address.clone()).collect() }
     }
 
     /// Writes the letters of one mailbox.
@@ -46,11 +51,11 @@ impl Observed {
         author: &mut Author,
         mailbox: &DesiredMailbox,
     ) -> (Vec<FolderPath>, Vec<Letter>) {
-        let own = self.0.iter().position(|sketch| sketch.address == mailbox.source);
-        if self.0.is_empty() {
-            return (Vec::new(), Vec::new());
-        }
-        let sketch = self.0.remove(own.unwrap_or(0));
+        let own = self.sketches.iter().position(|sketch| sketch.address == mailbox.source);
+        // What belongs to one that comes later is not given away.
+        let free = || self.sketches.iter().position(|it| !self.named.contains(&it.address));
+        let Some(at) = own.or_else(free) else { return (Vec::new(), Vec::new()) };
+        let sketch = self.sketches.remove(at);
         let mut folders = Vec::new();
         let mut letters = Vec::new();
         for folder in sketch.folders {

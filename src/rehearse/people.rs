@@ -5,8 +5,8 @@ use crate::rehearse::stage::{Player, Stage};
 use crate::simulate::{MailboxTruth, Undone};
 use fastrand::Rng;
 
-/// Lets people live for a while: mail comes, is read, moved and deleted, a folder gets another name
-/// by way of a message's move. Returns what happened, in words.
+/// Lets people live for a while: mail comes, is read, moved and deleted. Returns what
+/// happened, in words.
 pub(crate) fn live(stage: &mut Stage, rng: &mut Rng) -> Result<Vec<String>, Undone> {
     let (mut came, mut read, mut moved, mut deleted) = (0, 0, 0, 0);
     for player in stage.players.clone() {

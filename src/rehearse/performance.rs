@@ -98,14 +98,14 @@ pub struct Ran {
 }
 
 impl Ran {
-    /// Tells whether it ended as it should.
+    /// Tells whether it ended as it should. One that was to be killed may be done before, or keep
+    /// something back that the next one does.
     pub fn holds(&self) -> bool {
         match self.ended {
             Ended::Killed => self.wanted.is_empty(),
-            // One that was done before it could be killed did well, too.
-            Ended::Code(code) => {
-                self.wanted.contains(&code) || (self.wanted.is_empty() && code == 0)
-            }
+            Ended::Code(code) if self.wanted.is_empty() => matches!(code, 0 | 5),
+            Ended::Code(code) => self.wanted.contains(&code),
+            Ended::Hung => false,
         }
     }
 }
@@ -118,6 +118,8 @@ pub enum Ended {
     Code(i32),
     /// By `kill -9` from the rehearsal.
     Killed,
+    /// It did nothing for minutes, and was killed because of that.
+    Hung,
 }
 
 /// A guard as `plan` showed it.
@@ -169,6 +171,8 @@ pub struct Verdict {
     pub misplaced: Vec<String>,
     /// With other flags or another date.
     pub altered: Vec<String>,
+    /// Gone from the destination, whoever brought it, without a reviewed removal.
+    pub gone: Vec<String>,
     /// What changed at the source that nobody but mailferry can have changed.
     pub source_changed: Vec<String>,
     /// Of what `verify` said, what the stores say otherwise.
@@ -183,10 +187,63 @@ impl Verdict {
             &self.doubled,
             &self.misplaced,
             &self.altered,
+            &self.gone,
             &self.source_changed,
             &self.untrue,
         ]
         .iter()
         .all(|wrong| wrong.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(ended: Ended, wanted: &[i32]) -> Ran {
+        Ran {
+            shown: "mailferry apply".to_owned(),
+            ended,
+            wanted: wanted.to_vec(),
+            tenths: 0,
+            output: String::new(),
+            file: String::new(),
+            again: false,
+        }
+    }
+
+    #[test]
+    fn a_command_that_ends_otherwise_makes_a_rehearsal_that_did_not_go_well() {
+        let told = |ran: Ran| {
+            let act = Act { title: "x".to_owned(), steps: vec![Step::Ran(ran)] };
+            Performance { acts: vec![act], ..Performance::default() }.holds()
+        };
+        assert!(told(ran(Ended::Code(0), &[0])) && told(ran(Ended::Code(6), &[0, 6])));
+        assert!(!told(ran(Ended::Code(5), &[0])) && !told(ran(Ended::Code(-1), &[0])));
+        assert!(told(ran(Ended::Killed, &[])), "it was to be killed");
+        assert!(told(ran(Ended::Code(0), &[])), "it was done before");
+        assert!(!told(ran(Ended::Code(1), &[])));
+        assert!(!told(ran(Ended::Killed, &[0])) && !told(ran(Ended::Hung, &[])));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_in_the_stores_counts() {
+        let wrong = || vec!["something".to_owned()];
+        let none = Verdict::default;
+        assert!(none().holds());
+        for verdict in [
+            Verdict { lost: wrong(), ..none() },
+            Verdict { doubled: wrong(), ..none() },
+            Verdict { misplaced: wrong(), ..none() },
+            Verdict { altered: wrong(), ..none() },
+            Verdict { gone: wrong(), ..none() },
+            Verdict { source_changed: wrong(), ..none() },
+            Verdict { untrue: wrong(), ..none() },
+        ] {
+            let performance = Performance { verdict, ..Performance::default() };
+            assert!(!performance.holds(), "{:?}", performance.verdict);
+            let text = crate::render::rehearsal::epilogue(&performance, "report.html", false);
+            assert!(text.contains("did not go well") && text.contains("something"), "{text}");
+        }
     }
 }

@@ -85,7 +85,7 @@ impl Stage {
         let clock = SteppedClock::starting_at(begin);
         let source = Service::new(source_product(&desired), Arc::new(clock.clone()));
         // One server can be both sides, with other mailboxes.
-        let one = desired.source.endpoint == desired.destination.endpoint;
+        let one = desired.source.endpoint.to_string() == desired.destination.endpoint.to_string();
         let destination = if one {
             source.clone()
         } else {
@@ -256,6 +256,13 @@ impl Stage {
             .iter()
             .filter_map(|player| oracle.stored_by_sessions(&player.destination))
             .sum()
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // Directions to services that are gone lead to long waits.
+        let _ = std::fs::remove_file(&self.path);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::folder::{FolderPath, RawName, SpecialUse};
 use crate::planner::plan::{Kind, Plan};
 use crate::rehearse::performance::Verdict;
 use crate::rehearse::stage::{Player, Stage};
-use crate::simulate::{MailboxTruth, Message, Service, Writer};
+use crate::simulate::{Habit, MailboxTruth, Message, Service, Writer};
 use crate::verify::evidence::Evidence;
 use crate::verify::exception::Fate;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +30,6 @@ pub(crate) fn review(reviewed: &mut Reviewed, plan: &Plan) {
 
 /// Flags that every destination keeps.
 const SYSTEM: [&str; 4] = ["\\Seen", "\\Answered", "\\Flagged", "\\Draft"];
-
-/// Lines of one kind that are kept; more would hide the others.
-const SHOWN: usize = 20;
 
 /// Everything at the source as a text, to see that nobody changes it.
 pub(crate) fn snapshot(stage: &Stage) -> String {
@@ -60,14 +57,54 @@ pub(crate) fn snapshot(stage: &Stage) -> String {
     text
 }
 
+/// What a destination mailbox holds, wherever: how often each octets are there.
+pub(crate) type Held = BTreeMap<(Address, Digest), usize>;
+
+/// Counts what the destination holds now.
+pub(crate) fn held(stage: &Stage) -> Held {
+    let mut held = Held::new();
+    for player in &stage.players {
+        let Some(truth) = stage.destination.oracle().mailbox(&player.destination) else { continue };
+        for message in truth.values().flat_map(|folder| &folder.messages) {
+            let key = (player.mailbox.source.clone(), Digest::of(&message.given));
+            *held.entry(key).or_default() += 1;
+        }
+    }
+    held
+}
+
+/// Counts what went away from each mailbox between two looks.
+pub(crate) fn gone(before: &Held, after: &Held) -> BTreeMap<Address, usize> {
+    let mut gone = BTreeMap::new();
+    for ((address, digest), count) in before {
+        let now = after.get(&(address.clone(), *digest)).copied().unwrap_or_default();
+        if now < *count {
+            *gone.entry(address.clone()).or_default() += count - now;
+        }
+    }
+    gone
+}
+
+/// Counts the copies of each mailbox that a plan removes.
+pub(crate) fn removals(plan: &Plan) -> BTreeMap<Address, usize> {
+    let mut removals = BTreeMap::new();
+    for action in &plan.ready {
+        if let Kind::RemoveCopies(remove) = &action.kind {
+            *removals.entry(remove.mailbox.clone()).or_default() += remove.uids.len();
+        }
+    }
+    removals
+}
+
 /// Judges both stores, and what `verify` said last.
 pub(crate) fn judge(
     stage: &Stage,
     reviewed: &Reviewed,
     evidence: Option<&Evidence>,
     source_changed: Vec<String>,
+    gone: Vec<String>,
 ) -> Verdict {
-    let mut verdict = Verdict { source_changed, ..Verdict::default() };
+    let mut verdict = Verdict { source_changed, gone, ..Verdict::default() };
     for player in &stage.players {
         let both = mailbox(&stage.source, &player.source)
             .zip(mailbox(&stage.destination, &player.destination));
@@ -76,15 +113,6 @@ pub(crate) fn judge(
             continue;
         };
         one(stage, player, &here, &there, reviewed, evidence, &mut verdict);
-    }
-    for list in
-        [&mut verdict.lost, &mut verdict.doubled, &mut verdict.misplaced, &mut verdict.altered]
-    {
-        if list.len() > SHOWN {
-            let more = list.len() - SHOWN;
-            list.truncate(SHOWN);
-            list.push(format!("and {more} more"));
-        }
     }
     verdict
 }
@@ -185,11 +213,15 @@ fn one(
                 continue;
             }
             let free = |(folder, copy): &&Copy<'_>| !taken.contains(&(folder.clone(), copy.uid));
+            // Of twins the one with its flags and date, and rather ours than that of others.
             let find = |all: Option<&Vec<Copy<'_>>>, within: bool| {
                 all.into_iter()
                     .flatten()
                     .filter(free)
-                    .find(|(folder, _)| !within || Some(folder) == to)
+                    .filter(|(folder, _)| !within || Some(folder) == to)
+                    .min_by_key(|(_, copy)| {
+                        (altered(message, copy).is_some(), copy.writer == Writer::Other)
+                    })
                     .map(|(folder, copy)| (folder.clone(), (*copy).clone()))
             };
             let equal = copies.octets.get(&digest);
@@ -205,6 +237,11 @@ fn one(
                 }
                 taken.insert((folder, copy.uid));
             } else if let Some(reason) = named.get(&(from.clone(), message.uid)) {
+                if !has_cause(stage, message, reason) {
+                    verdict.untrue.push(format!(
+                        "{place}: `verify` says that it stays behind ({reason}), and nothing at the destination is against it"
+                    ));
+                }
                 *verdict.excepted.entry(reason.clone()).or_default() += 1;
             } else if let Some((folder, copy)) = find(equal, false).or_else(|| find(alike, false)) {
                 let to = to.map_or_else(|| "nowhere".to_owned(), ToString::to_string);
@@ -216,6 +253,7 @@ fn one(
         }
     }
     doubles(stage, address, &copies, verdict);
+    uncalled(stage, address, &copies, &taken, &now, verdict);
     verdict.gone_since += stage
         .ever
         .iter()
@@ -224,6 +262,9 @@ fn one(
             ever - now.get(digest).copied().unwrap_or_default().min(*ever)
         })
         .sum::<usize>();
+    if proven.is_none() {
+        verdict.untrue.push(format!("{address}: there is no evidence of `verify`"));
+    }
     if let Some(proven) = proven {
         let account = proven.account();
         if account.listed != listed {
@@ -234,6 +275,53 @@ fn one(
         }
         if !account.is_exact() {
             verdict.untrue.push(format!("{address}: the accounting of verify does not add up"));
+        }
+    }
+}
+
+/// Tells whether something keeps a message from the destination: its size or its octets.
+fn has_cause(stage: &Stage, message: &Message, class: &str) -> bool {
+    let product = stage.destination.product();
+    let size = message.given.len() as u64;
+    let wanted = stage.desired.destination.message_size.map(|size| size.0);
+    let limit = product.has(Habit::AppendSizeLimit).then_some(product.append_limit);
+    let too_large = wanted.into_iter().chain(limit).any(|limit| size > limit);
+    if class == "too-large" {
+        return too_large;
+    }
+    let longest = message.given.split(|octet| *octet == b'\n').map(<[u8]>::len).max();
+    let long = product.has(Habit::LineLimit) && longest.is_some_and(|it| it > product.line_limit);
+    let head = message.given.windows(4).position(|four| four == b"\r\n\r\n");
+    let raw = !message.given.get(..head.unwrap_or(0)).unwrap_or_default().is_ascii();
+    too_large || long || raw
+}
+
+/// Looks for copies that nobody asked for: of messages that the migration plan leaves out.
+fn uncalled(
+    stage: &Stage,
+    address: &Address,
+    copies: &Copies<'_>,
+    taken: &BTreeSet<(FolderPath, u32)>,
+    now: &BTreeMap<Digest, usize>,
+    verdict: &mut Verdict,
+) {
+    for (digest, all) in &copies.octets {
+        let Some((_, ever)) = stage.ever.get(&(address.clone(), *digest)) else { continue };
+        // The copies of what vanished from the source since are nobody's, and stay.
+        let vanished = ever.saturating_sub(now.get(digest).copied().unwrap_or_default());
+        let free: Vec<String> = all
+            .iter()
+            .filter(|(folder, it)| {
+                matches!(it.writer, Writer::Session(_))
+                    && !taken.contains(&(folder.clone(), it.uid))
+            })
+            .map(|(folder, it)| format!("{folder} UID {}", it.uid))
+            .collect();
+        if free.len() > vanished {
+            verdict.misplaced.push(format!(
+                "{address}: copied although the migration plan leaves it out: {}",
+                free.join(", ")
+            ));
         }
     }
 }
@@ -281,8 +369,12 @@ fn altered(message: &Message, copy: &Message) -> Option<String> {
 mod tests {
     use super::*;
     use crate::document;
+    use crate::model::sampling::Sampling;
+    use crate::model::uid::{Uid, UidValidity};
     use crate::rehearse::Choice;
     use crate::simulate::{Delivery, Hands};
+    use crate::verify::evidence::{Account, FolderEvidence, MailboxEvidence, Totals};
+    use crate::verify::exception::Exception;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     const PLAN: &str = "\
@@ -292,6 +384,7 @@ domains: [acme.example]
 secrets: { pw: { env: PW } }
 source: { product: imap, imap: { host: old.example } }
 destination: { product: imap, imap: { host: new.example } }
+folders: { exclude: [ Left ] }
 mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
 ";
 
@@ -310,11 +403,18 @@ mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
             program: std::path::PathBuf::new(),
             flags: Vec::new(),
         };
-        let stage = Stage::set(desired, &choice, dir).await.unwrap();
+        let mut stage = Stage::set(desired, &choice, dir).await.unwrap();
+        let left: FolderPath = "Left".parse().unwrap();
+        let letter = stage.author.fresh(ADA, &left, "2026-01-01T00:00:00Z".parse().unwrap());
+        stage.source.hands().create(ADA, "Left").unwrap();
+        stage.deliver(&stage.players[0].clone(), &letter).unwrap();
         let mut reviewed = Reviewed::new();
         let player = stage.players[0].clone();
         for (name, folder) in mailbox(&stage.source, &player.source).unwrap() {
             let path = path_of(&stage, &name);
+            if path == left {
+                continue;
+            }
             reviewed.insert((player.mailbox.source.clone(), path.clone()), path);
             let _ = there(&stage).create(&player.destination, &name);
             for message in folder.messages {
@@ -329,6 +429,92 @@ mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
         (stage, reviewed)
     }
 
+    /// What a sound `verify` says of the source.
+    fn evidence(stage: &Stage) -> Evidence {
+        let truth = mailbox(&stage.source, ADA).unwrap();
+        let listed = truth.values().map(|folder| folder.messages.len() as u64).sum();
+        let account = Account { listed, ever_listed: listed, copied: listed, ..Account::default() };
+        let folder = FolderEvidence {
+            source: FolderPath::inbox(),
+            destination: Some(FolderPath::inbox()),
+            account,
+            checks: Vec::new(),
+            transforms: BTreeMap::new(),
+        };
+        let mailbox = MailboxEvidence {
+            mailbox: ADA.parse().unwrap(),
+            destination: ADA.parse().unwrap(),
+            folders: vec![folder],
+            checks: Vec::new(),
+            profile: None,
+            exceptions: Vec::new(),
+            acceptance: None,
+            chance: None,
+        };
+        Evidence {
+            format_version: "1.2".to_owned(),
+            migration: "judged".to_owned(),
+            document: Digest::of(b""),
+            mailboxes: vec![mailbox],
+            totals: Totals::default(),
+            began: None,
+            sampling: Sampling::default(),
+            profile: None,
+            profile_is_assumed: false,
+            checks: Vec::new(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_copy_that_goes_and_one_that_nobody_asked_for_are_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let (stage, _) = copied(dir.path()).await;
+        let before = held(&stage);
+        assert!(gone(&before, &held(&stage)).is_empty());
+        let inbox = stage.destination.oracle().messages(ADA, "INBOX").unwrap();
+        there(&stage).move_message(ADA, "INBOX", inbox[0].uid, "Sent").unwrap();
+        assert!(gone(&before, &held(&stage)).is_empty(), "a move takes nothing away");
+        there(&stage).delete(ADA, "INBOX", inbox[1].uid).unwrap();
+        assert_eq!(gone(&before, &held(&stage)), BTreeMap::from([(ADA.parse().unwrap(), 1)]));
+
+        let dir = tempfile::tempdir().unwrap();
+        let (stage, reviewed) = copied(dir.path()).await;
+        let mut told = evidence(&stage);
+        let judged = |told: &Evidence| judge(&stage, &reviewed, Some(told), Vec::new(), Vec::new());
+        let message = stage.source.oracle().messages(ADA, "Left").unwrap().remove(0);
+        assert!(judged(&told).holds());
+        append(&stage, &message.given).await;
+        assert_eq!(judged(&told).misplaced.len(), 1, "the migration plan leaves it out");
+
+        let message = stage.source.oracle().messages(ADA, "INBOX").unwrap().remove(0);
+        let exception = Exception {
+            folder: FolderPath::inbox(),
+            uid_validity: UidValidity(1),
+            uid: Uid(message.uid),
+            size: 1,
+            date: None,
+            fate: Fate::Excepted,
+            class: "too-large".to_owned(),
+            reason: "too-large".to_owned(),
+            next: "".into(),
+            code: None,
+            accepted: false,
+        };
+        for copy in stage.destination.oracle().messages(ADA, "INBOX").unwrap() {
+            if copy.given == message.given {
+                there(&stage).delete(ADA, "INBOX", copy.uid).unwrap();
+            }
+        }
+        assert_eq!(judged(&told).lost.len(), 1);
+        told.mailboxes[0].exceptions.push(exception);
+        let small = judged(&told);
+        assert_eq!(
+            (small.lost.len(), small.untrue.len()),
+            (0, 1),
+            "it is not too large: {small:?}"
+        );
+    }
+
     fn path_of(stage: &Stage, name: &str) -> FolderPath {
         path(&stage.source, name)
     }
@@ -338,7 +524,7 @@ mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
     }
 
     fn verdict(stage: &Stage, reviewed: &Reviewed) -> Verdict {
-        judge(stage, reviewed, None, Vec::new())
+        judge(stage, reviewed, Some(&evidence(stage)), Vec::new(), Vec::new())
     }
 
     const ADA: &str = "ada@acme.example";
@@ -349,11 +535,16 @@ mailboxes: [ { address: ada@acme.example, secret: pw, destination_secret: pw } ]
         let (stage, reviewed) = copied(dir.path()).await;
         let sound = verdict(&stage, &reviewed);
         assert!(
-            sound.holds() && sound.arrived == sound.at_source && sound.arrived > 19,
+            sound.holds() && sound.arrived + 1 == sound.at_source && sound.arrived > 19,
             "{sound:?}"
         );
-        let changed = judge(&stage, &reviewed, None, vec!["during `apply`".to_owned()]);
+        let told = evidence(&stage);
+        let changed = judge(&stage, &reviewed, Some(&told), vec!["x".to_owned()], Vec::new());
         assert!(!changed.holds(), "the source changed");
+        let gone = judge(&stage, &reviewed, Some(&told), Vec::new(), vec!["x".to_owned()]);
+        assert!(!gone.holds(), "a copy is gone");
+        let unproven = judge(&stage, &reviewed, None, Vec::new(), Vec::new());
+        assert!(!unproven.holds(), "nobody verified anything");
 
         let inbox = stage.destination.oracle().messages(ADA, "INBOX").unwrap();
         let flags = Flags::from_words(["\\Draft"]);

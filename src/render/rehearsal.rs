@@ -12,7 +12,8 @@ const LINES: usize = 12;
 pub fn prologue(plan: &str, folder: &Path) -> String {
     format!(
         "Rehearsing {} on this machine: no server of the plan is reached, none of its secrets is read.\n\
-         Everything that is written goes to {}\n",
+         Everything that is written goes to {}\n\
+         Each command is run with `--rehearsal rehearsal.json` of that directory, which is left out below.\n",
         clean(plan),
         folder.display()
     )
@@ -60,7 +61,11 @@ pub fn ran(ran: &Ran, color: bool) -> String {
 pub fn ended(ran: &Ran) -> String {
     match ran.ended {
         Ended::Killed if ran.holds() => "killed".to_owned(),
-        Ended::Killed => "killed, because it did not end".to_owned(),
+        Ended::Killed => "KILLED, where it should have ended".to_owned(),
+        Ended::Hung => "HUNG: it did nothing for ten minutes and was killed".to_owned(),
+        Ended::Code(code) if ran.wanted.is_empty() && !ran.holds() => {
+            format!("EXIT {code}, where it was to be killed")
+        }
         Ended::Code(code) if ran.holds() => format!("exit {code}"),
         Ended::Code(code) => {
             let wanted: Vec<String> = ran.wanted.iter().map(ToString::to_string).collect();
@@ -71,8 +76,12 @@ pub fn ended(ran: &Ran) -> String {
 
 /// The lines that say most. Of a plan these are the first and the last, of the others the end.
 pub fn excerpt(ran: &Ran) -> Vec<String> {
-    let lines: Vec<String> =
-        ran.output.lines().filter(|line| !line.trim().is_empty()).map(clean).collect();
+    let lines: Vec<String> = ran
+        .output
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.starts_with(REMINDER))
+        .map(clean)
+        .collect();
     let is_plan = ran.shown.starts_with("mailferry plan");
     if is_plan && ran.holds() {
         let told = |line: &&String| {
@@ -188,14 +197,18 @@ pub fn kills(performance: &Performance) -> usize {
     commands.filter(|ran| ran.ended == Ended::Killed).count()
 }
 
+/// Lines of one kind that are shown; more would hide the others.
+const SHOWN: usize = 20;
+
 /// The verdict in lines.
 pub fn verdict(verdict: &Verdict) -> Vec<String> {
     let mut lines = Vec::new();
     let excepted: usize = verdict.excepted.values().sum();
     lines.push(format!(
-        "{} at the source = {} at the destination + {} excluded by the plan + {} that stay behind, named + {} lost",
+        "{} at the source = {} at the destination + {} in another folder there + {} excluded by the plan + {} that stay behind, named + {} lost",
         count(verdict.at_source as u64, "message", "messages"),
         number(verdict.arrived),
+        number(verdict.misplaced.len()),
         number(verdict.excluded),
         number(excepted),
         number(verdict.lost.len())
@@ -211,7 +224,7 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
     }
     if verdict.gone_since > 0 {
         lines.push(format!(
-            "{} vanished from the source since, by users and by the provider's purge",
+            "{} vanished from the source since, by its users or its provider",
             count(verdict.gone_since as u64, "message", "messages")
         ));
     }
@@ -220,20 +233,35 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
         ("DOUBLED", &verdict.doubled),
         ("MISPLACED", &verdict.misplaced),
         ("ALTERED", &verdict.altered),
+        ("GONE FROM THE DESTINATION", &verdict.gone),
         ("THE SOURCE CHANGED", &verdict.source_changed),
         ("NOT TRUE", &verdict.untrue),
     ] {
-        for line in wrong {
+        for line in wrong.iter().take(SHOWN) {
             lines.push(format!("{name}  {}", clean(line)));
+        }
+        if wrong.len() > SHOWN {
+            lines.push(format!("{name}  and {} more", number(wrong.len() - SHOWN)));
         }
     }
     if verdict.holds() {
         lines.push(
-            "lost 0 · doubled 0 · in another folder 0 · other flags or dates 0 · changes at the source 0"
+            "lost 0 · doubled 0 · in another folder 0 · other flags or dates 0 · gone from the destination 0 · changes at the source 0"
                 .to_owned(),
         );
     }
     lines
+}
+
+/// The beginning of [`reminder`].
+const REMINDER: &str = "rehearsal: ";
+
+/// What every command says that met simulated services.
+pub fn reminder(directions: &str) -> String {
+    format!(
+        "{REMINDER}these were simulated services; each command named above needs `--rehearsal {}`, too",
+        crate::render::style::shell(directions)
+    )
 }
 
 /// What is said while the services stay.

@@ -6,6 +6,7 @@ use crate::simulate::service::Service;
 use std::future::Future;
 use std::io;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
@@ -81,7 +82,11 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor, tls: TlsMode, serv
     // The connections end with this task.
     let mut connections = JoinSet::new();
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // No files are left, for example: those who have some give them back.
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            continue;
+        };
         let (acceptor, service) = (acceptor.clone(), service.clone());
         connections.spawn(async move {
             // Small answers go out at once; without it a round trip may take 40 ms.
