@@ -199,6 +199,8 @@ impl Eyes {
             let object = Object::folder("destination", at, &inbox);
             loop {
                 if must_go(&line.connection) {
+                    // Where places are few, this one has to be free before another is waited for.
+                    drop(line);
                     line = lines::destination(&self.accounts, mailbox).await?;
                 }
                 let selected = line.connection.select(&name).await;
@@ -216,6 +218,8 @@ impl Eyes {
         for (path, entry) in line.folders.clone() {
             let reading = loop {
                 if must_go(&line.connection) {
+                    // Where places are few, this one has to be free before another is waited for.
+                    drop(line);
                     line = lines::destination(&self.accounts, mailbox).await?;
                 }
                 let state =
@@ -229,6 +233,8 @@ impl Eyes {
         // What cannot be opened cannot be copied into, whatever STATUS tells of it.
         folders.extend(shut.map(|failure| (inbox, Reading::Unreadable(failure))));
         if must_go(&line.connection) {
+            // Where places are few, this one has to be free before another is waited for.
+            drop(line);
             line = lines::destination(&self.accounts, mailbox).await?;
         }
         folders.extend(unread(&line));
@@ -297,6 +303,8 @@ impl Eyes {
         for (path, entry) in line.folders.clone() {
             let reading = loop {
                 if line.connection.is_worn() || !line.connection.is_open() {
+                    // Where places are few, this one has to be free before another is waited for.
+                    drop(line);
                     line = lines::source(&self.accounts, mailbox).await?;
                 }
                 let looked = self.source_folder(&line, &looking, &path, &entry, &mut moves).await;
@@ -321,6 +329,8 @@ impl Eyes {
             }
         }
         if !line.connection.is_open() {
+            // Where places are few, this one has to be free before another is waited for.
+            drop(line);
             line = lines::source(&self.accounts, mailbox).await?;
         }
         let mut vanishing = std::mem::take(&mut moves.vanishing);

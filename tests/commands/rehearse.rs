@@ -179,6 +179,8 @@ fn what_no_rehearsal_can_do_is_told() {
         .says(&["E320", "no directions of a rehearsal"])
         .says_what_is_next();
     rehearsal.run(&["rehearse"]).code(64);
+    // What is rehearsed never gets into a ledger of the user's.
+    rehearsal.run(&["plan", "plan.yaml", "--rehearsal", "x.json", "--state", "y.sqlite"]).code(64);
     let broken = Rehearsal::of(&[HEAD, "nonsense: 1\n"]);
     broken.run(&["rehearse", "broken.yaml"]).code(65);
     broken.run(&["rehearse", "plan.yaml"]).code(65).says(&["nonsense", "E065"]);
@@ -279,7 +281,9 @@ fn the_real_folders_and_sizes_are_played_scaled_down_and_forecast_in_full() {
 
 #[test]
 fn services_that_are_kept_meet_other_commands_until_ctrl_c() {
-    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    // The real commands need the file of the authority.
+    let sides = SIDES.replace(", ca: not-there.pem", "");
+    let rehearsal = Rehearsal::of(&[HEAD, &sides]);
     let kept = rehearsal.begin(&[
         "rehearse",
         "plan.yaml",
@@ -300,6 +304,12 @@ fn services_that_are_kept_meet_other_commands_until_ctrl_c() {
     rehearsal.run(&args).code(0).says(&["copied"]);
     kept.signal(Signal::INT);
     kept.end().code(0);
+    // Its plans approve nothing at the real servers, and its directions are gone with it.
+    rehearsal
+        .run(&["apply", "out/plan-1.json"])
+        .code(3)
+        .says(&["E307", "good with its --rehearsal only"]);
+    rehearsal.run(&["plan", "plan.yaml", "--rehearsal", directions]).code(1).says(&["E320"]);
     assert!(!rehearsal.path().join(".mailferry").exists());
     // What was seen of the simulated source can be rehearsed in turn.
     let args =
@@ -315,4 +325,18 @@ fn a_rehearsal_that_is_interrupted_ends_with_130() {
     until("something is planned", || plan.exists());
     running.signal(Signal::INT);
     running.end().code(130).says(&["E130", "interrupted"]);
+}
+
+/// The second `apply` loses its only connection to the source while it looks; waiting for another
+/// one before the lost one was let go, it waited for itself.
+#[test]
+fn one_connection_to_the_source_is_enough_when_it_is_lost() {
+    let sides = SIDES
+        .replace("style: master-user }\n", "style: master-user }\n  limits: { connections: 1 }\n");
+    assert!(sides.contains("connections: 1"));
+    let rehearsal = Rehearsal::of(&[HEAD, &sides]);
+    rehearsal
+        .run(&["rehearse", "plan.yaml", "--out", "out", "--messages", "40", "--seed", "3"])
+        .code(0)
+        .says(&["lost 0 · doubled 0"]);
 }
