@@ -183,7 +183,7 @@ async fn an_spf_record_that_only_a_person_can_merge_is_unknown() {
 async fn mail_that_arrives_at_the_tenant_or_may_is_never_taken_to_arrive_at_the_source() {
     let world = World::new(ZONE);
     let domain = "acme.example".parse().unwrap();
-    let directory = world.start().directory.domain(&domain).await;
+    let directory = world.start().directory.domain(&domain).await.unwrap();
     let seen = |mx: &str| {
         serve(&world, &[view(mx, &[OLD_SPF], "x")]);
         Reading::Present(world.zones.0.lock().unwrap()[&domain].clone())
@@ -221,7 +221,7 @@ async fn mail_that_arrives_at_the_tenant_or_may_is_never_taken_to_arrive_at_the_
     let mut named = DirectoryDomain::new("acme.example", true);
     "mail.filter.example".clone_into(&mut named.mail_exchange);
     world.tenant.set_domain("acme.example", named);
-    let directory = world.start().directory.domain(&domain).await;
+    let directory = world.start().directory.domain(&domain).await.unwrap();
     let seen = seen("mail.filter.example");
     let planned = mail_flow::of(&domain, &world.desired, Some(&directory), Some(&seen));
     assert!(matches!(planned, MailFlow::Moved(_)), "{planned:?}");
