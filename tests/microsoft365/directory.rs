@@ -6,6 +6,7 @@ use mailferry::model::address::Domain;
 use mailferry::model::reading::Reading;
 use mailferry::simulate::web::{App, DirectoryDomain, Door, WebFault, WebMischief};
 use std::time::Duration;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 fn acme() -> Domain {
@@ -130,6 +131,31 @@ async fn trouble_is_waited_for_and_told_when_it_stays() {
     let reading = process.directory.domain(&acme()).await.unwrap();
     let failure = reading.failure().unwrap();
     assert!(failure.message.contains("gave no answer but 503"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn trouble_that_stayed_is_waited_for_once_for_all_domains() {
+    let other: Domain = "other.example".parse().unwrap();
+    let world = World::new("");
+    let process = world.start();
+    for nth in 1..=9 {
+        strike(&world, nth, WebMischief::Patience(503, Some("60".to_owned())));
+    }
+    assert!(process.directory.domain(&acme()).await.unwrap().failure().is_some());
+    let (asked, begun) = (world.tenant.requests(Door::Graph).len(), Instant::now());
+    let reading = process.directory.domain(&other).await.unwrap();
+    assert!(reading.failure().unwrap().message.contains("gave no answer but 503"), "{reading:?}");
+    assert_eq!(world.tenant.requests(Door::Graph).len(), asked);
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(process.directory.domain(&other).await.unwrap(), Reading::Absent);
+    // What may be about one object alone says nothing of another one.
+    for nth in 1..=5 {
+        strike(&world, nth, WebMischief::Page(500));
+    }
+    assert!(process.directory.domain(&acme()).await.unwrap().failure().is_some());
+    assert_eq!(process.directory.domain(&other).await.unwrap(), Reading::Absent);
+    assert!(process.directory.domain(&acme()).await.unwrap().failure().is_some());
 }
 
 #[tokio::test(start_paused = true)]
