@@ -70,10 +70,10 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// Returns what a server that refuses says, cut and escaped. Not for an answer that gives what
-    /// was asked for.
-    pub fn words(&self) -> String {
-        shown(&self.body)
+    /// Returns what a server that refuses says, cut and escaped; `None` for a success, which may
+    /// hold what nobody is to see.
+    pub fn words(&self) -> Option<String> {
+        (!matches!(self.status, 200..=299)).then(|| shown(&self.body))
     }
 }
 

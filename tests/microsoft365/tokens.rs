@@ -5,7 +5,7 @@ use mailferry::error::{Class, ErrorKind, Retry};
 use mailferry::ports::secrets::Secrets;
 use mailferry::secrets::BoundSecrets;
 use mailferry::simulate::Habit;
-use mailferry::simulate::web::{App, Door, WebFault, WebMischief, permission};
+use mailferry::simulate::web::{App, Door, WebFault, WebMischief};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -200,6 +200,21 @@ async fn the_life_of_a_token_does_not_count_the_waits_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_that_is_in_trouble_refuses_nobody() {
+    let world = World::new("");
+    let json = r#"{"error":"temporarily_unavailable","error_description":"AADSTS90033: A transient error has occurred. Please try again."}"#;
+    world.tenant.add_fault(login(1, WebMischief::Refusal(400, json.to_owned())));
+    let process = world.start();
+    let error = process.tokens.token().await.unwrap_err();
+    assert_eq!(
+        (error.code, error.class, error.retry),
+        ("E199", Class::Transient, Retry::Transient)
+    );
+    assert!(error.words.unwrap().contains("AADSTS90033"));
+    assert!(process.tokens.token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_lost_connection_is_no_refusal() {
     let world = World::new("");
     world.tenant.add_fault(login(1, WebMischief::CloseBefore));
@@ -234,6 +249,11 @@ async fn a_page_of_somebody_in_between_is_no_answer() {
             r#"{"token_type":"Bearer","expires_in":"x","access_token":"swordfish"}"#.to_owned(),
         ),
     ));
+    let error = world.start().tokens.token().await.unwrap_err();
+    assert!(error.code == "E198" && !format!("{error:?}").contains("swordfish"), "{error:?}");
+    // Not even where a success is none that is known.
+    let strange = WebMischief::Refusal(201, r#"{"access_token":"swordfish"}"#.to_owned());
+    world.tenant.add_fault(login(1, strange));
     let error = world.start().tokens.token().await.unwrap_err();
     assert!(error.code == "E198" && !format!("{error:?}").contains("swordfish"), "{error:?}");
 }
@@ -271,5 +291,4 @@ async fn tokens_for_two_services_are_two_tokens() {
     let asked = world.tenant.requests(Door::Login);
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert!(asked[1].ends_with("scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"), "{asked:?}");
-    assert_eq!(permission::IMAP, "IMAP.AccessAsApp");
 }
