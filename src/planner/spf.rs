@@ -56,7 +56,13 @@ pub(super) fn merged(now: &BTreeSet<String>, asked: &str) -> Result<String, Stri
 }
 
 /// RFC 7208 section 4.6.4.
-const LOOKUPS: usize = 10;
+pub(super) const LOOKUPS: usize = 10;
+
+/// Counts the terms of a record that ask DNS; those of the records that it includes are not known
+/// here, and count as well. A text that is no record has none.
+pub(super) fn lookups(text: &str) -> usize {
+    Record::read(text).map_or(0, |record| record.lookups())
+}
 
 /// A record as its terms, in order.
 struct Record {
@@ -177,6 +183,13 @@ mod tests {
         // The first one passes them; what stands behind it is never asked.
         let there = "v=spf1 include:spf.protection.outlook.com -include:spf.protection.outlook.com";
         assert_eq!(of(&[there]).as_deref(), Ok(there));
+    }
+
+    #[test]
+    fn terms_that_ask_dns_are_counted_and_no_others() {
+        assert_eq!(lookups("v=spf1 a mx/24 +ptr exists:%{i}.x include:y redirect=z"), 6);
+        assert_eq!(lookups("v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 exp=why.example -all"), 0);
+        assert_eq!(lookups("no record of include:this"), 0);
     }
 
     #[test]
