@@ -587,11 +587,35 @@ fn copies_follow_deletions_only_when_everything_allows_it() {
     assert!(ready > 5 && waiting > 5, "{ready} {waiting}");
 }
 
+fn with_tenant(mut desired: Desired) -> Desired {
+    use mailferry::desired::{Microsoft365, SecretRef, Wish};
+    desired.microsoft365 = Some(Microsoft365 {
+        tenant: "acme.onmicrosoft.com".to_owned(),
+        client_id: "x".to_owned(),
+        secret: SecretRef::Env("APP".to_owned()),
+        ca: None,
+    });
+    for zone in desired.zones.values_mut() {
+        zone.mx.as_mut().unwrap().0 = Wish::Microsoft365;
+        zone.spf.as_mut().unwrap().0 = Wish::Microsoft365;
+        zone.autodiscover.as_mut().unwrap().0 = Wish::Microsoft365;
+    }
+    desired
+}
+
+#[test]
+fn domain_not_verified() {
+    let saved = golden("domain_not_verified", &with_tenant(with_zone()));
+    assert!(saved.plan.unknown.is_empty() && saved.plan.guards.len() == 1);
+    let steps: Vec<&str> = saved.plan.for_person.iter().map(|step| step.id.0.as_str()).collect();
+    assert_eq!(steps, ["mx/acme.example", "spf/acme.example", "autodiscover/acme.example"]);
+    assert!(saved.plan.settled.values().all(|settled| settled.settled == 0));
+}
+
 #[test]
 fn without_a_word_of_the_tenant_copies_stay_or_wait_for_something_that_the_plan_names() {
-    use mailferry::desired::{Microsoft365, SecretRef, Wish};
     use mailferry::observed::{DomainState, ServiceRecords};
-    let domain = "acme.example".parse().unwrap();
+    let domain: mailferry::model::address::Domain = "acme.example".parse().unwrap();
     let id = "remove_copies/ada@acme.example/INBOX";
     let failure = || Failure { message: "no answer".to_owned(), words: None, hint: None };
     let state = |verified, records| {
@@ -611,16 +635,7 @@ fn without_a_word_of_the_tenant_copies_stay_or_wait_for_something_that_the_plan_
         (Reading::Unreadable(failure()), false, Some(zone)),
         (none(), false, Some(zone)),
     ] {
-        let mut desired = following();
-        let app = Microsoft365 {
-            tenant: "acme.onmicrosoft.com".to_owned(),
-            client_id: "x".to_owned(),
-            secret: SecretRef::Env("APP".to_owned()),
-            ca: None,
-        };
-        desired.microsoft365 = Some(app);
-        let zone = desired.zones.get_mut(&domain).unwrap();
-        zone.mx.as_mut().unwrap().0 = Wish::Microsoft365;
+        let desired = with_tenant(following());
         let mut observed: Observed = read("deletions", "observed.json");
         if !readable {
             observed.dns.insert(domain.clone(), Reading::Unreadable(failure()));
