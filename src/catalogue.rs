@@ -43,7 +43,7 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
     TABLES.into_iter().flatten()
 }
 
-/// Finds what an answer means; `None` when no row knows it.
+/// Finds what an answer of whatever service means; `None` when no row knows it.
 pub fn find(said: &Said) -> Option<&'static Row> {
     rows().find(|row| row.pattern.matches(said))
 }
@@ -55,9 +55,12 @@ pub fn entra(words: &str) -> Option<&'static Row> {
     entra::ROWS.iter().find(|row| row.pattern.matches(&said))
 }
 
-/// Finds what a server's answer means; `None` when no server spoke, or no row knows it.
+/// Finds what an answer over IMAP means; `None` when no server spoke, or no row knows it. What
+/// only Microsoft Entra says in such words means nothing there.
 pub fn row_of(error: &ImapError) -> Option<&'static Row> {
-    find(&Said::of(error)?)
+    let said = Said::of(error)?;
+    let mut rows = rows().filter(|row| row.products != [Product::Entra]);
+    rows.find(|row| row.pattern.matches(&said))
 }
 
 /// Tells what a failure is about.

@@ -189,6 +189,9 @@ pub struct FolderPolicy {
     pub by_use: BTreeMap<SpecialUse, FolderPath>,
     /// Tried in order on the text form of the path, after `map`.
     pub rules: Vec<FolderRule>,
+    /// Where folders of the source's product belong at that of the destination when the migration
+    /// plan says nothing of them; those below move along.
+    pub usual: BTreeMap<FolderPath, FolderPath>,
     /// Folders that stay behind.
     pub exclude: Vec<Pattern>,
     /// Destinations that may take several source folders.

@@ -105,7 +105,7 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
         observed.dns.insert(zone, state);
     }
     for (domain, directory) in at_the_tenant(eyes) {
-        let state = directory.domain(domain).await;
+        let state = directory.domain(domain).await?;
         eyes.looked(&format!("domain {domain} at the tenant"), &state);
         observed.directory.insert(domain.clone(), state);
     }

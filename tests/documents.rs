@@ -227,11 +227,11 @@ fn a_tenant_needs_no_password_for_a_mailbox_and_has_its_own_defaults() {
         assert_eq!(login.style, LoginStyle::XOAuth2 { user: user.to_owned() });
         assert_eq!(login.secret, app.secret);
     }
-    let map: Vec<String> =
-        desired.folders.map.iter().map(|(from, (to, _))| format!("{from}: {to}")).collect();
-    let usual =
+    let usual: Vec<String> =
+        desired.folders.usual.iter().map(|(from, to)| format!("{from}: {to}")).collect();
+    let wanted =
         ["Junk: Junk Email", "Sent: Sent Items", "Spam: Junk Email", "Trash: Deleted Items"];
-    assert_eq!(map, usual);
+    assert_eq!(usual, wanted);
     assert_eq!(desired.folders.merge.len(), 1);
     assert_eq!(desired.folders.exclude.len(), 1);
     let zone = desired.zones.values().next().expect("a zone");
@@ -252,8 +252,10 @@ fn a_map_of_ones_own_replaces_the_usual_one() {
         let text = text.replace("  exclude: [ Old ]\n", folders);
         let folder = folder(&[("plan.yaml", &text)]);
         let desired = load(folder.path().join("plan.yaml")).desired.expect("valid");
-        let said: Vec<String> =
-            desired.folders.map.iter().map(|(from, (to, _))| format!("{from}: {to}")).collect();
+        let said: Vec<String> = (desired.folders.map.iter())
+            .map(|(from, (to, _))| format!("{from}: {to}"))
+            .chain(desired.folders.usual.iter().map(|(from, to)| format!("{from}: {to}")))
+            .collect();
         assert_eq!(said.len(), map.len(), "{said:?}");
         assert!(said.iter().zip(&map).all(|(said, wanted)| said.starts_with(wanted)), "{said:?}");
         assert_eq!(desired.folders.merge.len(), merge);
@@ -262,7 +264,57 @@ fn a_map_of_ones_own_replaces_the_usual_one() {
         text.replace("product: rackspace-email", "product: imap\n  imap: { host: old.example }");
     let folder = folder(&[("plan.yaml", &text)]);
     let desired = load(folder.path().join("plan.yaml")).desired.expect("valid");
-    assert!(desired.folders.map.is_empty(), "the map is of this pair of products alone");
+    assert!(desired.folders.usual.is_empty(), "the map is of this pair of products alone");
+}
+
+#[test]
+fn whatever_the_migration_plan_says_of_a_folder_comes_before_what_is_usual() {
+    use mailferry::desired::Mapped;
+    use mailferry::model::folder::SpecialUse;
+    use mailferry::profile::names::Names;
+    let path = at("tests/documents/valid/microsoft-365.yaml");
+    let text = std::fs::read_to_string(path).expect("readable");
+    let sent = Some(SpecialUse::Sent);
+    for (folders, from, special_use, to) in [
+        ("  by_use: { sent: Archive/Sent }\n", "Sent", sent, "Archive/Sent"),
+        ("  by_use: { sent: Archive/Sent }\n", "Sent", None, "Sent Items"),
+        ("  by_use: { sent: Archive/Sent }\n", "Sent/2024", None, "Sent Items/2024"),
+        (
+            "  rules: [ { match: '^(Sent|Old)(/.*)?$', to: 'Kept/$1$2' } ]\n",
+            "Sent",
+            sent,
+            "Kept/Sent",
+        ),
+        (
+            "  rules: [ { match: '^(Sent|Old)(/.*)?$', to: 'Kept/$1$2' } ]\n",
+            "Sent/a",
+            None,
+            "Kept/Sent/a",
+        ),
+        (
+            "  rules: [ { match: '^(Sent|Old)(/.*)?$', to: 'Kept/$1$2' } ]\n",
+            "Trash",
+            None,
+            "Deleted Items",
+        ),
+        ("  exclude: [ Sent ]\n", "Sent", sent, "excluded"),
+        ("  exclude: [ Sent ]\n", "Spam", None, "Junk Email"),
+    ] {
+        let text = text.replace("  exclude: [ Old ]\n", folders);
+        let folder = folder(&[("plan.yaml", &text)]);
+        let loaded = load(folder.path().join("plan.yaml"));
+        let policy = loaded
+            .desired
+            .unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)))
+            .folders;
+        let mapped = match policy.map(&from.parse().expect("a path"), special_use, &[], &Names::ANY)
+        {
+            Mapped::To { path, .. } => path.to_string(),
+            Mapped::Excluded { .. } => "excluded".to_owned(),
+            Mapped::Invalid { reason, .. } => reason,
+        };
+        assert_eq!(mapped, to, "{from}: {folders}");
+    }
 }
 
 const SMALL: &str = "version: 1\nname: small\ndomains: [acme.example]\n\

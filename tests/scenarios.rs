@@ -587,6 +587,74 @@ fn copies_follow_deletions_only_when_everything_allows_it() {
     assert!(ready > 5 && waiting > 5, "{ready} {waiting}");
 }
 
+fn with_tenant(mut desired: Desired) -> Desired {
+    use mailferry::desired::{Microsoft365, SecretRef, Wish};
+    desired.microsoft365 = Some(Microsoft365 {
+        tenant: "acme.onmicrosoft.com".to_owned(),
+        client_id: "x".to_owned(),
+        secret: SecretRef::Env("APP".to_owned()),
+        ca: None,
+    });
+    for zone in desired.zones.values_mut() {
+        zone.mx.as_mut().unwrap().0 = Wish::Microsoft365;
+        zone.spf.as_mut().unwrap().0 = Wish::Microsoft365;
+        zone.autodiscover.as_mut().unwrap().0 = Wish::Microsoft365;
+    }
+    desired
+}
+
+#[test]
+fn domain_not_verified() {
+    let saved = golden("domain_not_verified", &with_tenant(with_zone()));
+    assert!(saved.plan.unknown.is_empty() && saved.plan.guards.len() == 1);
+    let steps: Vec<&str> = saved.plan.for_person.iter().map(|step| step.id.0.as_str()).collect();
+    assert_eq!(steps, ["mx/acme.example", "spf/acme.example", "autodiscover/acme.example"]);
+    assert!(saved.plan.settled.values().all(|settled| settled.settled == 0));
+}
+
+#[test]
+fn without_a_word_of_the_tenant_copies_stay_or_wait_for_something_that_the_plan_names() {
+    use mailferry::observed::{DomainState, ServiceRecords};
+    let domain: mailferry::model::address::Domain = "acme.example".parse().unwrap();
+    let id = "remove_copies/ada@acme.example/INBOX";
+    let failure = || Failure { message: "no answer".to_owned(), words: None, hint: None };
+    let state = |verified, records| {
+        Reading::Present(DomainState { verified, verification: Vec::new(), records })
+    };
+    let (zone, at_tenant) = ("zone acme.example", "acme.example at the tenant");
+    let (record, mx) = (format!("records {at_tenant}"), format!("mx {at_tenant}"));
+    let named = format!("domain {at_tenant}");
+    let none = || state(true, Reading::Present(ServiceRecords::default()));
+    for (told, readable, waits_for) in [
+        (Reading::Absent, true, None),
+        (state(false, Reading::Absent), true, None),
+        (Reading::Unreadable(failure()), true, Some(named.as_str())),
+        (state(true, Reading::Unreadable(failure())), true, Some(record.as_str())),
+        (none(), true, Some(mx.as_str())),
+        (Reading::Absent, false, Some(zone)),
+        (Reading::Unreadable(failure()), false, Some(zone)),
+        (none(), false, Some(zone)),
+    ] {
+        let desired = with_tenant(following());
+        let mut observed: Observed = read("deletions", "observed.json");
+        if !readable {
+            observed.dns.insert(domain.clone(), Reading::Unreadable(failure()));
+        }
+        observed.directory.insert(domain.clone(), told.clone());
+        let plan = mailferry::planner::plan(&desired, &observed, &read("deletions", "ledger.json"));
+        assert!(!ids(&plan).contains(&id), "{told:?}");
+        let waiting = plan.waiting.iter().find(|waiting| waiting.action.id.0 == id);
+        let Some(object) = waits_for else {
+            assert!(waiting.is_none(), "{waiting:?}");
+            let mut stay = plan.findings.iter().filter(|finding| finding.code == "F223");
+            assert!(stay.any(|one| one.message.contains("nobody knows yet")), "{told:?}");
+            continue;
+        };
+        assert_eq!(waits(&plan, id), [WaitingOn::Readable(object.to_owned())], "{told:?}");
+        assert!(plan.unknown.iter().any(|unknown| unknown.object == object), "{told:?}");
+    }
+}
+
 #[test]
 fn folders_that_providers_empty_are_known_by_name_too() {
     let ada: mailferry::model::address::Address = ADA.parse().unwrap();

@@ -123,3 +123,24 @@ fn a_code_that_is_not_there_has_neighbours() {
     assert!(explain::near("G399").iter().all(|code| code.starts_with('G')));
     assert!(explain::looks_like_a_code("E104") && !explain::looks_like_a_code("RecipientNotFound"));
 }
+
+#[test]
+fn words_of_entra_mean_nothing_over_imap() {
+    for text in
+        ["[SERVERBUG] access_denied", "invalid_grant", "x: AADSTS7000215: y", "invalid_request"]
+    {
+        let words = Words::new(text.as_bytes());
+        for error in [
+            ImapError::SignIn { words: words.clone() },
+            ImapError::No { command: "APPEND", words: words.clone() },
+            ImapError::Bad { command: "SELECT", words },
+        ] {
+            let found = row_of(&error);
+            let entra = found.is_some_and(|row| row.products.contains(&Product::Entra));
+            assert!(!entra, "{error:?} finds {found:?}");
+        }
+    }
+    assert_eq!(explain::words("AADSTS7000215").map(|found| found.code), Some("E191"));
+    let refused = ImapError::No { command: "APPEND", words: Words::new(b"access_denied") };
+    assert_ne!(class(&refused), Class::Credential);
+}

@@ -55,9 +55,9 @@ impl FolderPolicy {
     /// Says where a folder of the source goes at a destination with such names.
     ///
     /// The first that applies: the exclusions, the folder's own entry in `map`, its special use,
-    /// the nearest folder above in `map`, the rules, else the same path; characters that the
-    /// destination cannot store are replaced last, first as the migration plan says and then as
-    /// its profile does.
+    /// the nearest folder above in `map`, the rules, what is usual between the two products, else
+    /// the same path; characters that the destination cannot store are replaced last, first as the
+    /// migration plan says and then as its profile does.
     pub fn map(
         &self,
         path: &FolderPath,
@@ -71,10 +71,11 @@ impl FolderPolicy {
         }
     }
 
-    /// Tells whether the migration plan itself says where a folder goes, by its name or its special
-    /// use.
+    /// Tells whether it is said where a folder goes, by its name or its special use.
     pub fn names(&self, path: &FolderPath, special_use: SpecialUse) -> bool {
-        self.map.contains_key(path) || self.by_use.contains_key(&special_use)
+        self.map.contains_key(path)
+            || self.by_use.contains_key(&special_use)
+            || self.usual.contains_key(path)
     }
 
     /// Says where a folder goes before the destination's profile has its say.
@@ -94,7 +95,8 @@ impl FolderPolicy {
         if let Some(to) = special_use.and_then(|special_use| self.by_use.get(&special_use)) {
             return self.stored(to.clone(), None);
         }
-        if let Some((to, position)) = self.above(path) {
+        let entry = |at: &FolderPath| self.map.get(at).map(|(to, position)| (to, position.clone()));
+        if let Some((to, position)) = above(path, entry) {
             return self.stored(to, position);
         }
         let text = path.to_string();
@@ -108,21 +110,10 @@ impl FolderPolicy {
                 };
             }
         }
-        self.stored(path.clone(), None)
-    }
-
-    /// The nearest folder above that `map` names takes those below along.
-    fn above(&self, path: &FolderPath) -> Option<(FolderPath, Option<Position>)> {
-        let mut above = path.parent();
-        while let Some(parent) = above {
-            if let Some((to, position)) = self.map.get(&parent) {
-                let below = path.components().iter().skip(parent.components().len());
-                let components = to.components().iter().chain(below).cloned().collect();
-                return FolderPath::new(components).ok().map(|to| (to, position.clone()));
-            }
-            above = parent.parent();
-        }
-        None
+        let usual = |at: &FolderPath| self.usual.get(at).map(|to| (to, ()));
+        let to = self.usual.get(path).cloned();
+        let to = to.or_else(|| above(path, usual).map(|(to, ())| to));
+        self.stored(to.unwrap_or_else(|| path.clone()), None)
     }
 
     fn stored(&self, path: FolderPath, position: Option<Position>) -> Mapped {
@@ -147,6 +138,23 @@ impl FolderPolicy {
             },
         }
     }
+}
+
+/// The nearest folder above that has an entry takes those below along.
+fn above<'a, P>(
+    path: &FolderPath,
+    entry: impl Fn(&FolderPath) -> Option<(&'a FolderPath, P)>,
+) -> Option<(FolderPath, P)> {
+    let mut above = path.parent();
+    while let Some(parent) = above {
+        if let Some((to, place)) = entry(&parent) {
+            let below = path.components().iter().skip(parent.components().len());
+            let components = to.components().iter().chain(below).cloned().collect();
+            return FolderPath::new(components).ok().map(|to| (to, place));
+        }
+        above = parent.parent();
+    }
+    None
 }
 
 #[cfg(test)]

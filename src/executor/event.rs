@@ -53,9 +53,9 @@ pub enum Event {
     },
     /// Work rests because of the server.
     Holding {
-        /// `source` or `destination`.
+        /// `source` or `destination`; `server` where it may be either.
         side: &'static str,
-        /// Which server or mailbox.
+        /// Which server or mailbox; a sentence with `server`.
         object: String,
         /// For how long.
         seconds: u64,

@@ -94,7 +94,9 @@ impl MailboxRun {
                 "E527",
                 format!("the MX of {domain} is another one than reviewed"),
             ),
-            MailFlow::Moved(reason) => (ErrorKind::Stale, "E527", reason),
+            MailFlow::Moved(reason) | MailFlow::Untold(reason) => {
+                (ErrorKind::Stale, "E527", reason)
+            }
             MailFlow::Unreadable(object) => {
                 (ErrorKind::Unobservable, "E528", format!("{object} could not be read"))
             }

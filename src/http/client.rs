@@ -15,6 +15,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 /// How long a server may be silent, and how much it may say.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +47,10 @@ impl Default for Limits {
 }
 
 /// A complete answer. Its body may hold a token, so that it is never shown as a whole.
+#[derive(Clone)]
 pub struct Answer {
+    /// When the request that it answers began.
+    pub asked: Instant,
     /// The status code.
     pub status: u16,
     /// For how long the server asks to be left alone.
@@ -66,10 +70,10 @@ impl std::fmt::Debug for Answer {
 }
 
 impl Answer {
-    /// Returns what a server that refuses says, cut and escaped. Not for an answer that gives what
-    /// was asked for.
-    pub fn words(&self) -> String {
-        shown(&self.body)
+    /// Returns what a server that refuses says, cut and escaped; `None` for a success, which may
+    /// hold what nobody is to see.
+    pub fn words(&self) -> Option<String> {
+        (!matches!(self.status, 200..=299)).then(|| shown(&self.body))
     }
 }
 
@@ -91,6 +95,7 @@ impl Client {
         let endpoint = request.endpoint();
         let host = endpoint.host.as_str();
         let built = request.build()?;
+        let asked = Instant::now();
         let stream = within(host, "the connection", self.limits.connect, self.connect(request));
         let stream = stream.await?;
         let lost = |error: &hyper::Error| HttpError::Lost {
@@ -117,7 +122,7 @@ impl Client {
             self.body(host, head.into_body()).await
         })
         .await?;
-        Ok(Answer { status, retry_after, body })
+        Ok(Answer { asked, status, retry_after, body })
     }
 
     async fn connect(&self, request: &Request<'_>) -> Result<BoxStream, HttpError> {

@@ -1,6 +1,7 @@
 //! What can go wrong between a request and the end of its answer.
 
 use crate::imap::ImapError;
+use std::io::ErrorKind;
 
 /// A request without a complete answer. What the server did is unknown.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -51,6 +52,7 @@ impl HttpError {
     /// Tells whether the same request may be answered when it is sent again.
     pub fn passes(&self) -> bool {
         match self {
+            Self::Reach(ImapError::Tls { source, .. }) => is_lost(source.kind()),
             Self::Reach(error) => matches!(
                 error,
                 ImapError::Resolve { .. } | ImapError::Connect { .. } | ImapError::Timeout { .. }
@@ -59,4 +61,17 @@ impl HttpError {
             Self::TooLong { .. } | Self::Unsayable { .. } | Self::Interrupted => false,
         }
     }
+}
+
+/// Tells whether a connection ended during the handshake; anything else of TLS is a refusal of one
+/// side, which stays.
+fn is_lost(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe
+            | ErrorKind::UnexpectedEof
+            | ErrorKind::TimedOut
+    )
 }

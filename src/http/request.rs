@@ -51,6 +51,11 @@ impl<'a> Request<'a> {
         self.endpoint
     }
 
+    /// Returns what is asked for there.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     pub(super) fn build(&self) -> Result<hyper::Request<Full<Bytes>>, HttpError> {
         let host = &self.endpoint.host;
         let unsayable = |reason: String| HttpError::Unsayable { host: host.clone(), reason };

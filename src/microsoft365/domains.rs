@@ -4,7 +4,7 @@ use super::graph::Graph;
 use super::hosts::GRAPH;
 use super::refusal;
 use crate::desired::Microsoft365;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::http::Patient;
 use crate::model::address::Domain;
 use crate::model::reading::{Failure, Reading};
@@ -85,7 +85,7 @@ impl GraphDirectory {
                 let why = format!("it has {domain} and not its records");
                 Reading::Unreadable(Failure::from(&refusal::unreadable(GRAPH, &why)))
             }
-            Err(error) => Reading::Unreadable(Failure::from(&error)),
+            Err(error) => Reading::Unreadable(unread(error)?),
         };
         Ok(Some(DomainState { verified: true, verification: Vec::new(), records }))
     }
@@ -103,12 +103,20 @@ impl GraphDirectory {
 
 #[async_trait]
 impl Directory for GraphDirectory {
-    async fn domain(&self, domain: &Domain) -> Reading<DomainState> {
+    async fn domain(&self, domain: &Domain) -> Result<Reading<DomainState>> {
         match self.read(domain).await {
-            Ok(Some(state)) => Reading::Present(state),
-            Ok(None) => Reading::Absent,
-            Err(error) => Reading::Unreadable(Failure::from(&error)),
+            Ok(Some(state)) => Ok(Reading::Present(state)),
+            Ok(None) => Ok(Reading::Absent),
+            Err(error) => unread(error).map(Reading::Unreadable),
         }
+    }
+}
+
+/// Makes an error a failure to read; one that ends the run stays what it is.
+fn unread(error: Error) -> Result<Failure> {
+    match error.kind {
+        ErrorKind::Interrupted | ErrorKind::Locked | ErrorKind::Declined => Err(error),
+        _ => Ok(Failure::from(&error)),
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn in_trouble(host: &str, answer: &Answer) -> Error {
         "E199",
         format!("{host} gave no answer but {}{}", answer.status, wait.unwrap_or_default()),
     )
-    .words(answer.words())
+    .words(answer.words().unwrap_or_default())
     .class(Class::Transient)
     .retry(Retry::Transient)
     .hint("Run the same command again later: it goes on where it stopped.")
@@ -64,18 +64,24 @@ pub(super) fn no_token(app: &Microsoft365, host: &str, answer: &Answer) -> Error
     if matches!(answer.status, 429 | 500..=599) {
         return in_trouble(host, answer);
     }
+    let strange =
+        || unreadable(host, &format!("it says {} to a request for a token", answer.status));
+    // A page of somebody in between, as a rule, when it is no refusal.
+    let Some(words) = answer.words() else { return strange() };
     let words = match serde_json::from_slice::<Refusal>(&answer.body) {
+        // It comes with 400, and is about the server: RFC 6749 section 4.1.2.1.
+        Ok(refusal) if refusal.error == "temporarily_unavailable" => {
+            return in_trouble(host, answer);
+        }
         Ok(refusal) => {
             shown(format!("{}: {}", refusal.error, refusal.error_description).as_bytes())
         }
-        // A page of somebody in between, as a rule.
-        Err(_) => answer.words(),
+        Err(_) => words,
     };
     let object = format!("the app {} of {}", app.client_id, app.tenant);
     match catalogue::entra(&words) {
         Some(row) => catalogue::of_words(row, &object, host, &words),
-        None => unreadable(host, &format!("it says {} to a request for a token", answer.status))
-            .words(words),
+        None => strange().words(words),
     }
 }
 
@@ -106,7 +112,7 @@ pub(super) fn no_directory(host: &str, answer: &Answer) -> Error {
         Ok(GraphRefusal { error }) => {
             shown(format!("{}: {}", error.code, error.message).as_bytes())
         }
-        Err(_) => answer.words(),
+        Err(_) => answer.words().unwrap_or_default(),
     };
     match answer.status {
         401 | 403 => Error::new(
@@ -118,6 +124,9 @@ pub(super) fn no_directory(host: &str, answer: &Answer) -> Error {
         .words(words)
         .hint("Give the app the application permission Domain.Read.All (Microsoft Graph), and have an administrator of the tenant grant consent; it may take up to an hour."),
         429 | 500..=599 => in_trouble(host, answer),
-        status => unreadable(host, &format!("it says {status}")).words(words),
+        status => {
+            let strange = unreadable(host, &format!("it says {status}"));
+            if words.is_empty() { strange } else { strange.words(words) }
+        }
     }
 }

@@ -148,19 +148,19 @@ impl AppTokens {
         ];
         let path = format!("/{}/oauth2/v2.0/token", self.app.tenant);
         let request = Request::post(&self.endpoint, path, form);
-        let begun = Instant::now();
         let host = &self.endpoint.host;
         let answer =
             self.http.send(&request).await.map_err(|error| refusal::no_answer(host, error))?;
         if answer.status != 200 {
             return Err(refusal::no_token(&self.app, host, &answer));
         }
-        read(&answer, begun).map_err(|why| refusal::unreadable(host, why))
+        read(&answer).map_err(|why| refusal::unreadable(host, why))
     }
 }
 
-/// Reads a success; its life counts from before it was asked for.
-fn read(answer: &Answer, begun: Instant) -> Result<(SecretString, Instant), &'static str> {
+/// Reads a success; its life counts from before it was asked for, and not from before the waits that
+/// the server wanted.
+fn read(answer: &Answer) -> Result<(SecretString, Instant), &'static str> {
     let issued: Issued = serde_json::from_slice(&answer.body)
         // What serde says could repeat a piece of the token.
         .map_err(|_| "it is no JSON with access_token, token_type and expires_in")?;
@@ -173,7 +173,7 @@ fn read(answer: &Answer, begun: Instant) -> Result<(SecretString, Instant), &'st
     };
     let life = Duration::from_secs(seconds);
     // A short life has a margin of its own, so that each token is used at all.
-    let until = begun.checked_add(life.saturating_sub(MARGIN.min(life / 5)));
+    let until = answer.asked.checked_add(life.saturating_sub(MARGIN.min(life / 5)));
     Ok((SecretString::from(issued.access_token), until.ok_or("the life of its token has no end")?))
 }
 

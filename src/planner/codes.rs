@@ -62,9 +62,11 @@ pub const OBSOLETE: &str = "F301";
 pub const RESOLVER_SILENT: &str = "F401";
 /// A recursive resolver still gives other records.
 pub const RESOLVER_BEHIND: &str = "F402";
+/// An SPF record may cost more look-ups than count.
+pub const COSTLY_SPF: &str = "F403";
 
 /// Every code of this page with the sentence that explains it.
-pub const CODES: [(&str, &str); 31] = [
+pub const CODES: [(&str, &str); 32] = [
     (NOT_EMPTY, "The destination mailbox holds messages and the ledger knows of no copy into it."),
     (
         COLLISION,
@@ -134,5 +136,9 @@ pub const CODES: [(&str, &str); 31] = [
     (
         RESOLVER_BEHIND,
         "A recursive resolver still answers with other records than the zone's own servers.",
+    ),
+    (
+        COSTLY_SPF,
+        "An SPF record with what the tenant asks for has ten terms or more that ask DNS: with those of the records that it includes it may be void.",
     ),
 ];

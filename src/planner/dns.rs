@@ -2,7 +2,8 @@
 
 use super::drafts::Drafts;
 use super::plan::{ActionId, PersonStep, Records, WaitingOn};
-use super::{codes, object, spf, tenant};
+use super::tenant::{self, Untold};
+use super::{codes, object, spf};
 use crate::desired::{Desired, DesiredZone, Wish};
 use crate::model::address::Domain;
 use crate::model::position::Position;
@@ -14,7 +15,7 @@ use std::collections::BTreeSet;
 /// A wanted record set.
 enum Wanted {
     Mx(BTreeSet<Mx>),
-    Spf(String),
+    Spf { record: String, merged: bool },
     Cname { name: String, target: String },
 }
 
@@ -64,13 +65,18 @@ pub(super) fn plan(
         drafts.unknown(object::name_server(server, zone), failure, wanted.position.as_ref());
     }
     for (what, position) in wants {
-        let settled = match resolved(what, zone, wanted, directory, state) {
+        let settled = match resolved(what, zone, desired, wanted, directory, state) {
             Ok(records) => {
+                costly(zone, &records, position, drafts);
                 let on = if what == "mx" { verified.clone() } else { Vec::new() };
                 compare(zone, what, &records, position, state, read, on, drafts, for_person)
             }
-            Err(failure) => {
-                drafts.unknown(object::at_tenant(what, zone), failure, Some(position));
+            Err(Untold::NotYet { why, step }) => {
+                for_person.push(untold(what, zone, &why, &step, position, verified.clone()));
+                false
+            }
+            Err(Untold::Unread { object, failure }) => {
+                drafts.unknown(object, failure, Some(position));
                 false
             }
         };
@@ -99,23 +105,68 @@ fn wants(wanted: &DesiredZone) -> Vec<(&'static str, &Position)> {
     .collect()
 }
 
+/// Makes the step of records that the tenant does not name yet.
+fn untold(
+    what: &str,
+    zone: &Domain,
+    why: &str,
+    step: &str,
+    position: &Position,
+    on: Vec<WaitingOn>,
+) -> PersonStep {
+    let name = match what {
+        "mx" => "MX",
+        "spf" => "SPF record",
+        _ => "autodiscover record",
+    };
+    PersonStep {
+        id: ActionId(format!("{what}/{zone}")),
+        zone: zone.clone(),
+        records: Records::Untold,
+        servers: Vec::new(),
+        instruction: format!(
+            "The {name} is not known yet, because {why}: {step}, then plan again and enter what the \
+             tenant names."
+        ),
+        on,
+        position: Some(position.clone()),
+    }
+}
+
+/// Remarks an SPF record that uses up what it may cost by itself.
+fn costly(zone: &Domain, wanted: &Wanted, position: &Position, drafts: &mut Drafts) {
+    let Wanted::Spf { record, merged: true } = wanted else { return };
+    let (count, most) = (spf::lookups(record), spf::LOOKUPS);
+    if count >= most {
+        let message = format!(
+            "the SPF record has {count} terms that ask DNS, what its includes ask counts as well, and \
+             more than {most} in all make it void (RFC 7208, 4.6.4)"
+        );
+        drafts.finding(codes::COSTLY_SPF, zone.as_str(), message, Some(position));
+    }
+}
+
 /// Returns the records that are wanted, or why nobody knows them.
 fn resolved(
     what: &str,
     zone: &Domain,
+    desired: &Desired,
     wanted: &DesiredZone,
     directory: Option<&Reading<DomainState>>,
     state: &ZoneState,
-) -> Result<Wanted, Failure> {
-    let records = || tenant::records(zone, directory);
-    let lacks = |name: &str| Failure {
-        message: format!("the tenant names no {name} for {zone}"),
-        words: None,
-        hint: Some(
-            "Finish the set-up of the domain for Exchange in the Microsoft 365 admin center, or \
-             write the record itself."
-                .to_owned(),
-        ),
+) -> Result<Wanted, Untold> {
+    let records = || tenant::records(zone, desired, directory);
+    let lacks = |name: &str| {
+        let failure = Failure {
+            message: format!("the tenant names no {name} for {zone}"),
+            words: None,
+            hint: Some(
+                "Finish the set-up of the domain for Exchange in the Microsoft 365 admin center, \
+                 or write the record itself."
+                    .to_owned(),
+            ),
+        };
+        Untold::record(what, zone, failure)
     };
     let cname = |target: String| Wanted::Cname { name: format!("autodiscover.{zone}"), target };
     match (what, &wanted.mx, &wanted.spf, &wanted.autodiscover) {
@@ -124,10 +175,15 @@ fn resolved(
             set if set.is_empty() => Err(lacks("MX")),
             set => Ok(Wanted::Mx(set.clone())),
         },
-        ("spf", _, Some((Wish::Exactly(record), _)), _) => Ok(Wanted::Spf(record.clone())),
+        ("spf", _, Some((Wish::Exactly(record), _)), _) => {
+            Ok(Wanted::Spf { record: record.clone(), merged: false })
+        }
         ("spf", ..) => {
             let asked = records()?.spf.as_ref().ok_or_else(|| lacks("SPF record"))?;
-            merged(zone, asked, state).map(Wanted::Spf)
+            let record = merged(zone, asked, state);
+            record
+                .map(|record| Wanted::Spf { record, merged: true })
+                .map_err(|failure| Untold::record(what, zone, failure))
         }
         (_, _, _, Some((Wish::Exactly(target), _))) => Ok(cname(target.clone())),
         _ => match &records()?.autodiscover {
@@ -282,7 +338,7 @@ fn answer(wanted: &Wanted, view: &ZoneView) -> Answer {
             Ok(Some(now)) if now.records == *set => Answer::AsWanted,
             Ok(now) => Answer::Other(Records::Mx { now, wanted: set.clone() }),
         },
-        Wanted::Spf(record) => match spf_records(view) {
+        Wanted::Spf { record, .. } => match spf_records(view) {
             Err(failure) => Answer::Unread(failure),
             Ok(now) if now.len() == 1 && now.contains(record) => Answer::AsWanted,
             Ok(now) => Answer::Other(Records::Spf { now, wanted: record.clone() }),
@@ -336,7 +392,12 @@ fn instruction(zone: &Domain, wanted: &Wanted, now: &Records, partly: bool) -> S
             let verb = if now.is_some() { "replace all MX records by" } else { "enter the MX" };
             format!("{verb} {}, once `mailferry verify` holds", records.join(" and "))
         }
-        (Wanted::Spf(record), Records::Spf { now, .. }) => match now.len() {
+        (Wanted::Spf { record, merged }, Records::Spf { now, .. }) => match now.len() {
+            // Until then everybody may send mail of the domain, the old service as well.
+            0 if *merged => format!(
+                "enter the TXT record `{record}`, with whatever else still sends mail of {zone} \
+                 added before its `all`: it names the tenant alone"
+            ),
             0 => format!("enter the TXT record `{record}`"),
             1 => format!("replace the TXT record that starts with `v=spf1` by `{record}`"),
             _ => format!(

@@ -1,6 +1,7 @@
 //! Whether the mail of a domain still arrives at the source.
 
-use super::{object, tenant};
+use super::object;
+use super::tenant::{self, Untold};
 use crate::desired::{Desired, Wish};
 use crate::model::address::Domain;
 use crate::model::reading::Reading;
@@ -17,6 +18,8 @@ pub enum MailFlow {
     Moved(String),
     /// Something could not be read; names an entry of the plan's unknown.
     Unreadable(String),
+    /// The tenant does not say yet where it shall arrive, for this reason.
+    Untold(String),
     /// The migration plan has no MX of the domain.
     Unwatched,
 }
@@ -32,9 +35,17 @@ pub fn of(
     match zone.and_then(|zone| zone.mx.as_ref()) {
         None => MailFlow::Unwatched,
         Some((Wish::Exactly(wanted), _)) => flow(domain, wanted, false, seen),
-        Some((Wish::Microsoft365, _)) => match tenant::records(domain, directory) {
+        // Of a zone that cannot be read the plan says no more than that.
+        Some((Wish::Microsoft365, _)) if servers(seen).is_none() => {
+            MailFlow::Unreadable(object::zone(domain))
+        }
+        Some((Wish::Microsoft365, _)) => match tenant::records(domain, desired, directory) {
+            Ok(records) if records.mx.is_empty() => {
+                MailFlow::Unreadable(object::at_tenant("mx", domain))
+            }
             Ok(records) => flow(domain, &records.mx, true, seen),
-            Err(_) => MailFlow::Unreadable(object::at_tenant("mx", domain)),
+            Err(Untold::NotYet { why, .. }) => MailFlow::Untold(why),
+            Err(Untold::Unread { object, .. }) => MailFlow::Unreadable(object),
         },
     }
 }
@@ -56,16 +67,18 @@ fn is_exchange_online(host: &str) -> bool {
     [".mail.protection.outlook.com", ".mx.microsoft"].iter().any(|end| host.ends_with(end))
 }
 
+/// Returns the zone when it could be read and has servers.
+fn servers(seen: Option<&Reading<ZoneState>>) -> Option<&ZoneState> {
+    seen.and_then(Reading::present).filter(|state| !state.authoritative.is_empty())
+}
+
 fn flow(
     domain: &Domain,
     wanted: &BTreeSet<Mx>,
     tenant: bool,
     seen: Option<&Reading<ZoneState>>,
 ) -> MailFlow {
-    let state = match seen {
-        Some(Reading::Present(state)) if !state.authoritative.is_empty() => state,
-        _ => return MailFlow::Unreadable(object::zone(domain)),
-    };
+    let Some(state) = servers(seen) else { return MailFlow::Unreadable(object::zone(domain)) };
     let mut now: Option<BTreeSet<Mx>> = None;
     let mut unreadable = None;
     for (server, reading) in &state.authoritative {

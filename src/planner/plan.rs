@@ -323,6 +323,8 @@ pub enum Records {
         /// Its wanted target.
         wanted: String,
     },
+    /// What the tenant will name once it has the domain, verified; nobody knows it before.
+    Untold,
 }
 
 /// A coded risk.

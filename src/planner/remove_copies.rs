@@ -160,6 +160,9 @@ fn mail(scope: &Scope<'_>, drafts: &mut Drafts) -> Result<(BTreeSet<Mx>, Vec<Wai
         MailFlow::Moved(reason) => Err(format!(
             "{reason}; what vanishes at a source without new mail is no deletion by its user"
         )),
+        MailFlow::Untold(why) => {
+            Err(format!("{why}, so that nobody knows yet where its mail shall arrive"))
+        }
         MailFlow::Unreadable(object) => Ok((BTreeSet::new(), vec![readable(&object)])),
         MailFlow::Unwatched => {
             let guard = guard::make(

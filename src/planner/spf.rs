@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 /// Returns the record that is there with the mechanisms of another one merged in: nothing of it is
-/// lost, there is one record afterwards, and a sender that either of them names is named by it.
+/// lost, there is one record afterwards, and each mechanism of the other one is asked in it before
+/// `all`. Earlier ones that keep a sender out still do.
 ///
 /// The error says why nobody but a person can tell what is wanted.
 pub(super) fn merged(now: &BTreeSet<String>, asked: &str) -> Result<String, String> {
@@ -23,8 +24,19 @@ pub(super) fn merged(now: &BTreeSet<String>, asked: &str) -> Result<String, Stri
     let Some(mut record) = Record::read(text) else {
         return Err(format!("the SPF record that is there cannot be read: `{text}`"));
     };
-    let missing: Vec<String> =
-        asked.terms.into_iter().filter(|term| !is_all(term) && !record.has(term)).collect();
+    let mut missing = Vec::new();
+    for term in asked.terms.into_iter().filter(|term| !is_all(term)) {
+        match record.first(&term) {
+            None => missing.push(term),
+            Some(first) if pass(first) == pass(&term) => {}
+            Some(first) => {
+                return Err(format!(
+                    "`{first}` stands in it, and the first mechanism that matches decides (RFC \
+                     7208, 4.6.2), so that `{term}` behind it would do nothing"
+                ));
+            }
+        }
+    }
     if missing.is_empty() {
         // As it is written, blanks included.
         return Ok(text.clone());
@@ -33,7 +45,7 @@ pub(super) fn merged(now: &BTreeSet<String>, asked: &str) -> Result<String, Stri
     let at = record.terms.iter().position(|term| is_all(term) || is_modifier(term));
     let at = at.unwrap_or(record.terms.len());
     record.terms.splice(at..at, missing);
-    let lookups = record.terms.iter().filter(|term| looks_up(term)).count();
+    let lookups = record.lookups();
     if lookups > LOOKUPS {
         return Err(format!(
             "with what the tenant asks for it would have {lookups} terms that ask DNS, and more \
@@ -44,7 +56,13 @@ pub(super) fn merged(now: &BTreeSet<String>, asked: &str) -> Result<String, Stri
 }
 
 /// RFC 7208 section 4.6.4.
-const LOOKUPS: usize = 10;
+pub(super) const LOOKUPS: usize = 10;
+
+/// Counts the terms of a record that ask DNS; those of the records that it includes are not known
+/// here, and count as well. A text that is no record has none.
+pub(super) fn lookups(text: &str) -> usize {
+    Record::read(text).map_or(0, |record| record.lookups())
+}
 
 /// A record as its terms, in order.
 struct Record {
@@ -63,18 +81,25 @@ impl Record {
         (!terms.iter().any(empty)).then_some(Self { terms })
     }
 
-    /// Tells whether a mechanism is there and passes whom it names.
-    fn has(&self, wanted: &str) -> bool {
-        let pass = |term: &str| term.strip_prefix('+').unwrap_or(term).to_ascii_lowercase();
-        let wanted = pass(wanted);
-        let before_all = self.terms.iter().take_while(|term| !is_all(term));
-        before_all.map(|term| pass(term)).any(|term| term == wanted)
+    /// Returns the first term before `all` that is a mechanism, whatever becomes of whom it names.
+    fn first(&self, wanted: &str) -> Option<&String> {
+        let wanted = bare(wanted);
+        self.terms.iter().take_while(|term| !is_all(term)).find(|term| bare(term) == wanted)
+    }
+
+    fn lookups(&self) -> usize {
+        self.terms.iter().filter(|term| looks_up(term)).count()
     }
 
     fn text(&self) -> String {
         let words = std::iter::once("v=spf1").chain(self.terms.iter().map(String::as_str));
         words.collect::<Vec<_>>().join(" ")
     }
+}
+
+/// A term without the `+` that it may be written with.
+fn pass(term: &str) -> String {
+    term.strip_prefix('+').unwrap_or(term).to_ascii_lowercase()
 }
 
 fn bare(term: &str) -> String {
@@ -128,14 +153,10 @@ mod tests {
                 "v=spf1 exists:%{l}.x=y.example include:spf.protection.outlook.com",
             ),
             ("v=spf1", "v=spf1 include:spf.protection.outlook.com"),
-            // There for nobody: it stands behind `all`, or keeps its servers out.
+            // There for nobody: it stands behind `all`.
             (
                 "v=spf1 -all include:spf.protection.outlook.com",
                 "v=spf1 include:spf.protection.outlook.com -all include:spf.protection.outlook.com",
-            ),
-            (
-                "v=spf1 -include:spf.protection.outlook.com ~all",
-                "v=spf1 -include:spf.protection.outlook.com include:spf.protection.outlook.com ~all",
             ),
         ] {
             assert_eq!(of(&[now]).as_deref(), Ok(wanted), "{now}");
@@ -148,6 +169,27 @@ mod tests {
         let there = "v=spf1  +Include:SPF.protection.outlook.com   ~all";
         assert_eq!(of(&[there]).as_deref(), Ok(there));
         assert_eq!(of(&[]).as_deref(), Ok(ASKED));
+    }
+
+    #[test]
+    fn a_mechanism_that_is_decided_otherwise_before_is_for_a_person() {
+        for sign in ['-', '~', '?'] {
+            let first = format!("{sign}Include:spf.protection.outlook.com");
+            for behind in ["", " include:spf.protection.outlook.com"] {
+                let why = of(&[&format!("v=spf1 mx {first}{behind} ~all")]).unwrap_err();
+                assert!(why.contains(&first) && why.contains("4.6.2"), "{why}");
+            }
+        }
+        // The first one passes them; what stands behind it is never asked.
+        let there = "v=spf1 include:spf.protection.outlook.com -include:spf.protection.outlook.com";
+        assert_eq!(of(&[there]).as_deref(), Ok(there));
+    }
+
+    #[test]
+    fn terms_that_ask_dns_are_counted_and_no_others() {
+        assert_eq!(lookups("v=spf1 a mx/24 +ptr exists:%{i}.x include:y redirect=z"), 6);
+        assert_eq!(lookups("v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 exp=why.example -all"), 0);
+        assert_eq!(lookups("no record of include:this"), 0);
     }
 
     #[test]

@@ -165,7 +165,8 @@ impl Author {
     }
 
     fn folders(&mut self, desired: &Desired, mailbox: &DesiredMailbox) -> Vec<FolderPath> {
-        let named = desired.folders.map.keys().cloned();
+        let folders = &desired.folders;
+        let named = folders.map.keys().chain(folders.usual.keys()).cloned();
         let excluded = desired.folders.exclude.iter().chain(&mailbox.exclude).filter_map(|it| {
             // What a pattern without other wildcards stands for: the folder, or one below it.
             let text = it.text.replace("/**", "/Below").replace("/*", "/Below");

@@ -171,6 +171,7 @@ impl Network {
             Records::Cname { name, wanted, .. } => {
                 host.replace_cname(zone, name, TTL, wanted).await
             }
+            Records::Untold => Ok(()),
         }
     }
 

@@ -199,6 +199,7 @@ fn record_lines(step: &PersonStep) -> Vec<Line> {
             vec![format!("{wanted}.")],
             now.as_ref().map(|set| set.ttl),
         ),
+        Records::Untold => return Vec::new(),
     };
     let mut lines: Vec<Line> = diff::lines(&now, &wanted)
         .into_iter()

@@ -108,23 +108,21 @@ async fn an_mx_waits_until_its_domain_is_verified_and_copying_does_not() {
         assert!(guard.message.contains("TXT record `MS=ms12345678`"), "{guard:?}");
         assert!(plan.ready.iter().any(|action| action.id.0.starts_with("copy")), "{plan:?}");
         assert!(plan.changes() && plan.waiting.is_empty(), "{plan:?}");
-        if !is_literal {
-            assert_eq!(
-                unknown(&plan),
-                [
-                    "autodiscover acme.example at the tenant",
-                    "mx acme.example at the tenant",
-                    "spf acme.example at the tenant",
-                ]
-            );
-            assert!(plan.for_person.is_empty());
-            continue;
-        }
+        assert!(plan.unknown.is_empty(), "{:?}", plan.unknown);
         let on = WaitingOn::Acknowledgement {
             code: "G401".to_owned(),
             object: "acme.example".to_owned(),
         };
-        assert_eq!(step(&plan, "mx/acme.example").unwrap().on, [on]);
+        let mx = step(&plan, "mx/acme.example").unwrap();
+        assert_eq!(mx.on, std::slice::from_ref(&on));
+        if !is_literal {
+            for name in ["mx", "spf", "autodiscover"] {
+                let step = step(&plan, &format!("{name}/acme.example")).unwrap();
+                assert_eq!((&step.records, &step.on), (&Records::Untold, &vec![on.clone()]));
+                assert!(step.instruction.contains("enter the TXT record `MS=ms12345678`"));
+            }
+        }
+        assert!(plan.settled.values().all(|kind| kind.all != 1 || kind.settled == 0));
         world.desired.acknowledged.push(mailferry::desired::Acknowledgement {
             code: guard.code.clone(),
             object: guard.object.clone(),
@@ -132,7 +130,10 @@ async fn an_mx_waits_until_its_domain_is_verified_and_copying_does_not() {
             position: guard.position.clone().unwrap(),
         });
         let plan = process.plan(&world).await;
-        assert!(step(&plan, "mx/acme.example").unwrap().on.is_empty());
+        let mx = step(&plan, "mx/acme.example").unwrap();
+        assert!(mx.on.is_empty() && plan.unknown.is_empty());
+        // To accept it does not tell the records.
+        assert_eq!(mx.records == Records::Untold, !is_literal);
     }
 }
 
@@ -164,6 +165,54 @@ async fn a_domain_that_the_tenant_lacks_is_said_and_one_that_nobody_tells_of_is_
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_cause_is_one_unknown_whatever_the_tenant_is_asked_for() {
+    let world = World::new(ZONE);
+    serve(&world, &[old()]);
+    let process = world.start();
+    world.tenant.add_fault(WebFault { door: Door::Graph, nth: 1, what: WebMischief::Page(404) });
+    let plan = process.plan(&world).await;
+    assert_eq!(unknown(&plan), ["domain acme.example at the tenant"]);
+    assert!(plan.for_person.is_empty() && plan.guards.is_empty(), "{plan:?}");
+    world.tenant.add_fault(WebFault { door: Door::Graph, nth: 2, what: WebMischief::Page(404) });
+    let plan = process.plan(&world).await;
+    assert_eq!(unknown(&plan), ["records acme.example at the tenant"]);
+    assert!(plan.for_person.is_empty() && plan.guards.is_empty(), "{plan:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_spf_record_that_may_be_void_or_names_the_tenant_alone_is_said() {
+    let world = World::new(ZONE);
+    let includes = |count: usize| {
+        (0..count).fold("v=spf1".to_owned(), |all, n| format!("{all} include:{n}.example"))
+    };
+    let costly = |plan: &Plan| {
+        let found = plan.findings.iter().find(|finding| finding.code == "F403");
+        found.map(|finding| finding.message.clone())
+    };
+    for (own, said) in [(8, None), (9, Some("has 10 terms that ask DNS"))] {
+        let spf = format!("{} ~all", includes(own));
+        serve(&world, &[view("mx1.emailsrvr.com", &[&spf], "x")]);
+        let plan = world.start().plan(&world).await;
+        assert!(step(&plan, "spf/acme.example").is_some());
+        match (costly(&plan), said) {
+            (Some(message), Some(said)) => assert!(message.contains(said), "{message}"),
+            (found, said) => assert!(found.is_none() && said.is_none(), "{own}: {found:?}"),
+        }
+    }
+    serve(&world, &[view("mx1.emailsrvr.com", &[], "x")]);
+    let plan = world.start().plan(&world).await;
+    let alone = &step(&plan, "spf/acme.example").unwrap().instruction;
+    assert!(alone.contains("it names the tenant alone"), "{alone}");
+    serve(
+        &world,
+        &[view("mx1.emailsrvr.com", &["v=spf1 -include:spf.protection.outlook.com"], "x")],
+    );
+    let plan = world.start().plan(&world).await;
+    assert_eq!(unknown(&plan), ["spf acme.example at the tenant"]);
+    assert!(plan.unknown[0].failure.message.contains("the first mechanism that matches decides"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_spf_record_that_only_a_person_can_merge_is_unknown() {
     let world = World::new(ZONE);
     let two = view("mx1.emailsrvr.com", &["v=spf1 mx -all", OLD_SPF], "autodiscover.emailsrvr.com");
@@ -183,7 +232,7 @@ async fn an_spf_record_that_only_a_person_can_merge_is_unknown() {
 async fn mail_that_arrives_at_the_tenant_or_may_is_never_taken_to_arrive_at_the_source() {
     let world = World::new(ZONE);
     let domain = "acme.example".parse().unwrap();
-    let directory = world.start().directory.domain(&domain).await;
+    let directory = world.start().directory.domain(&domain).await.unwrap();
     let seen = |mx: &str| {
         serve(&world, &[view(mx, &[OLD_SPF], "x")]);
         Reading::Present(world.zones.0.lock().unwrap()[&domain].clone())
@@ -211,17 +260,24 @@ async fn mail_that_arrives_at_the_tenant_or_may_is_never_taken_to_arrive_at_the_
         words: None,
         hint: None,
     });
-    for directory in [None, Some(&unread), Some(&Reading::Absent)] {
+    for directory in [None, Some(&unread)] {
         let seen = seen("mx1.emailsrvr.com");
         let planned = mail_flow::of(&domain, &world.desired, directory, Some(&seen));
-        let object = "mx acme.example at the tenant".to_owned();
+        let object = "domain acme.example at the tenant".to_owned();
         assert_eq!(planned, MailFlow::Unreadable(object));
+        // The plan names the zone and says no more of it.
+        let planned = mail_flow::of(&domain, &world.desired, directory, Some(&Reading::Absent));
+        assert_eq!(planned, MailFlow::Unreadable("zone acme.example".to_owned()));
     }
+    let found = seen("mx1.emailsrvr.com");
+    let planned = mail_flow::of(&domain, &world.desired, Some(&Reading::Absent), Some(&found));
+    let why = "the tenant acme.onmicrosoft.com has no domain acme.example".to_owned();
+    assert_eq!(planned, MailFlow::Untold(why));
     // A host of the tenant's own that has none of the known names.
     let mut named = DirectoryDomain::new("acme.example", true);
     "mail.filter.example".clone_into(&mut named.mail_exchange);
     world.tenant.set_domain("acme.example", named);
-    let directory = world.start().directory.domain(&domain).await;
+    let directory = world.start().directory.domain(&domain).await.unwrap();
     let seen = seen("mail.filter.example");
     let planned = mail_flow::of(&domain, &world.desired, Some(&directory), Some(&seen));
     assert!(matches!(planned, MailFlow::Moved(_)), "{planned:?}");

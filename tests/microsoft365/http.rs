@@ -1,13 +1,41 @@
 //! The HTTP client: limits, and what it never does.
 
-use crate::world::World;
-use mailferry::http::{Client, HttpError, Limits, Request};
+use crate::world::{Network, World};
+use mailferry::http::{Client, HttpError, Limits, Patient, Request};
+use mailferry::imap::{BoxStream, Dial, Dialled};
 use mailferry::microsoft365::GRAPH;
 use mailferry::model::server::{Endpoint, TlsMode};
 use mailferry::simulate::web::{Door, WebFault, WebMischief};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
+
+/// Ends connections during the handshake of TLS, as often as it is told.
+#[derive(Debug)]
+struct Falling {
+    times: AtomicUsize,
+    network: Network,
+}
+
+impl Dial for Falling {
+    fn dial<'a>(&'a self, endpoint: &'a Endpoint, limit: Duration) -> Dialled<'a> {
+        let falls = self
+            .times
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if falls.is_err() {
+            return self.network.dial(endpoint, limit);
+        }
+        Box::pin(async {
+            let (client, mut server) = tokio::io::duplex(1024);
+            tokio::spawn(async move {
+                // Within the first message of the client.
+                let _ = tokio::io::AsyncReadExt::read(&mut server, &mut [0; 16]).await;
+            });
+            Ok(BoxStream::new(client))
+        })
+    }
+}
 
 fn client(world: &World, limits: Limits) -> Client {
     Client::new(Arc::new(world.network.clone()), limits)
@@ -81,4 +109,19 @@ async fn what_cannot_be_said_is_not_sent() {
     assert!(matches!(error, HttpError::Unsayable { .. }), "{error}");
     assert!(!format!("{error} {error:?}").contains("lines"));
     assert!(world.tenant.requests(Door::Graph).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_that_falls_during_the_handshake_is_a_line_that_falls() {
+    let world = World::new("");
+    let graph = graph(&world);
+    let falling = Arc::new(Falling { times: AtomicUsize::new(1), network: world.network.clone() });
+    let client = Client::new(falling.clone(), Limits::default());
+    let error = client.send(&Request::get(&graph, "/v1.0/x")).await.unwrap_err();
+    assert!(error.to_string().contains("with TLS") && error.passes(), "{error}");
+    falling.times.store(3, Ordering::Relaxed);
+    let throttle = Arc::clone(world.start().accounts.throttle());
+    let answer = Patient::new(client, throttle).send(&Request::get(&graph, "/v1.0/x")).await;
+    assert_eq!(answer.unwrap().status, 401);
+    assert_eq!(falling.times.load(Ordering::Relaxed), 0);
 }

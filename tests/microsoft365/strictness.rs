@@ -47,7 +47,7 @@ async fn the_token_endpoint_takes_what_is_documented_and_nothing_else() {
     ] {
         let answer = asked(&world, &form).await;
         assert_eq!(answer.status, 400, "{form:?}");
-        let words = answer.words();
+        let words = answer.words().unwrap();
         assert!(words.contains(code) && words.contains("error_codes"), "{words}");
     }
 }
@@ -63,7 +63,7 @@ async fn graph_wants_a_token_of_its_own_and_one_of_its_paths() {
     let imap = process.tokens.token().await.unwrap();
     let answer = get("/v1.0/domains/acme.example", &imap.value).await;
     assert_eq!(answer.status, 401);
-    assert!(answer.words().contains("InvalidAuthenticationToken"));
+    assert!(answer.words().unwrap().contains("InvalidAuthenticationToken"));
     let login = at(&world, LOGIN);
     let answer = process.http.send(&Request::get(&login, "/nothing")).await.unwrap();
     assert_eq!(answer.status, 405);

@@ -5,7 +5,7 @@ use mailferry::error::{Class, ErrorKind, Retry};
 use mailferry::ports::secrets::Secrets;
 use mailferry::secrets::BoundSecrets;
 use mailferry::simulate::Habit;
-use mailferry::simulate::web::{App, Door, WebFault, WebMischief, permission};
+use mailferry::simulate::web::{App, Door, WebFault, WebMischief};
 use secrecy::ExposeSecret as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -151,7 +151,66 @@ async fn a_wait_without_reason_is_not_waited_for() {
     let error = process.tokens.token().await.unwrap_err();
     assert_eq!((error.code, error.class), ("E199", Class::Transient));
     assert!(error.message.contains("86400 s"), "{error}");
-    // It was no refusal: the next one is asked.
+    // Until then everybody is told the same, and nobody asks.
+    tokio::time::sleep(Duration::from_secs(86_399)).await;
+    let again = process.tokens.token().await.unwrap_err();
+    assert_eq!(
+        (again.code, again.class, again.retry),
+        ("E199", Class::Transient, Retry::Transient)
+    );
+    assert_eq!(again.message, error.message);
+    assert_eq!(world.asked_for_imap(), 1);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(process.tokens.token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_down_is_waited_for_once_for_all_mailboxes() {
+    let world = World::new("");
+    for nth in 1..=5 {
+        world.tenant.add_fault(login(nth, WebMischief::Delay(Duration::from_secs(3_600))));
+    }
+    let process = world.start();
+    let begun = Instant::now();
+    let all = futures_util::future::join_all((0..200).map(|_| process.tokens.token()));
+    for answer in all.await {
+        let error = answer.unwrap_err();
+        assert_eq!((error.code, error.class, error.retry), ("E199", Class::Line, Retry::Transient));
+    }
+    assert_eq!(world.asked_for_imap(), 5, "five times for all of them");
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(5 * 100 + 15 + 1), "{took:?}");
+    // The directory is asked with tokens of the same endpoint.
+    let domain = "acme.example".parse().unwrap();
+    assert!(process.directory.domain(&domain).await.unwrap().failure().is_some());
+    assert_eq!(world.tenant.requests(Door::Login).len(), 5);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(process.tokens.token().await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_life_of_a_token_does_not_count_the_waits_before_it() {
+    let world = World::new("");
+    world.tenant.add_fault(login(1, WebMischief::Patience(429, Some("900".to_owned()))));
+    world.tenant.set_life(Duration::from_secs(600));
+    let process = world.start();
+    assert!(!process.tokens.token().await.unwrap().kept);
+    assert!(process.tokens.token().await.unwrap().kept, "it is as good as new");
+    assert_eq!(world.asked_for_imap(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_in_trouble_refuses_nobody() {
+    let world = World::new("");
+    let json = r#"{"error":"temporarily_unavailable","error_description":"AADSTS90033: A transient error has occurred. Please try again."}"#;
+    world.tenant.add_fault(login(1, WebMischief::Refusal(400, json.to_owned())));
+    let process = world.start();
+    let error = process.tokens.token().await.unwrap_err();
+    assert_eq!(
+        (error.code, error.class, error.retry),
+        ("E199", Class::Transient, Retry::Transient)
+    );
+    assert!(error.words.unwrap().contains("AADSTS90033"));
     assert!(process.tokens.token().await.is_ok());
 }
 
@@ -192,6 +251,11 @@ async fn a_page_of_somebody_in_between_is_no_answer() {
     ));
     let error = world.start().tokens.token().await.unwrap_err();
     assert!(error.code == "E198" && !format!("{error:?}").contains("swordfish"), "{error:?}");
+    // Not even where a success is none that is known.
+    let strange = WebMischief::Refusal(201, r#"{"access_token":"swordfish"}"#.to_owned());
+    world.tenant.add_fault(login(1, strange));
+    let error = world.start().tokens.token().await.unwrap_err();
+    assert!(error.code == "E198" && !format!("{error:?}").contains("swordfish"), "{error:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -222,10 +286,9 @@ async fn tokens_for_two_services_are_two_tokens() {
     let process = world.start();
     process.tokens.token().await.unwrap();
     let domain = "acme.example".parse().unwrap();
-    assert!(process.directory.domain(&domain).await.present().is_some());
-    assert!(process.directory.domain(&domain).await.present().is_some());
+    assert!(process.directory.domain(&domain).await.unwrap().present().is_some());
+    assert!(process.directory.domain(&domain).await.unwrap().present().is_some());
     let asked = world.tenant.requests(Door::Login);
     assert_eq!(asked.len(), 2, "{asked:?}");
     assert!(asked[1].ends_with("scope=https%3A%2F%2Fgraph.microsoft.com%2F.default"), "{asked:?}");
-    assert_eq!(permission::IMAP, "IMAP.AccessAsApp");
 }

@@ -15,9 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
     let (usual, together) = microsoft365::folders(plan).unwrap_or_default();
-    let usual = usual.into_iter().map(|(from, to)| (from, (to, None)));
     let Some(folders) = plan.folders.value() else {
-        return FolderPolicy { map: usual.collect(), merge: together, ..FolderPolicy::default() };
+        return FolderPolicy { usual, merge: together, ..FolderPolicy::default() };
     };
     let mut merge: BTreeSet<FolderPath> = folders
         .merge
@@ -26,9 +25,10 @@ pub(super) fn policy(cx: &Lowering<'_>, plan: &MigrationPlan) -> FolderPolicy {
         .unwrap_or_default();
     merge.extend(together);
     FolderPolicy {
-        map: map(cx, folders, &merge).into_iter().chain(usual).collect(),
+        map: map(cx, folders, &merge),
         by_use: by_use(cx, folders.by_use.value(), &merge),
         rules: rules(cx, &folders.rules),
+        usual,
         exclude: patterns(cx, &folders.exclude),
         merge,
         characters: characters(cx, folders),
