@@ -30,6 +30,8 @@ struct Stores {
     there: BTreeMap<Letter, There>,
     /// Letters that others moved, deleted or renumbered at the destination.
     elsewhere: BTreeSet<Letter>,
+    /// Those of them that were not only moved.
+    renumbered: BTreeSet<Letter>,
     /// Letters whose flags others changed there.
     flagged: BTreeSet<Letter>,
     /// Copies that others deleted there.
@@ -44,6 +46,7 @@ impl Stores {
             now: BTreeMap::new(),
             there: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
+            renumbered: BTreeSet::new(),
             flagged: BTreeSet::new(),
             deleted: BTreeMap::new(),
             late: BTreeMap::new(),
@@ -75,9 +78,14 @@ impl Stores {
                 }
                 (None, "DELETE") => {
                     *stores.deleted.entry(letter.clone()).or_default() += 1;
+                    stores.renumbered.insert(letter.clone());
                     stores.elsewhere.insert(letter);
                 }
-                (None, "MOVE" | "RENUMBER") => {
+                (None, "RENUMBER") => {
+                    stores.renumbered.insert(letter.clone());
+                    stores.elsewhere.insert(letter);
+                }
+                (None, "MOVE") => {
                     stores.elsewhere.insert(letter);
                 }
                 (None, _) => {}
@@ -204,7 +212,9 @@ pub(crate) fn judge(
         }
         // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
         // copy is not where it was.
-        let again = stores.elsewhere.contains(letter) || people.has_look_alikes(letter, rewrites);
+        let again = stores.renumbered.contains(letter)
+            || (moves > 0 && stores.elsewhere.contains(letter))
+            || people.has_look_alikes(letter, rewrites);
         let allowed = match (again, moves) {
             (false, _) => ever,
             // Others took the copy from where it was before it was known.
