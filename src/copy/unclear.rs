@@ -64,6 +64,9 @@ impl FolderCopy<'_> {
                 found += self.search(open, sources.clone(), from, quiet, brought).run().await?;
                 if !adopt {
                     self.gone(open, &bound, &checkpoint).await?;
+                }
+                // Another folder in its place says nothing about what was moved out of it before.
+                if checkpoint.open {
                     found += self.look_elsewhere(open, &sources).await?;
                 }
                 // What was not found was not sent.

@@ -1,6 +1,8 @@
 //! The course of one migration: lives of the program that end early, then lives in peace.
 
+use crate::cloud::{Cloud, Flow};
 use crate::deeds::{self, Leave};
+use crate::finding::{Check, Failure, none_of};
 use crate::judge::{self, Judged};
 use crate::life::Life;
 use crate::met::Met;
@@ -8,6 +10,8 @@ use crate::mutant::Mutants;
 use crate::process::{Applied, Process};
 use crate::world::{Scope, World};
 use mailferry::executor::event::Outcome;
+use mailferry::simulate::web::Door;
+use std::time::Duration;
 
 /// One seed.
 #[derive(Clone, Debug)]
@@ -20,9 +24,25 @@ pub(crate) struct Course {
 /// Lives in peace until nothing is left to do; more are a fault of the engine.
 const PEACE: u32 = 6;
 
+/// No life takes longer in simulated time: every fault is over after minutes, and nothing waits for
+/// more than an hour.
+const LONGEST: Duration = Duration::from_secs(86_400);
+
+/// Ends what does not end by itself.
+async fn within<T>(limit: Duration, run: impl Future<Output = T>) -> Result<T, Failure> {
+    tokio::time::timeout(limit, run).await.map_err(|_| {
+        Check::Endless.finds(format!("a life goes on after {limit:?} of simulated time")).into()
+    })
+}
+
 impl Course {
     pub(crate) fn of(seed: u64) -> Self {
-        Self { seed, scope: Scope::Wide, mutants: Mutants::default() }
+        Self { seed, scope: Scope::Whole, mutants: Mutants::default() }
+    }
+
+    /// As seeds were before there were tenants.
+    pub(crate) fn wide(seed: u64) -> Self {
+        Self { scope: Scope::Wide, ..Self::of(seed) }
     }
 
     /// As seeds were before they decided more.
@@ -36,7 +56,7 @@ impl Course {
     }
 
     /// Runs it to its end, or says what went wrong.
-    pub(crate) fn run(self) -> Result<Met, String> {
+    pub(crate) fn run(self) -> Result<Met, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .start_paused(true)
@@ -47,7 +67,7 @@ impl Course {
         result
     }
 
-    async fn all(self) -> Result<Met, String> {
+    async fn all(self) -> Result<Met, Failure> {
         let mut world = World::new(self.seed, self.scope, self.mutants.clone());
         let mut met = Met::default();
         for _ in 0..world.rng.usize(1..5) {
@@ -60,6 +80,9 @@ impl Course {
             self.life(&mut world, &mut met, steps).await?;
             for (kind, count) in world.struck() {
                 met.count(&format!("faults: {kind}"), count);
+            }
+            for kind in world.cloud.iter_mut().flat_map(Cloud::struck) {
+                met.count(&format!("faults: tenant {kind}"), 1);
             }
             if world.rng.bool() {
                 world.pass().await;
@@ -80,6 +103,16 @@ impl Course {
         met.count("ledger calls without room or with an error", world.disk.struck());
         met.count("jumps of the clock", *world.jumps.lock().expect("one thread"));
         met.count("expunges", deeds::expunges(&world));
+        if let Some(cloud) = &world.cloud {
+            let (moves, doubtful) = cloud.zone.met();
+            met.count("seeds with a tenant", 1);
+            met.count(
+                "tokens that were asked for",
+                cloud.tenant.requests(Door::Login).len() as u64,
+            );
+            met.count("moves of the MX", moves);
+            met.count("answers of DNS that were not of the old MX alone", doubtful);
+        }
         for deed in world.others() {
             met.count(&format!("others at the destination: {}", deed.verb), 1);
         }
@@ -96,21 +129,25 @@ impl Course {
         world: &mut World,
         met: &mut Met,
         steps: Option<u64>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Failure> {
         let life = Life::of(steps);
         world.happenings(&life, steps.unwrap_or(900));
         let number = born(met);
+        let flow = world.flow();
         let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
         let meanwhile = world.people().meanwhile;
         // Taking the ledger up may be the first thing that a full disk does not let happen.
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
         let over = life.over().clone();
         // What it came to matters only where nobody came between.
-        let applied = tokio::select! {
-            biased;
-            () = over.cancelled() => None,
-            applied = process.apply(world) => applied.ok(),
-        };
+        let applied = within(LONGEST, async {
+            tokio::select! {
+                biased;
+                () = over.cancelled() => None,
+                applied = process.apply(world) => applied.ok(),
+            }
+        })
+        .await?;
         if let Some(on) = life.killed_at() {
             met.kills += 1;
             met.count(deeds::word(on), 1);
@@ -120,6 +157,7 @@ impl Course {
         met.told.extend(process.told.0.lock().expect("one thread").drain(..));
         world.people().look();
         within_the_plan(world, &process, deeds, Leave::None)?;
+        while_mail_arrives(world, deeds, flow)?;
         if let Some(applied) = applied
             && !life.is_over()
         {
@@ -128,7 +166,7 @@ impl Course {
             met.count(&format!("apply ends as {:?}", applied.ends_as), 1);
         }
         if life.killed_at().is_some() && world.rng.u8(0..3) == 0 {
-            let share = if self.scope == Scope::Wide { world.rng.u8(..) } else { 0 };
+            let share = if self.scope != Scope::Narrow { world.rng.u8(..) } else { 0 };
             world.disk.lose_power(share);
             met.powercuts += 1;
         }
@@ -136,16 +174,19 @@ impl Course {
     }
 
     /// Applies in peace until nothing is left, and looks at everything.
-    async fn ends_well(&self, world: &mut World, met: &mut Met) -> Result<Judged, String> {
+    async fn ends_well(&self, world: &mut World, met: &mut Met) -> Result<Judged, Failure> {
         let mut last = String::new();
         for _ in 0..PEACE {
             let number = born(met);
             let life = Life::of(None);
+            let flow = world.flow();
             let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
             let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
-            let applied = process.apply(world).await.map_err(|error| failed(&error))?;
+            let applied =
+                within(LONGEST, process.apply(world)).await?.map_err(|error| failed(&error))?;
             world.people().look();
             within_the_plan(world, &process, deeds, Leave::None)?;
+            while_mail_arrives(world, deeds, flow)?;
             judge::honest(world, &applied, Some(&before))?;
             let Applied { plan, report, ends_as } = applied;
             let failures: Vec<_> = report
@@ -166,10 +207,12 @@ impl Course {
             );
             let quiet = plan.ready.is_empty() && plan.waiting.is_empty() && plan.unknown.is_empty();
             if quiet && let Some(kind) = ends_as {
-                return Err(format!("nothing is left to do, and apply ends as {kind:?}:\n{last}"));
+                let why = format!("nothing is left to do, and apply ends as {kind:?}");
+                return Err(Failure { findings: vec![Check::Honest.finds(why)], more: last });
             }
             let verified = if quiet {
-                Some(process.verify(world).await.map_err(|error| failed(&error))?)
+                let verified = within(LONGEST, process.verify(world)).await?;
+                Some(verified.map_err(|error| failed(&error))?)
             } else {
                 None
             };
@@ -181,17 +224,19 @@ impl Course {
                 return judge::judge(world, &evidence, None);
             }
         }
-        Err(format!("after {PEACE} applies in peace something is left to do:\n{last}"))
+        let why = format!("after {PEACE} applies in peace something is left to do");
+        Err(Failure { findings: vec![Check::LeftToDo.finds(why)], more: last })
     }
 
     /// Removes the extra copies, and looks at everything again.
-    async fn extras_go(&self, world: &mut World, met: &mut Met) -> Result<(), String> {
+    async fn extras_go(&self, world: &mut World, met: &mut Met) -> Result<(), Failure> {
         let number = born(met);
         let life = Life::of(None);
         let deeds = world.destination.deeds().len();
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
-        let fixed = process.fix(world).await.map_err(|error| failed(&error))?;
-        let evidence = process.verify(world).await.map_err(|error| failed(&error))?;
+        let fixed = within(LONGEST, process.fix(world)).await?.map_err(|error| failed(&error))?;
+        let evidence =
+            within(LONGEST, process.verify(world)).await?.map_err(|error| failed(&error))?;
         world.people().look();
         within_the_plan(world, &process, deeds, Leave::Extras)?;
         process.end();
@@ -205,13 +250,25 @@ impl Course {
     }
 }
 
-fn failed(error: &mailferry::error::Error) -> String {
-    format!("{error:?}")
+fn failed(error: &mailferry::error::Error) -> Failure {
+    Check::Error.finds(format!("{error:?}")).into()
 }
 
 fn born(met: &mut Met) -> u32 {
     met.lives += 1;
     u32::try_from(met.lives).unwrap_or_default()
+}
+
+/// Where mail did not arrive at the source when a run began, nor since, it removed nothing.
+fn while_mail_arrives(world: &World, since: usize, flow: Option<Flow>) -> Result<(), Failure> {
+    let all = world.destination.deeds();
+    let removed = all[since..].iter().find(|deed| deed.verb == "EXPUNGE");
+    match (flow, removed) {
+        (Some(Flow { at_source: false, .. }), Some(deed)) if world.flow() == flow => {
+            Err(Check::MailFlow.finds(format!("{flow:?}: {deed:?}")).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Nothing was done but what was approved, and nothing at the source.
@@ -220,10 +277,16 @@ fn within_the_plan(
     process: &Process,
     since: usize,
     leave: Leave,
-) -> Result<(), String> {
+) -> Result<(), Failure> {
     let all = world.destination.deeds();
     let approved = process.approved.lock().expect("one thread");
     let mut wrong = deeds::outside(&all[since..], &approved, leave);
-    wrong.append(&mut world.people().wrong);
-    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+    wrong.extend(world.people().wrong.drain(..).map(|text| Check::Source.finds(text)));
+    none_of(wrong)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_that_does_not_end_is_found() {
+    let failure = within(LONGEST, std::future::pending::<()>()).await.expect_err("it never ends");
+    assert_eq!(failure.findings[0].check, Check::Endless);
 }

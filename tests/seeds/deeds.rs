@@ -1,5 +1,6 @@
 //! Holds what the destination was told to change against what was approved.
 
+use crate::finding::{Check, Finding};
 use crate::life::On;
 use crate::world::World;
 use mailferry::planner::plan::{Action, Kind, State};
@@ -14,11 +15,11 @@ pub(crate) enum Leave {
 }
 
 /// Says what of these deeds falls under no approved action.
-pub(crate) fn outside(deeds: &[Deed], approved: &[Action], leave: Leave) -> Vec<String> {
+pub(crate) fn outside(deeds: &[Deed], approved: &[Action], leave: Leave) -> Vec<Finding> {
     let deeds = deeds.iter().filter(|deed| deed.session.is_some());
     deeds
         .filter(|deed| !falls_under(deed, approved, leave))
-        .map(|deed| format!("outside of the plan: {deed:?}"))
+        .map(|deed| Check::Plan.finds(format!("{deed:?}")))
         .collect()
 }
 

@@ -1,12 +1,13 @@
 //! Looks at the services' own stores and at nothing of the program's but its evidence.
 
+use crate::finding::{Check, Failure, Finding, none_of};
 use crate::people::People;
 use crate::process::{Applied, Fixed};
 use crate::trouble::WITHIN_THE_WAIT;
 use crate::world::{Letter, World, goes, mailbox, rewrites};
 use mailferry::error::ErrorKind;
 use mailferry::simulate::Writer;
-use mailferry::verify::evidence::{Check, Evidence, MailboxEvidence, Verdict};
+use mailferry::verify::evidence::{self, Evidence, MailboxEvidence, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -28,8 +29,13 @@ pub(crate) struct Judged {
 struct Stores {
     now: BTreeMap<Letter, usize>,
     there: BTreeMap<Letter, There>,
+    /// By letter, destination folder and second of the date: messages that belong into it, and
+    /// copies of ours in it.
+    folders: BTreeMap<(Letter, String, i64), (usize, usize)>,
     /// Letters that others moved, deleted or renumbered at the destination.
     elsewhere: BTreeSet<Letter>,
+    /// Those of them that were not only moved.
+    renumbered: BTreeSet<Letter>,
     /// Letters whose flags others changed there.
     flagged: BTreeSet<Letter>,
     /// Copies that others deleted there.
@@ -43,21 +49,34 @@ impl Stores {
         let mut stores = Self {
             now: BTreeMap::new(),
             there: BTreeMap::new(),
+            folders: BTreeMap::new(),
             elsewhere: BTreeSet::new(),
+            renumbered: BTreeSet::new(),
             flagged: BTreeSet::new(),
             deleted: BTreeMap::new(),
             late: BTreeMap::new(),
         };
         for user in &world.users {
             let letter = |octets: &[u8]| Letter { user: user.clone(), octets: octets.to_vec() };
-            for message in mailbox(&world.source, user).values().flat_map(|it| &it.messages) {
-                *stores.now.entry(letter(&message.given)).or_default() += 1;
+            for (name, folder) in mailbox(&world.source, user) {
+                for message in folder.messages {
+                    let letter = letter(&message.given);
+                    *stores.now.entry(letter.clone()).or_default() += 1;
+                    let date = message.date.instant().as_second();
+                    stores.folders.entry((letter, goes(&name), date)).or_default().0 += 1;
+                }
             }
-            for message in mailbox(&world.destination, user).values().flat_map(|it| &it.messages) {
-                let count = stores.there.entry(letter(&message.given)).or_default();
-                match message.writer {
-                    Writer::Session(_) => count.ours += 1,
-                    Writer::Other => count.others += 1,
+            for (name, folder) in mailbox(&world.destination, user) {
+                for message in folder.messages {
+                    let letter = letter(&message.given);
+                    let count = stores.there.entry(letter.clone()).or_default();
+                    if message.writer == Writer::Other {
+                        count.others += 1;
+                        continue;
+                    }
+                    count.ours += 1;
+                    let date = message.date.instant().as_second();
+                    stores.folders.entry((letter, name.clone(), date)).or_default().1 += 1;
                 }
             }
         }
@@ -75,9 +94,14 @@ impl Stores {
                 }
                 (None, "DELETE") => {
                     *stores.deleted.entry(letter.clone()).or_default() += 1;
+                    stores.renumbered.insert(letter.clone());
                     stores.elsewhere.insert(letter);
                 }
-                (None, "MOVE" | "RENUMBER") => {
+                (None, "RENUMBER") => {
+                    stores.renumbered.insert(letter.clone());
+                    stores.elsewhere.insert(letter);
+                }
+                (None, "MOVE") => {
                     stores.elsewhere.insert(letter);
                 }
                 (None, _) => {}
@@ -95,17 +119,18 @@ impl Stores {
     }
 
     /// Says what is at the source and neither at the destination nor was deleted there.
-    fn lost(&self, world: &World) -> Vec<String> {
+    fn lost(&self, world: &World) -> Vec<Finding> {
         let mut lost = Vec::new();
         for (letter, count) in &self.now {
             let there = self.there(letter);
             let total = there.ours + there.others + Self::count(&self.deleted, letter);
             if world.stays_behind(&letter.octets) {
                 if there.ours > 0 {
-                    lost.push(format!("too large, and there: {}", text(letter)));
+                    lost.push(Check::Limit.finds(text(letter)));
                 }
             } else if total < *count {
-                lost.push(format!("lost: {count} at the source, {there:?}: {}", text(letter)));
+                let found = format!("{count} at the source, {there:?}: {}", text(letter));
+                lost.push(Check::Lost.finds(found));
             }
         }
         lost
@@ -114,30 +139,35 @@ impl Stores {
 
 /// What a run says it came to, against what both stores say. `before` is the destination before it,
 /// where nobody else changed anything meanwhile.
-pub(crate) fn honest(world: &World, applied: &Applied, before: Option<&str>) -> Result<(), String> {
+pub(crate) fn honest(
+    world: &World,
+    applied: &Applied,
+    before: Option<&str>,
+) -> Result<(), Failure> {
     let Some(before) = before else { return Ok(()) };
     let changed = before != world.at_destination();
-    let told = || format!("{:?} {:#?}", applied.ends_as, applied.report);
+    let wrong = |why: &str| {
+        let told = format!("{:?} {:#?}", applied.ends_as, applied.report);
+        Err(Failure { findings: vec![Check::Honest.finds(why)], more: told })
+    };
     if applied.ends_as.is_none() {
         let lost = Stores::of(world).lost(world);
         if !lost.is_empty() {
-            return Err(format!("apply ends well: {}\n{}", told(), lost.join("\n")));
+            let told = format!("apply ends well: {:?} {:#?}", applied.ends_as, applied.report);
+            return Err(Failure { findings: lost, more: told });
         }
     }
     // An APPEND without an answer changes the destination, and nobody knows it.
     let unanswered = !world.struck().is_empty();
     if changed && !applied.report.moved && !unanswered {
-        return Err(format!(
-            "the destination changed, and apply says that nothing did: {}",
-            told()
-        ));
+        return wrong("the destination changed, and apply says that nothing did");
     }
     match applied.ends_as {
         Some(ErrorKind::Stale) if changed && !unanswered => {
-            Err(format!("apply says that nothing was done: {}", told()))
+            wrong("apply says that nothing was done")
         }
         Some(ErrorKind::Partial) if !changed && applied.report.sum("copied") > 0 => {
-            Err(format!("apply says that it copied, and nothing changed: {}", told()))
+            wrong("apply says that it copied, and nothing changed")
         }
         _ => Ok(()),
     }
@@ -149,7 +179,7 @@ pub(crate) fn judge(
     world: &World,
     evidence: &Evidence,
     fixed: Option<&Fixed>,
-) -> Result<Judged, String> {
+) -> Result<Judged, Failure> {
     let people = world.people();
     let stores = Stores::of(world);
     let mut wrong = stores.lost(world);
@@ -158,7 +188,7 @@ pub(crate) fn judge(
         for (name, folder) in &mailbox(&world.source, user) {
             let to = goes(name);
             let Some(target) = destination.get(&to) else {
-                wrong.push(format!("{user}: {to} is not there"));
+                wrong.push(Check::Place.finds(format!("{user}: {to} is not there")));
                 continue;
             };
             for message in &folder.messages {
@@ -172,10 +202,11 @@ pub(crate) fn judge(
                 }
                 let twins: Vec<_> =
                     target.messages.iter().filter(|it| it.given == message.given).collect();
+                let here = format!("{user}: {name}: UID {}", message.uid);
                 if twins.is_empty() {
-                    wrong.push(format!("{user}: {name}: UID {} is not in {to}", message.uid));
+                    wrong.push(Check::Place.finds(format!("{here} is not in {to}")));
                 } else if !twins.iter().any(|it| it.date.instant() == message.date.instant()) {
-                    wrong.push(format!("{user}: {name}: UID {} has another date", message.uid));
+                    wrong.push(Check::Date.finds(format!("{here} has another one")));
                 }
                 // What others delivered with our octets and second may stand for ours.
                 let theirs = twins.iter().any(|it| it.writer == Writer::Other);
@@ -183,10 +214,9 @@ pub(crate) fn judge(
                     || stores.flagged.contains(&letter)
                     || twins.iter().any(|it| it.flags == message.flags);
                 if !twins.is_empty() && !flagged {
-                    wrong.push(format!(
-                        "{user}: {name}: UID {} has other flags: {} there, {} here",
-                        message.uid, twins[0].flags, message.flags
-                    ));
+                    let (there, ours) = (&twins[0].flags, &message.flags);
+                    let found = format!("{here} has others: {there} there, {ours} at the source");
+                    wrong.push(Check::Flags.finds(found));
                 }
             }
         }
@@ -204,7 +234,9 @@ pub(crate) fn judge(
         }
         // Sent again: what has a look-alike where it was sent to, and what has a new UID while its
         // copy is not where it was.
-        let again = stores.elsewhere.contains(letter) || people.has_look_alikes(letter, rewrites);
+        let again = stores.renumbered.contains(letter)
+            || (moves > 0 && stores.elsewhere.contains(letter))
+            || people.has_look_alikes(letter, rewrites);
         let allowed = match (again, moves) {
             (false, _) => ever,
             // Others took the copy from where it was before it was known.
@@ -212,24 +244,26 @@ pub(crate) fn judge(
             (true, moves) => ever + moves,
         };
         if there.ours > allowed + late {
-            wrong.push(format!(
-                "doubled: {ever} ever at the source, {moves} moves, {late} late, {gone} deleted, {there:?}: {}",
+            wrong.push(Check::Doubled.finds(format!(
+                "{ever} ever at the source, {moves} moves, {late} late, {gone} deleted, {there:?}: {}",
                 text(letter)
-            ));
+            )));
         }
     }
     wrong.extend(removals(&people, world, &stores, fixed));
     wrong.extend(checks(&people, &stores, evidence, fixed));
     wrong.extend(accounts(world, &stores, evidence));
-    if wrong.is_empty() {
-        Ok(Judged { extra })
-    } else {
-        Err(format!("{}\n{}", wrong.join("\n"), places(world)))
-    }
+    let more = |failure| Failure { more: places(world), ..failure };
+    none_of(wrong).map_err(more).map(|()| Judged { extra })
 }
 
 /// Nothing went but the copies of what people deleted at the source, untouched, and extra copies.
-fn removals(people: &People, world: &World, stores: &Stores, fixed: Option<&Fixed>) -> Vec<String> {
+fn removals(
+    people: &People,
+    world: &World,
+    stores: &Stores,
+    fixed: Option<&Fixed>,
+) -> Vec<Finding> {
     let mut gone: BTreeMap<Letter, usize> = BTreeMap::new();
     for deed in world.destination.deeds() {
         if deed.verb == "EXPUNGE"
@@ -256,19 +290,21 @@ fn removals(people: &People, world: &World, stores: &Stores, fixed: Option<&Fixe
         let allowed = Stores::count(&deleted, letter) + moves;
         let more = gone.saturating_sub(allowed) as u64;
         if more > extras {
-            wrong.push(format!(
-                "removed {gone}, deleted or moved at the source {allowed}: {}",
+            wrong.push(Check::Removal.finds(format!(
+                "{gone} removed, deleted or moved at the source {allowed}: {}",
                 text(letter)
-            ));
+            )));
         }
         extras = extras.saturating_sub(more);
         if !world.wide.propagate && fixed.is_none() {
-            wrong.push(format!("removed, and nobody wanted that: {}", text(letter)));
+            let found = format!("nobody wanted that: {}", text(letter));
+            wrong.push(Check::Removal.finds(found));
         }
         // Where it has a twin, the other one may be what somebody flagged.
         let alone = stores.there(letter).ours == 0 && *gone == 1;
         if alone && stores.flagged.contains(letter) {
-            wrong.push(format!("removed, and its user had flagged it: {}", text(letter)));
+            let found = format!("its user had flagged it: {}", text(letter));
+            wrong.push(Check::Removal.finds(found));
         }
     }
     wrong
@@ -280,10 +316,12 @@ fn checks(
     stores: &Stores,
     evidence: &Evidence,
     fixed: Option<&Fixed>,
-) -> Vec<String> {
+) -> Vec<Finding> {
     // What others delivered with our octets may be a late copy of ours as well, and is named; so is
     // the copy of a message that was deleted at the source before it was known to be copied.
-    let named = |check: &Check| check.name == "no extra copies" && check.verdict != Verdict::Holds;
+    let named = |check: &&evidence::Check| {
+        check.name == "no extra copies" && check.verdict != Verdict::Holds
+    };
     let doubtful = stores
         .there
         .iter()
@@ -292,38 +330,37 @@ fn checks(
         None => doubtful,
         Some(fixed) => !fixed.left.is_empty() || fixed.moved > 0,
     };
-    let all = || {
-        evidence
-            .checks
-            .iter()
-            .chain(evidence.mailboxes.iter().flat_map(MailboxEvidence::all_checks))
-    };
-    let mut wrong: Vec<String> = all()
+    let of_mailboxes = evidence.mailboxes.iter().flat_map(MailboxEvidence::all_checks);
+    let mut wrong: Vec<Finding> = evidence
+        .checks
+        .iter()
+        .chain(of_mailboxes)
         .filter(|check| check.verdict != Verdict::Holds && !(may_be_extra && named(check)))
         // What its user removed before any proof is missing.
         .filter(|check| stores.deleted.is_empty() || check.name != "all there")
-        .map(|check| format!("verify: {check:?}"))
+        .map(|check| Check::Verify.finds(format!("{check:?}")))
         .collect();
-    // A late copy of a letter that nobody touched is an extra copy, and nothing else.
-    let surely = stores.late.keys().find(|letter| {
-        // The copy of a message that vanished at the source is nobody's double.
-        let ever = Stores::count(&people.ever, letter);
-        let count = ever + Stores::count(&people.moves, letter);
-        let touched = stores.elsewhere.contains(letter)
-            || stores.flagged.contains(letter)
-            || Stores::count(&stores.now, letter) < ever;
-        count > 0 && stores.there(letter).ours > count && !touched
-    });
-    if let (None, Some(letter)) = (fixed, surely)
-        && !all().any(named)
-    {
-        wrong.push(format!("verify names no extra copy of {}", text(letter)));
+    if fixed.is_some() {
+        return wrong;
+    }
+    for ((letter, folder, _), (wanted, ours)) in &stores.folders {
+        let (there, ever) = (stores.there(letter), Stores::count(&people.ever, letter));
+        // `verify` looks for extra copies where a message belongs, and of another date there may
+        // be a twin's: see docs/safety.md.
+        if *wanted == 0 || ours <= wanted || there.ours <= ever {
+            continue;
+        }
+        let of_user = evidence.mailboxes.iter().filter(|it| it.mailbox.as_str() == letter.user);
+        if !of_user.flat_map(MailboxEvidence::all_checks).any(|check| named(&check)) {
+            let found = format!("{ours} in {folder} for {wanted}, {there:?}: {}", text(letter));
+            wrong.push(Check::Unnamed.finds(found));
+        }
     }
     wrong
 }
 
 /// The equations of the evidence, against the stores.
-fn accounts(world: &World, stores: &Stores, evidence: &Evidence) -> Vec<String> {
+fn accounts(world: &World, stores: &Stores, evidence: &Evidence) -> Vec<Finding> {
     let mut wrong = Vec::new();
     for proven in &evidence.mailboxes {
         let account = proven.account();
@@ -343,9 +380,9 @@ fn accounts(world: &World, stores: &Stores, evidence: &Evidence) -> Vec<String> 
             || account.removed_by_user > 0
             || open > 0
         {
-            wrong.push(format!(
+            wrong.push(Check::Account.finds(format!(
                 "{user}: {truth} at the source, {behind} of them stay behind; accounted for {account:?}"
-            ));
+            )));
         }
     }
     wrong

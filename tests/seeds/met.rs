@@ -43,7 +43,7 @@ impl fmt::Display for Met {
         let Self { seeds, lives, kills, powercuts, messages, extra, removed, kinds, .. } = self;
         writeln!(
             f,
-            "{seeds} seeds well: {lives} lives, {kills} of them killed, {powercuts} losses of power, {messages} messages; lost 0, doubled 0; extra copies that late commits explain {extra}, removed {removed}"
+            "{seeds} seeds well: {lives} lives, {kills} of them killed, {powercuts} losses of power, {messages} messages; extra copies that late commits explain {extra}, removed {removed}"
         )?;
         for (kind, count) in kinds {
             writeln!(f, "  {count:>7} {kind}")?;

@@ -171,6 +171,7 @@ hand_on! { Ledger;
     fn lost_unanswered(destination: &FolderKey) -> bool;
     fn orphans(mailbox: &Address) -> BTreeMap<FolderPath, (UidValidity, Uid)>;
     fn set_orphan(destination: &FolderKey, from: Option<(UidValidity, Uid)>) -> ();
+    fn flags_when_sent(source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> BTreeMap<Uid, Flags>;
     fn landmarks(mailbox: &Address) -> BTreeMap<FolderPath, (UidValidity, Uid)>;
     fn record_slowest_append(destination: &FolderKey, answer: Duration) -> ();
     fn pause(mailbox: &Address, pause: &Pause) -> ();
@@ -212,11 +213,5 @@ hand_on! { Ledger;
             return Ok(None);
         }
         self.call("slowest_append", |ledger| ledger.slowest_append(destination))
-    }
-    mutable fn flags_when_sent(&self, source: &FolderKey, uid_validity: UidValidity, uids: &[Uid]) -> Result<BTreeMap<Uid, Flags>> {
-        if self.mutants.has(Mutant::FlagsWhenSentForgotten) {
-            return Ok(BTreeMap::new());
-        }
-        self.call("flags_when_sent", |ledger| ledger.flags_when_sent(source, uid_validity, uids))
     }
 }

@@ -32,8 +32,6 @@ pub(crate) enum Mutant {
     LandmarksTooHigh,
     /// Flags that change at the source do not follow.
     FlagsStay,
-    /// Flags with which a message was sent are forgotten when the source changes them.
-    FlagsWhenSentForgotten,
     /// The last row of a page of the listing is lost.
     LastRowLost,
     /// A refused listing is taken for one that ended.

@@ -1,10 +1,13 @@
 //! The network between a process and the services: streams in memory that end with the process.
 
+use crate::cloud::authority;
 use crate::life::{Life, On};
 use crate::mutant::{Deaf, Mutants};
 use mailferry::imap::{BoxStream, Dial, Dialled, ImapError};
+use mailferry::microsoft365::{GRAPH, LOGIN};
 use mailferry::model::server::Endpoint;
 use mailferry::simulate::Service;
+use mailferry::simulate::web::Tenant;
 use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
@@ -19,16 +22,29 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 pub(crate) struct Network {
     pub(crate) life: Life,
     pub(crate) services: BTreeMap<u16, Service>,
+    pub(crate) tenant: Option<Tenant>,
     pub(crate) mutants: Mutants,
 }
 
 impl Dial for Network {
     fn dial<'a>(&'a self, endpoint: &'a Endpoint, _: Duration) -> Dialled<'a> {
         Box::pin(async move {
+            if let Some(tenant) = &self.tenant
+                && [LOGIN, GRAPH].contains(&endpoint.host.as_str())
+                && self.life.step(On::Socket)
+            {
+                let (client, server) = tokio::io::duplex(64 * 1024);
+                let (acceptor, tenant) = (authority().acceptor(), tenant.clone());
+                tokio::spawn(async move {
+                    let Ok(stream) = acceptor.accept(server).await else { return };
+                    tenant.serve(stream).await;
+                });
+                return Ok(BoxStream::new(Plug::new(&self.life, client, false)));
+            }
             let service = self.services.get(&endpoint.port);
             match service.filter(|_| self.life.step(On::Socket)) {
                 Some(service) => {
-                    let plug = Plug::new(&self.life, service.connect());
+                    let plug = Plug::new(&self.life, service.connect(), true);
                     Ok(BoxStream::new(Deaf::new(&self.mutants, plug)))
                 }
                 None => Err(ImapError::Connect {
@@ -46,6 +62,9 @@ pub(crate) struct Plug {
     stream: Option<DuplexStream>,
     life: Life,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Each octet that comes or goes is part of an operation that counts. Not where there is TLS:
+    /// how much of it there is differs from run to run.
+    counts: bool,
 }
 
 impl std::fmt::Debug for Plug {
@@ -59,9 +78,9 @@ fn reset() -> io::Error {
 }
 
 impl Plug {
-    fn new(life: &Life, stream: DuplexStream) -> Self {
+    fn new(life: &Life, stream: DuplexStream, counts: bool) -> Self {
         let over = Box::pin(life.over().clone().cancelled_owned());
-        Self { stream: Some(stream), life: life.clone(), over }
+        Self { stream: Some(stream), life: life.clone(), over, counts }
     }
 
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
@@ -69,6 +88,10 @@ impl Plug {
             self.stream = None;
         }
         self.stream.is_none()
+    }
+
+    fn step(&self) -> bool {
+        !self.counts || self.life.step(On::Socket)
     }
 }
 
@@ -85,7 +108,7 @@ impl AsyncRead for Plug {
         let Some(stream) = self.stream.as_mut() else { return Poll::Ready(Err(reset())) };
         let read = Pin::new(stream).poll_read(cx, to);
         // What came is an operation; a look at an empty stream is none.
-        if read.is_ready() && to.filled().len() > before && !self.life.step(On::Socket) {
+        if read.is_ready() && to.filled().len() > before && !self.step() {
             self.stream = None;
             return Poll::Ready(Err(reset()));
         }
@@ -102,7 +125,7 @@ impl AsyncWrite for Plug {
         if self.is_over(cx) {
             return Poll::Ready(Err(reset()));
         }
-        let lives = self.life.step(On::Socket);
+        let lives = self.step();
         // The last words of a process end anywhere.
         let end = if lives {
             octets.len()

@@ -15,7 +15,9 @@ use mailferry::executor::own_duplicates;
 use mailferry::executor::owner::Held;
 use mailferry::executor::report::RunReport;
 use mailferry::executor::run::{QUIET, Run};
-use mailferry::imap::Timeouts;
+use mailferry::http::{Client, Limits, Patient};
+use mailferry::imap::{Dial, Timeouts};
+use mailferry::microsoft365::{AppTokens, GraphDirectory, Resource};
 use mailferry::model::address::Address;
 use mailferry::model::reading::Reading;
 use mailferry::model::sampling::Sampling;
@@ -26,9 +28,11 @@ use mailferry::planner;
 use mailferry::planner::approval::approve;
 use mailferry::planner::plan::{Action, Plan};
 use mailferry::ports::clock::Clock;
+use mailferry::ports::directory::Directory;
 use mailferry::ports::dns::{DnsView, ZoneQuestion};
 use mailferry::ports::ledger::{Ledger, Owner};
 use mailferry::ports::secrets::Secrets;
+use mailferry::ports::tokens::Tokens;
 use mailferry::removal::Hands;
 use mailferry::verify::evidence::Evidence;
 use secrecy::SecretString;
@@ -47,7 +51,7 @@ impl Secrets for Password {
     }
 }
 
-/// No migration plan here names a zone.
+/// Without a tenant no migration plan here names a zone.
 #[derive(Debug)]
 struct NoZones;
 
@@ -74,6 +78,8 @@ pub(crate) struct Process {
     life: Life,
     ledger: Arc<Mortal>,
     accounts: Arc<Accounts>,
+    directory: Option<Arc<dyn Directory>>,
+    dns: Arc<dyn DnsView>,
     clock: Arc<dyn Clock>,
     pub(crate) told: Arc<Told>,
     owner: Owner,
@@ -108,9 +114,26 @@ impl Process {
             (DESTINATION, world.destination.clone()),
         ]);
         let mutants = world.mutants.clone();
-        let network = Network { life: life.clone(), services, mutants };
-        let accounts = Accounts::new(&world.desired, Arc::new(Password), Timeouts::default())
-            .dialling(Arc::new(network));
+        let tenant = world.cloud.as_ref().map(|cloud| cloud.tenant.clone());
+        let dial: Arc<dyn Dial> =
+            Arc::new(Network { life: life.clone(), services, tenant, mutants });
+        let told = Arc::<Told>::default();
+        let mut accounts = Accounts::new(&world.desired, Arc::new(Password), Timeouts::default())
+            .dialling(Arc::clone(&dial));
+        let (mut directory, mut dns): (Option<Arc<dyn Directory>>, Arc<dyn DnsView>) =
+            (None, Arc::new(NoZones));
+        if let (Some(cloud), Some(app)) = (&world.cloud, &world.desired.microsoft365) {
+            let client = Client::new(dial, Limits::default());
+            let http = Patient::new(client, Arc::clone(accounts.throttle()));
+            accounts.throttle().tell(told.clone());
+            let tokens = |resource| -> Arc<dyn Tokens> {
+                Arc::new(AppTokens::new(app, resource, Arc::new(Password), http.clone()))
+            };
+            accounts = accounts.with_tokens(Some(tokens(Resource::Exchange)));
+            let graph = tokens(Resource::Graph);
+            directory = Some(Arc::new(GraphDirectory::new(app, graph, http.clone())));
+            dns = cloud.zone.clone();
+        }
         let clock: Arc<dyn Clock> = world.wall.clone();
         let mut owner = mailferry::ledger::current_owner(clock.as_ref(), "apply");
         owner.pid = 0x7f00_0000 + number;
@@ -118,8 +141,10 @@ impl Process {
             life: life.clone(),
             ledger: Arc::new(Mortal::open(&world.disk, life, &world.mutants)?),
             accounts: Arc::new(accounts),
+            directory,
+            dns,
             clock,
-            told: Arc::default(),
+            told,
             owner,
             approved: Mutex::default(),
         })
@@ -143,8 +168,8 @@ impl Process {
             desired: Arc::new(world.desired.clone()),
             accounts: Arc::clone(&self.accounts),
             ledger: self.ledger.clone(),
-            dns: Arc::new(NoZones),
-            directory: None,
+            dns: Arc::clone(&self.dns),
+            directory: self.directory.clone(),
             listener: self.told.clone(),
         };
         let (observed, summary) = observe::observe(&eyes).await?;
@@ -166,7 +191,7 @@ impl Process {
             ledger: self.ledger.clone(),
             listener: self.told.clone(),
             clock: Arc::clone(&self.clock),
-            dns: Arc::new(NoZones),
+            dns: Arc::clone(&self.dns),
             cancel,
             quiet: if world.mutants.has(Mutant::NoQuiet) { Duration::ZERO } else { QUIET },
         };

@@ -1,10 +1,13 @@
 //! What a seed makes of the destination and of the migration plan.
 
+use crate::cloud::{APP, TENANT, authority};
 use crate::world::{DESTINATION, SOURCE};
 use fastrand::Rng;
 use mailferry::desired::Desired;
 use mailferry::document;
+use mailferry::model::server::{Endpoint, TlsMode};
 use mailferry::simulate::{Habit, Product, Throttle};
+use std::path::Path;
 use std::time::Duration;
 
 /// What a wide world has beyond a narrow one.
@@ -97,15 +100,27 @@ pub(crate) fn destination(rng: &mut Rng) -> Product {
     }
 }
 
-pub(crate) fn desired(dir: &std::path::Path, users: &[String], wide: &Wide) -> Desired {
+/// The migration plan; with a tenant the mail of the domain shall arrive there.
+pub(crate) fn desired(dir: &Path, users: &[String], wide: &Wide, tenant: bool) -> Desired {
+    let own = if tenant { "" } else { ", destination_secret: pw" };
     let mailboxes = users.iter().fold(String::new(), |text, user| {
-        text + &format!("  - {{ address: {user}, secret: pw, destination_secret: pw }}\n")
+        text + &format!("  - {{ address: {user}, secret: pw{own} }}\n")
     });
     let deletions = if wide.propagate { "  deletions: propagate\n" } else { "" };
     let limit = wide.limit.filter(|_| wide.declared);
     let limits = limit.map_or(String::new(), |limit| {
         format!("  limits: {{ message_size: {}KiB }}\n", limit / 1024)
     });
+    let (destination, zones) = if tenant {
+        let app = format!("{{ client_id: {APP}, secret: pw }}");
+        (
+            format!("  product: microsoft-365\n  tenant: {TENANT}\n  app: {app}\n"),
+            "dns:\n  zones:\n    acme.example: { mx: microsoft-365 }\n",
+        )
+    } else {
+        let imap = format!("{{ host: localhost, port: {DESTINATION}, tls: none }}");
+        (format!("  product: imap\n  imap: {imap}\n"), "")
+    };
     let text = format!(
         "\
 version: 1
@@ -116,16 +131,28 @@ source:
   product: imap
   imap: {{ host: localhost, port: {SOURCE}, tls: none }}
 destination:
-  product: imap
-  imap: {{ host: localhost, port: {DESTINATION}, tls: none }}
-{limits}folders:
+{destination}{limits}folders:
   map: {{ Sent: Sent Items, Trash: Deleted Items, Spam: Junk Email, Junk: Junk Email }}
   merge: [ Junk Email ]
-{deletions}mailboxes:
+{deletions}{zones}mailboxes:
 {mailboxes}"
     );
     let path = dir.join("plan.yaml");
     std::fs::write(&path, text).expect("the plan is written");
     let loaded = document::load(&path, &document::Options::default()).expect("it can be read");
-    loaded.desired.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)))
+    let mut desired =
+        loaded.desired.unwrap_or_else(|| panic!("{}", loaded.diagnostics.render(false)));
+    if let Some(app) = &mut desired.microsoft365 {
+        let ca = dir.join("ca.pem");
+        std::fs::write(&ca, authority().pem()).expect("a certificate");
+        app.ca = Some(ca);
+        // How much TLS there is differs from run to run; what Exchange is told must not.
+        desired.destination.endpoint = Endpoint {
+            host: "localhost".to_owned(),
+            port: DESTINATION,
+            tls: TlsMode::None,
+            ca: None,
+        };
+    }
+    desired
 }

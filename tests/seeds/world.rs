@@ -1,5 +1,6 @@
 //! Two services with mailboxes, and a migration plan between them.
 
+use crate::cloud::{Cloud, Flow};
 use crate::disk::{Disk, Ill};
 use crate::life::Life;
 use crate::mutant::Mutants;
@@ -50,6 +51,8 @@ pub(crate) struct Letter {
 pub(crate) enum Scope {
     Narrow,
     Wide,
+    /// Wide, and many an Exchange belongs to a tenant.
+    Whole,
 }
 
 /// Everything but the process.
@@ -59,6 +62,7 @@ pub(crate) struct World {
     pub(crate) wide: Wide,
     pub(crate) source: Service,
     pub(crate) destination: Service,
+    pub(crate) cloud: Option<Cloud>,
     pub(crate) wall: Arc<Wall>,
     pub(crate) desired: Desired,
     pub(crate) disk: Disk,
@@ -91,7 +95,7 @@ impl World {
         let wide = match scope {
             Scope::Narrow => Wide::default(),
             // A stream of its own, so that a world differs by what it has more.
-            Scope::Wide => {
+            Scope::Wide | Scope::Whole => {
                 let many = match seed {
                     _ if seed % 500 == 499 => PAGE + 100,
                     _ if seed % 24 == 23 => BATCH + 30,
@@ -115,12 +119,16 @@ impl World {
             source.add_user(user, PASSWORD);
             destination.add_user(user, PASSWORD);
         }
-        let desired = desired(dir.path(), &users, &wide);
+        // A stream of its own as well.
+        let mut drawn = Rng::with_seed(seed ^ 0x7e4a);
+        let tenant = scope == Scope::Whole && rewrites(&destination) && drawn.u8(0..4) > 0;
+        let cloud = tenant.then(|| Cloud::new(drawn.fork(), clock, &destination, &users));
+        let desired = desired(dir.path(), &users, &wide, tenant);
         let mut people = People::new(source.clone(), clock, users.clone());
         people.odd = wide.odd;
         people.large = wide.limit.map_or(0, |limit| usize::try_from(limit).expect("a size") + 1);
         people.rename = wide.rename;
-        people.takes_away = scope == Scope::Wide;
+        people.takes_away = scope != Scope::Narrow;
         people.rewritten = rewrites(&destination);
         for user in &users {
             for folder in FOLDERS {
@@ -142,6 +150,7 @@ impl World {
             wide,
             source,
             destination,
+            cloud,
             wall: Arc::new(Wall::new(clock)),
             desired,
             disk: Disk::new(dir.path()),
@@ -179,8 +188,11 @@ impl World {
         people.live(&mut self.rng);
         people.leave();
         drop(people);
-        if self.scope == Scope::Wide {
+        if self.scope != Scope::Narrow {
             self.live_there();
+        }
+        if let Some(cloud) = &mut self.cloud {
+            cloud.live();
         }
     }
 
@@ -212,11 +224,14 @@ impl World {
     /// Draws what goes wrong at both services until further notice.
     pub(crate) fn trouble(&mut self) {
         let (mut here, mut there) = trouble::usual(&mut self.rng);
-        if self.scope == Scope::Wide {
+        if self.scope != Scope::Narrow {
             let (more_here, more_there) = trouble::wide(&mut self.rng);
             here.extend(more_here);
             there.extend(more_there);
             self.set_quota(self.wide.full.then_some(QUOTA));
+        }
+        if let Some(cloud) = &mut self.cloud {
+            cloud.trouble();
         }
         self.source.set_script(Script::new(here));
         self.destination.set_script(Script::new(there));
@@ -224,6 +239,9 @@ impl World {
 
     /// Draws what happens in the middle of a life of about so many operations.
     pub(crate) fn happenings(&mut self, life: &Life, steps: u64) {
+        if let Some(cloud) = &mut self.cloud {
+            cloud.happenings(life, steps);
+        }
         if self.scope == Scope::Narrow {
             return;
         }
@@ -276,11 +294,14 @@ impl World {
     }
 
     /// Nothing goes wrong any more, and what is under way comes to its end.
-    pub(crate) async fn peace(&self) {
+    pub(crate) async fn peace(&mut self) {
+        if let Some(cloud) = &mut self.cloud {
+            cloud.peace();
+        }
         self.source.set_script(Script::default());
         self.destination.set_script(Script::default());
         self.disk.is_well_again();
-        if self.scope == Scope::Wide {
+        if self.scope != Scope::Narrow {
             self.set_quota(None);
             tokio::time::sleep(Duration::from_secs(600)).await;
         }
@@ -302,6 +323,11 @@ impl World {
             }
         }
         struck
+    }
+
+    /// Where mail arrives; without a tenant nobody watches it.
+    pub(crate) fn flow(&self) -> Option<Flow> {
+        self.cloud.as_ref().map(|cloud| cloud.zone.flow())
     }
 
     /// What others did at the destination.

@@ -198,6 +198,12 @@ impl Tenant {
         self.state().faults.push((fault, 0));
     }
 
+    /// Takes the faults back that have not struck, and returns them.
+    pub fn take_faults(&self) -> Vec<WebFault> {
+        let faults = std::mem::take(&mut self.state().faults);
+        faults.into_iter().map(|(fault, _)| fault).collect()
+    }
+
     /// Returns the faults that have not struck.
     pub fn waiting(&self) -> Vec<WebFault> {
         self.state().faults.iter().map(|(fault, _)| fault.clone()).collect()
