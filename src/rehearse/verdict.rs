@@ -104,7 +104,7 @@ pub(crate) fn judge(
     source_changed: Vec<String>,
     gone: Vec<String>,
 ) -> Verdict {
-    let mut verdict = Verdict { source_changed, gone, ..Verdict::default() };
+    let mut verdict = Verdict { gone, source_changed, ..Verdict::default() };
     for player in &stage.players {
         let both = mailbox(&stage.source, &player.source)
             .zip(mailbox(&stage.destination, &player.destination));

@@ -166,7 +166,7 @@ impl Course {
             met.count(&format!("apply ends as {:?}", applied.ends_as), 1);
         }
         if life.killed_at().is_some() && world.rng.u8(0..3) == 0 {
-            let share = if self.scope != Scope::Narrow { world.rng.u8(..) } else { 0 };
+            let share = if self.scope == Scope::Narrow { 0 } else { world.rng.u8(..) };
             world.disk.lose_power(share);
             met.powercuts += 1;
         }
