@@ -291,7 +291,7 @@ impl<'a> Lane<'a> {
                 Aim::Sending => self.arrived() >= enough,
                 Aim::Flags => Books::flags_wait(&self.ferry.path(LEDGER)),
                 Aim::Listing => seen(&apply.events(), "action_started", "copy_folder"),
-                Aim::Recovery => seen(&apply.events(), "holding", "finding out"),
+                Aim::Recovery => seen(&apply.events(), "holding", "to find out what became"),
                 Aim::Closing => seen(&apply.events(), "action_ended", "copy_folder"),
                 Aim::Large => seen(&apply.events(), "action_started", "/Large"),
                 Aim::Hanging => self.truth.far.hangs(),
@@ -344,8 +344,8 @@ impl<'a> Lane<'a> {
             return Some("making a folder");
         };
         let holds = events.last().filter(|event| event["event"] == "holding");
-        let searches =
-            holds.is_some_and(|event| event["words"].to_string().contains("finding out"));
+        let searches = holds
+            .is_some_and(|event| event["object"].to_string().contains("to find out what became"));
         Some(if books.listing.contains(folder) {
             "listing"
         } else if searches {
