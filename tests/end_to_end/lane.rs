@@ -408,7 +408,11 @@ impl<'a> Lane<'a> {
 
 fn seen(events: &[Value], kind: &str, id: &str) -> bool {
     events.iter().any(|event| {
-        let named = || [&event["id"], &event["words"]].iter().any(|it| it.to_string().contains(id));
+        let named = || {
+            [&event["id"], &event["words"], &event["object"]]
+                .iter()
+                .any(|it| it.to_string().contains(id))
+        };
         event["event"] == kind && (id.is_empty() || named())
     })
 }
