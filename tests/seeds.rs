@@ -266,6 +266,7 @@ mutants! {
     fn a_checkpoint_that_is_too_high_is_caught() { CheckpointTooHigh, 0..60, [Doubled] }
     fn a_checkpoint_that_is_not_on_the_disk_is_caught() { CheckpointNotSynced, 0..100, [Doubled, Unnamed] }
     fn landmarks_that_are_too_high_are_caught() { LandmarksTooHigh, 136..137, [Doubled] }
+    fn a_look_at_dns_that_is_not_made_again_is_caught() { DnsOfYesterday, 0..60, [MailFlow] }
     fn flags_that_do_not_follow_are_caught() { FlagsStay, 0..20, [Flags, LeftToDo] }
     fn a_row_of_the_listing_that_is_lost_is_caught() { LastRowLost, 0..20, [Lost] }
     fn a_refused_listing_that_ends_well_is_caught() { NoEndsListing, 60..80, [Lost, Doubled, Verify] }
