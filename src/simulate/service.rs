@@ -9,6 +9,7 @@ use crate::simulate::mailbox::Mailbox;
 use crate::simulate::oracle::Oracle;
 use crate::simulate::product::Product;
 use crate::simulate::session;
+use bytes::Bytes;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -184,6 +185,17 @@ impl Service {
 
     pub(crate) fn keeps_deeds(&self) -> bool {
         self.state().deeds.is_some()
+    }
+
+    /// Takes back that messages of a session were stored late.
+    pub(crate) fn was_never_stored(&self, session: u64, messages: &[Bytes]) {
+        let mut state = self.state();
+        for deed in state.deeds.iter_mut().flatten() {
+            let one = deed.octets.as_ref().is_some_and(|octets| messages.contains(octets));
+            if deed.session == Some(session) && one {
+                deed.late = None;
+            }
+        }
     }
 
     pub(crate) fn note(&self, new: Vec<Deed>) {

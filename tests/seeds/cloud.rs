@@ -19,12 +19,12 @@ pub(crate) const TENANT: &str = "acme.onmicrosoft.com";
 pub(crate) const APP: &str = "8d3ba5c1-3f4e-4c55-9d0b-0c1d2e3f4a5b";
 
 const OLD_MX: &str = "mx1.emailsrvr.com";
-const NEW_MX: &str = "acme-example.mail.protection.outlook.com";
+pub(crate) const NEW_MX: &str = "acme-example.mail.protection.outlook.com";
 
-/// A tenant, its network and the zone.
+/// A tenant, where the destination has one, and the zone.
 #[derive(Clone, Debug)]
 pub(crate) struct Cloud {
-    pub(crate) tenant: Tenant,
+    pub(crate) tenant: Option<Tenant>,
     pub(crate) zone: Arc<Zone>,
     rng: Rng,
     /// Faults since they were counted last.
@@ -39,21 +39,28 @@ pub(crate) fn authority() -> &'static Authority {
     })
 }
 
+/// The tenant that an Exchange belongs to.
+pub(crate) fn tenant(clock: TokioClock, exchange: &Service, users: &[String]) -> Tenant {
+    let tenant = Tenant::new(TENANT, Arc::new(clock));
+    tenant.set_exchange(exchange);
+    tenant.set_domain("acme.example", DirectoryDomain::new("acme.example", true));
+    let mut app = App::new(PASSWORD);
+    app.mailboxes.extend(users.iter().cloned());
+    tenant.set_app(APP, app);
+    tenant
+}
+
 impl Cloud {
-    pub(crate) fn new(rng: Rng, clock: TokioClock, exchange: &Service, users: &[String]) -> Self {
-        let tenant = Tenant::new(TENANT, Arc::new(clock));
-        tenant.set_exchange(exchange);
-        tenant.set_domain("acme.example", DirectoryDomain::new("acme.example", true));
-        let mut app = App::new(PASSWORD);
-        app.mailboxes.extend(users.iter().cloned());
-        tenant.set_app(APP, app);
+    pub(crate) fn new(rng: Rng, tenant: Option<Tenant>) -> Self {
         Self { tenant, zone: Arc::default(), rng, added: Vec::new() }
     }
 
     /// Draws what goes wrong until further notice.
     pub(crate) fn trouble(&mut self) {
         let rng = &mut self.rng;
-        self.tenant.set_life(Duration::from_secs([40, 90, 300, 3_599][rng.usize(0..4)]));
+        self.zone.trouble(rng);
+        let Some(tenant) = &self.tenant else { return };
+        tenant.set_life(Duration::from_secs([40, 90, 300, 3_599][rng.usize(0..4)]));
         for _ in 0..rng.usize(0..5) {
             let door = if rng.u8(0..3) == 0 { Door::Graph } else { Door::Login };
             let wait = rng.bool().then(|| rng.u64(1..90).to_string());
@@ -67,17 +74,17 @@ impl Cloud {
                 _ => WebMischief::Page([200, 403, 502][rng.usize(0..3)]),
             };
             let fault = WebFault { door, nth: rng.u64(1..5), what };
-            self.tenant.add_fault(fault.clone());
+            tenant.add_fault(fault.clone());
             self.added.push(fault);
         }
-        self.zone.trouble(rng);
     }
 
     /// Draws what happens in the middle of a life.
     pub(crate) fn happenings(&mut self, life: &Life, steps: u64) {
         let rng = &mut self.rng;
-        if rng.u8(0..3) == 0 {
-            let tenant = self.tenant.clone();
+        if let Some(tenant) = self.tenant.clone()
+            && rng.u8(0..3) == 0
+        {
             let revoke = move || tenant.revoke_tokens();
             life.happens(rng.u64(0..steps), Box::new(revoke));
         }
@@ -96,7 +103,7 @@ impl Cloud {
 
     /// Returns the faults that struck since it was asked last, by kind, and takes the others back.
     pub(crate) fn struck(&mut self) -> Vec<String> {
-        let waiting = self.tenant.take_faults();
+        let waiting = self.tenant.iter().flat_map(Tenant::take_faults);
         let mut struck = std::mem::take(&mut self.added);
         for fault in waiting {
             if let Some(place) = struck.iter().position(|one| *one == fault) {
@@ -117,7 +124,9 @@ impl Cloud {
 
     pub(crate) fn peace(&mut self) {
         self.struck();
-        self.tenant.set_life(Duration::from_secs(3_599));
+        if let Some(tenant) = &self.tenant {
+            tenant.set_life(Duration::from_secs(3_599));
+        }
         self.zone.peace();
     }
 }
@@ -148,6 +157,8 @@ struct Records {
     /// Answers in which not every server had the old MX.
     doubtful: u64,
     moves: u64,
+    /// It goes on telling what was there first.
+    frozen: bool,
 }
 
 /// Two name servers of one zone.
@@ -164,6 +175,10 @@ pub(crate) struct Flow {
 impl Zone {
     fn with<T>(&self, change: impl FnOnce(&mut Records) -> T) -> T {
         change(&mut self.0.lock().expect("one thread"))
+    }
+
+    pub(crate) fn freeze(&self) {
+        self.with(|zone| zone.frozen = true);
     }
 
     /// The MX moves to the tenant, or back; the second server may lag.
@@ -241,7 +256,7 @@ impl DnsView for Zone {
         let doubtful = !self.flow().at_source;
         let servers = self.with(|zone| {
             zone.doubtful += u64::from(doubtful);
-            zone.servers
+            if zone.frozen { [Server::default(); 2] } else { zone.servers }
         });
         let named = ["ns1.acme.example", "ns2.acme.example"].into_iter().zip(servers);
         let views = named.map(|(name, server)| (name.to_owned(), view(server)));

@@ -10,6 +10,8 @@ use crate::mutant::Mutants;
 use crate::process::{Applied, Process};
 use crate::world::{Scope, World};
 use mailferry::executor::event::Outcome;
+use mailferry::executor::report::RunReport;
+use mailferry::planner::plan::Kind;
 use mailferry::simulate::web::Door;
 use std::time::Duration;
 
@@ -70,26 +72,11 @@ impl Course {
     async fn all(self) -> Result<Met, Failure> {
         let mut world = World::new(self.seed, self.scope, self.mutants.clone());
         let mut met = Met::default();
-        for _ in 0..world.rng.usize(1..5) {
-            world.trouble();
-            let steps = match world.rng.u8(0..6) {
-                0 => None,
-                1 => Some(world.rng.u64(1..100)),
-                _ => Some(world.rng.u64(50..900)),
-            };
-            self.life(&mut world, &mut met, steps).await?;
-            for (kind, count) in world.struck() {
-                met.count(&format!("faults: {kind}"), count);
-            }
-            for kind in world.cloud.iter_mut().flat_map(Cloud::struck) {
-                met.count(&format!("faults: tenant {kind}"), 1);
-            }
-            if world.rng.bool() {
-                world.pass().await;
-            }
-            if world.rng.bool() {
-                world.live();
-            }
+        self.act(&mut world, &mut met, false).await?;
+        if world.has_a_second_act() {
+            world.peace().await;
+            self.life(&mut world, &mut met, None).await?;
+            self.act(&mut world, &mut met, true).await?;
         }
         world.peace().await;
         let judged = self.ends_well(&mut world, &mut met).await?;
@@ -105,11 +92,12 @@ impl Course {
         met.count("expunges", deeds::expunges(&world));
         if let Some(cloud) = &world.cloud {
             let (moves, doubtful) = cloud.zone.met();
-            met.count("seeds with a tenant", 1);
-            met.count(
-                "tokens that were asked for",
-                cloud.tenant.requests(Door::Login).len() as u64,
-            );
+            met.count("seeds with a zone", 1);
+            if let Some(tenant) = &cloud.tenant {
+                met.count("seeds with a tenant", 1);
+                let asked = tenant.requests(Door::Login).len();
+                met.count("requests for a token", asked as u64);
+            }
             met.count("moves of the MX", moves);
             met.count("answers of DNS that were not of the old MX alone", doubtful);
         }
@@ -121,6 +109,35 @@ impl Course {
         }
         drop(people);
         Ok(met)
+    }
+
+    /// Lives with trouble, and what people do between them.
+    async fn act(&self, world: &mut World, met: &mut Met, tidy: bool) -> Result<(), Failure> {
+        for _ in 0..world.rng.usize(1..5) {
+            if tidy {
+                world.tidy();
+            }
+            world.trouble();
+            let steps = match world.rng.u8(0..6) {
+                0 => None,
+                1 => Some(world.rng.u64(1..100)),
+                _ => Some(world.rng.u64(50..900)),
+            };
+            self.life(world, met, steps).await?;
+            for (kind, count) in world.struck() {
+                met.count(&format!("faults: {kind}"), count);
+            }
+            for kind in world.cloud.iter_mut().flat_map(Cloud::struck) {
+                met.count(&format!("faults: tenant {kind}"), 1);
+            }
+            if world.rng.bool() {
+                world.pass().await;
+            }
+            if world.rng.bool() {
+                world.live();
+            }
+        }
+        Ok(())
     }
 
     /// One life, which may end before its time.
@@ -158,6 +175,7 @@ impl Course {
         world.people().look();
         within_the_plan(world, &process, deeds, Leave::None)?;
         while_mail_arrives(world, deeds, flow)?;
+        removals(&process, applied.as_ref().map(|it| &it.report), met);
         if let Some(applied) = applied
             && !life.is_over()
         {
@@ -188,6 +206,7 @@ impl Course {
             within_the_plan(world, &process, deeds, Leave::None)?;
             while_mail_arrives(world, deeds, flow)?;
             judge::honest(world, &applied, Some(&before))?;
+            removals(&process, Some(&applied.report), met);
             let Applied { plan, report, ends_as } = applied;
             let failures: Vec<_> = report
                 .outcomes
@@ -257,6 +276,20 @@ fn failed(error: &mailferry::error::Error) -> Failure {
 fn born(met: &mut Met) -> u32 {
     met.lives += 1;
     u32::try_from(met.lives).unwrap_or_default()
+}
+
+/// Counts what became of removals that were approved.
+fn removals(process: &Process, report: Option<&RunReport>, met: &mut Met) {
+    let approved = process.approved.lock().expect("one thread");
+    for action in approved.iter().filter(|it| matches!(it.kind, Kind::RemoveCopies(_))) {
+        let word = match report.and_then(|report| report.outcomes.get(&action.id)) {
+            None => "not ended",
+            Some(Outcome::Done { .. } | Outcome::AlreadyDone) => "done",
+            Some(Outcome::Failed { code, .. }) => code,
+            Some(_) => "held back",
+        };
+        met.count(&format!("removals that were approved: {word}"), 1);
+    }
 }
 
 /// Where mail did not arrive at the source when a run began, nor since, it removed nothing.

@@ -193,7 +193,11 @@ pub(crate) fn judge(
             };
             for message in &folder.messages {
                 let letter = Letter { user: user.clone(), octets: message.given.to_vec() };
+                // Deleted in one folder and delivered to another one is moved, for whoever sees both.
+                let left =
+                    Stores::count(&people.ever, &letter) > Stores::count(&stores.now, &letter);
                 if people.moves.contains_key(&letter)
+                    || left
                     || stores.elsewhere.contains(&letter)
                     || world.stays_behind(&message.given)
                 {

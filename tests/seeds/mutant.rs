@@ -30,6 +30,8 @@ pub(crate) enum Mutant {
     CheckpointNotSynced,
     /// Where the other folders stood is told too high.
     LandmarksTooHigh,
+    /// Name servers are believed what they said first.
+    DnsOfYesterday,
     /// Flags that change at the source do not follow.
     FlagsStay,
     /// The last row of a page of the listing is lost.

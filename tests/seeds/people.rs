@@ -176,6 +176,21 @@ impl People {
         }
     }
 
+    /// Deletes messages out of folders that nobody empties by himself.
+    pub(crate) fn tidy(&mut self, rng: &mut Rng) {
+        self.look();
+        for user in self.users.clone() {
+            for (folder, truth) in mailbox(&self.source, &user) {
+                if PURGED.contains(&folder.as_str()) || truth.messages.is_empty() || rng.bool() {
+                    continue;
+                }
+                let message = &truth.messages[rng.usize(0..truth.messages.len())];
+                self.source.hands().delete(&user, &folder, message.uid).expect("a message");
+            }
+        }
+        self.leave();
+    }
+
     /// Renames the folder of projects, with what is below it.
     fn rename(&mut self, user: &str) {
         let now = mailbox(&self.source, user);

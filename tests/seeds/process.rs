@@ -51,7 +51,7 @@ impl Secrets for Password {
     }
 }
 
-/// Without a tenant no migration plan here names a zone.
+/// Most migration plans name a zone; the others none.
 #[derive(Debug)]
 struct NoZones;
 
@@ -114,7 +114,7 @@ impl Process {
             (DESTINATION, world.destination.clone()),
         ]);
         let mutants = world.mutants.clone();
-        let tenant = world.cloud.as_ref().map(|cloud| cloud.tenant.clone());
+        let tenant = world.cloud.as_ref().and_then(|cloud| cloud.tenant.clone());
         let dial: Arc<dyn Dial> =
             Arc::new(Network { life: life.clone(), services, tenant, mutants });
         let told = Arc::<Told>::default();
@@ -122,7 +122,10 @@ impl Process {
             .dialling(Arc::clone(&dial));
         let (mut directory, mut dns): (Option<Arc<dyn Directory>>, Arc<dyn DnsView>) =
             (None, Arc::new(NoZones));
-        if let (Some(cloud), Some(app)) = (&world.cloud, &world.desired.microsoft365) {
+        if let Some(cloud) = &world.cloud {
+            dns = cloud.zone.clone();
+        }
+        if let Some(app) = &world.desired.microsoft365 {
             let client = Client::new(dial, Limits::default());
             let http = Patient::new(client, Arc::clone(accounts.throttle()));
             accounts.throttle().tell(told.clone());
@@ -132,7 +135,6 @@ impl Process {
             accounts = accounts.with_tokens(Some(tokens(Resource::Exchange)));
             let graph = tokens(Resource::Graph);
             directory = Some(Arc::new(GraphDirectory::new(app, graph, http.clone())));
-            dns = cloud.zone.clone();
         }
         let clock: Arc<dyn Clock> = world.wall.clone();
         let mut owner = mailferry::ledger::current_owner(clock.as_ref(), "apply");

@@ -1,6 +1,6 @@
 //! What a seed makes of the destination and of the migration plan.
 
-use crate::cloud::{APP, TENANT, authority};
+use crate::cloud::{APP, Cloud, NEW_MX, TENANT, authority};
 use crate::world::{DESTINATION, SOURCE};
 use fastrand::Rng;
 use mailferry::desired::Desired;
@@ -100,8 +100,9 @@ pub(crate) fn destination(rng: &mut Rng) -> Product {
     }
 }
 
-/// The migration plan; with a tenant the mail of the domain shall arrive there.
-pub(crate) fn desired(dir: &Path, users: &[String], wide: &Wide, tenant: bool) -> Desired {
+/// The migration plan.
+pub(crate) fn desired(dir: &Path, users: &[String], wide: &Wide, cloud: Option<&Cloud>) -> Desired {
+    let tenant = cloud.is_some_and(|cloud| cloud.tenant.is_some());
     let own = if tenant { "" } else { ", destination_secret: pw" };
     let mailboxes = users.iter().fold(String::new(), |text, user| {
         text + &format!("  - {{ address: {user}, secret: pw{own} }}\n")
@@ -111,16 +112,20 @@ pub(crate) fn desired(dir: &Path, users: &[String], wide: &Wide, tenant: bool) -
     let limits = limit.map_or(String::new(), |limit| {
         format!("  limits: {{ message_size: {}KiB }}\n", limit / 1024)
     });
-    let (destination, zones) = if tenant {
+    let destination = if tenant {
         let app = format!("{{ client_id: {APP}, secret: pw }}");
-        (
-            format!("  product: microsoft-365\n  tenant: {TENANT}\n  app: {app}\n"),
-            "dns:\n  zones:\n    acme.example: { mx: microsoft-365 }\n",
-        )
+        format!("  product: microsoft-365\n  tenant: {TENANT}\n  app: {app}\n")
     } else {
         let imap = format!("{{ host: localhost, port: {DESTINATION}, tls: none }}");
-        (format!("  product: imap\n  imap: {imap}\n"), "")
+        format!("  product: imap\n  imap: {imap}\n")
     };
+    let mx = if tenant {
+        "microsoft-365".to_owned()
+    } else {
+        format!("[ {{ host: {NEW_MX}, preference: 10 }} ]")
+    };
+    let zones = cloud
+        .map_or(String::new(), |_| format!("dns:\n  zones:\n    acme.example: {{ mx: {mx} }}\n"));
     let text = format!(
         "\
 version: 1

@@ -1,9 +1,9 @@
 //! Two services with mailboxes, and a migration plan between them.
 
-use crate::cloud::{Cloud, Flow};
+use crate::cloud::{self, Cloud, Flow};
 use crate::disk::{Disk, Ill};
 use crate::life::Life;
-use crate::mutant::Mutants;
+use crate::mutant::{Mutant, Mutants};
 use crate::people::People;
 use crate::scene::{Wide, desired, destination};
 use crate::trouble;
@@ -51,7 +51,7 @@ pub(crate) struct Letter {
 pub(crate) enum Scope {
     Narrow,
     Wide,
-    /// Wide, and many an Exchange belongs to a tenant.
+    /// Wide, and most have a zone whose MX moves; an Exchange then belongs to a tenant.
     Whole,
 }
 
@@ -121,9 +121,16 @@ impl World {
         }
         // A stream of its own as well.
         let mut drawn = Rng::with_seed(seed ^ 0x7e4a);
-        let tenant = scope == Scope::Whole && rewrites(&destination) && drawn.u8(0..4) > 0;
-        let cloud = tenant.then(|| Cloud::new(drawn.fork(), clock, &destination, &users));
-        let desired = desired(dir.path(), &users, &wide, tenant);
+        let watched = scope == Scope::Whole && drawn.u8(0..4) > 0;
+        let cloud = watched.then(|| {
+            let exchange = rewrites(&destination);
+            let tenant = exchange.then(|| cloud::tenant(clock, &destination, &users));
+            Cloud::new(drawn.fork(), tenant)
+        });
+        if let Some(cloud) = cloud.as_ref().filter(|_| mutants.has(Mutant::DnsOfYesterday)) {
+            cloud.zone.freeze();
+        }
+        let desired = desired(dir.path(), &users, &wide, cloud.as_ref());
         let mut people = People::new(source.clone(), clock, users.clone());
         people.odd = wide.odd;
         people.large = wide.limit.map_or(0, |limit| usize::try_from(limit).expect("a size") + 1);
@@ -191,6 +198,19 @@ impl World {
         if self.scope != Scope::Narrow {
             self.live_there();
         }
+        if let Some(cloud) = &mut self.cloud {
+            cloud.live();
+        }
+    }
+
+    /// Whether a seed has a second act: what people delete before it is copied removes no copy.
+    pub(crate) fn has_a_second_act(&self) -> bool {
+        self.cloud.is_some() && self.wide.propagate
+    }
+
+    /// What people delete when all is copied, while the MX may move.
+    pub(crate) fn tidy(&mut self) {
+        self.people.lock().expect("one thread").tidy(&mut self.rng);
         if let Some(cloud) = &mut self.cloud {
             cloud.live();
         }

@@ -150,14 +150,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
     pub(super) fn commit_later(&self, command: Command, late: Duration) {
         let Command::Append { name, messages } = command else { return };
         let Some(user) = self.user.clone() else { return };
+        let octets: Vec<_> = messages.iter().map(|message| message.octets.clone()).collect();
+        let (service, number) = (self.service.clone(), self.number);
         if self.unfit(&messages).is_some() {
+            service.was_never_stored(number, &octets);
             return;
         }
-        let (service, number) = (self.service.clone(), self.number);
         tokio::spawn(async move {
             tokio::time::sleep(late).await;
             // A folder that is gone by then takes nothing, and nobody is there to hear of it.
-            let _ = commit(&service, &user, &name, number, messages);
+            if !matches!(commit(&service, &user, &name, number, messages), Some(Ok(_))) {
+                service.was_never_stored(number, &octets);
+            }
         });
     }
 }
