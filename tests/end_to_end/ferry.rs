@@ -223,14 +223,16 @@ impl Running {
         self.child.id()
     }
 
-    /// Returns the most memory that it ever had in use, in KiB, when it is over or this is enough.
+    /// Returns the most memory of its own that it was seen with, in KiB, when it is over or this is
+    /// enough. The pages of the program itself are not its own: those of an unoptimised one are 42
+    /// of 54 MiB.
     pub(crate) fn most_memory(&mut self, mut enough: impl FnMut() -> bool) -> u64 {
         let mut most = 0;
         while self.runs() && !enough() {
             let status =
                 fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-            // It only grows; a process that ends has none.
-            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            // A process that ends has none.
+            let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
             let now = line.and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok());
             most = most.max(now.unwrap_or(0));
             std::thread::sleep(Duration::from_millis(2));
