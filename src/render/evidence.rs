@@ -1,9 +1,10 @@
 //! The result of a verification as text and as a page.
 
 use crate::render::evidence_words::{bodies, check_words, entry, next, place, sum, verdict};
+use crate::render::page::page;
 use crate::render::style::{clean, count, thousands};
 use crate::verify::evidence::{Check, Evidence, MailboxEvidence, Verdict};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use std::fmt::Write as _;
 
 /// Renders the evidence for a terminal. `plan` names the migration plan, `path` and `digest` the
@@ -97,39 +98,26 @@ code { font-size: .9em; } summary { cursor: pointer; } .wide { overflow-x: auto;
 /// Renders the evidence as a page of its own.
 pub fn html(evidence: &Evidence) -> String {
     let totals = &evidence.totals;
-    let page: Markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'";
-                title { "Verification of " (clean(&evidence.migration)) }
-                style { (PreEscaped(STYLE)) }
+    let body = html! {
+        h1 { "Verification of " (clean(&evidence.migration)) }
+        p {
+            @if totals.all_verified() {
+                span.good { "Verified " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
+            } @else {
+                span.bad { "NOT verified: only " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
             }
-            body {
-                h1 { "Verification of " (clean(&evidence.migration)) }
-                p {
-                    @if totals.all_verified() {
-                        span.good { "Verified " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
-                    } @else {
-                        span.bad { "NOT verified: only " (thousands(totals.verified)) " of " (count(totals.mailboxes, "mailbox", "mailboxes")) "." }
-                    }
-                    @if let Some(began) = evidence.began {
-                        " Looked at from " (began.strftime("%Y-%m-%d %H:%M UTC")) " on."
-                    }
-                    " Migration plan " code { (evidence.document.short()) } "."
-                }
-                @if let Some(profile) = &evidence.profile {
-                    p { "Messages that the destination rewrites are compared by what they say, under the assumed profile v0 (" (profile) "); nobody but the product's maker can tell whether its rules are complete." }
-                }
-                p { "Accounting: " (sum(&totals.account)) "." }
-                @for mailbox in &evidence.mailboxes { (section(mailbox, evidence.profile.as_deref())) }
+            @if let Some(began) = evidence.began {
+                " Looked at from " (began.strftime("%Y-%m-%d %H:%M UTC")) " on."
             }
+            " Migration plan " code { (evidence.document.short()) } "."
         }
+        @if let Some(profile) = &evidence.profile {
+            p { "Messages that the destination rewrites are compared by what they say, under the assumed profile v0 (" (profile) "); nobody but the product's maker can tell whether its rules are complete." }
+        }
+        p { "Accounting: " (sum(&totals.account)) "." }
+        @for mailbox in &evidence.mailboxes { (section(mailbox, evidence.profile.as_deref())) }
     };
-    page.into_string()
+    page(&format!("Verification of {}", clean(&evidence.migration)), STYLE, &body)
 }
 
 fn section(mailbox: &MailboxEvidence, profile: Option<&str>) -> Markup {

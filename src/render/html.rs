@@ -1,8 +1,9 @@
 //! A plan as one self-contained page.
 
+use super::page::page;
 use super::sections::{self, Line};
 use crate::planner::saved::SavedPlan;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f24;--page:#fff;--soft:#f3f5f7;--plus:#136c2e;--minus:#a5161d;\
@@ -20,34 +21,19 @@ overflow-wrap:anywhere}\
 /// Renders a plan as a page without scripts and without anything fetched from elsewhere.
 pub fn render(saved: &SavedPlan) -> String {
     let plan = &saved.plan;
-    let page: Markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'";
-                title { "Migration plan " (saved.digest.short()) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { (sections::name(saved)) }
-                p { (sections::looked_at(plan)) }
-                @for section in sections::all(plan) {
-                    section {
-                        h2 { (section.title) }
-                        pre { @for line in &section.lines { (shown(line)) "\n" } }
-                    }
-                }
-                @if let Some(sentence) = sections::nothing(plan) { p { (sentence) } }
-                p.sum { (plan.summary_line()) }
+    let body = html! {
+        h1 { (sections::name(saved)) }
+        p { (sections::looked_at(plan)) }
+        @for section in sections::all(plan) {
+            section {
+                h2 { (section.title) }
+                pre { @for line in &section.lines { (shown(line)) "\n" } }
             }
         }
+        @if let Some(sentence) = sections::nothing(plan) { p { (sentence) } }
+        p.sum { (plan.summary_line()) }
     };
-    let mut text = page.into_string();
-    text.push('\n');
-    text
+    page(&format!("Migration plan {}", saved.digest.short()), STYLE, &body)
 }
 
 fn shown(line: &Line) -> Markup {

@@ -14,6 +14,7 @@ pub mod json;
 pub mod junit;
 pub mod markdown;
 pub mod outcome;
+mod page;
 pub mod rehearsal;
 pub mod rehearsal_page;
 pub mod rollback;

@@ -1,9 +1,10 @@
 //! A rehearsal as one self-contained page.
 
 use crate::rehearse::performance::{Act, HabitShown, Performance, Ran, Step};
+use crate::render::page::page;
 use crate::render::rehearsal::{ended, kills, verdict};
 use crate::render::style::{clean, thousands};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1b1f24;--page:#fff;--soft:#f3f5f7;--good:#136c2e;--bad:#a5161d;--dim:#5b6570}\
@@ -20,65 +21,50 @@ th{color:var(--dim);font-weight:500}summary{cursor:pointer;font-family:ui-monosp
 pub fn html(performance: &Performance) -> String {
     let holds = performance.holds();
     let struck: usize = performance.faults.values().sum();
-    let page: Markup = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy"
-                    content="default-src 'none'; style-src 'unsafe-inline'";
-                title { "Rehearsal of " (clean(&performance.migration)) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "Rehearsal of " (clean(&performance.migration)) }
-                p.big {
-                    @if holds { span.good { "It went well." } }
-                    @else { span.bad { "It did not go well." } }
-                    " " (performance.mailboxes.0) " of " (performance.mailboxes.1) " mailboxes, "
-                    (thousands(performance.messages.0 as u64)) " messages, "
-                    (crate::model::size::Size(performance.messages.1).to_string()) "; "
-                    (struck) " faults, " (kills(performance)) " kills, " (performance.days)
-                    " days on its clock, " (performance.seconds) " s."
-                }
-                p.dim {
-                    "Simulated services on one machine: no server of " (clean(&performance.plan))
-                    " was reached, none of its secrets was read. Seed " (performance.seed) "."
-                }
-                h2 { "What the stores say" }
-                pre { @for line in verdict(&performance.verdict) { (line) "\n" } }
-                h2 { "What stood for what" }
-                table {
-                    @for (name, what) in &performance.cast {
-                        tr { td { (clean(name)) } td { (clean(what)) } }
-                    }
-                }
-                @if !performance.guards.is_empty() { (guards(performance)) }
-                @if let Some(forecast) = &performance.forecast {
-                    h2 { "The real one, by the observation" }
-                    pre { (crate::render::forecast::text(forecast)) }
-                }
-                h2 { "The course" }
-                @for act in &performance.acts { (one(act)) }
-                h2 { "What went wrong on purpose" }
-                @if performance.faults.is_empty() { p { "Nothing." } }
-                table {
-                    @for (what, times) in &performance.faults {
-                        tr { td.n { (times) " ×" } td { (clean(what)) } }
-                    }
-                }
-                @if !performance.remarks.is_empty() {
-                    h2 { "Remarks" }
-                    ul { @for remark in &performance.remarks { li { (clean(remark)) } } }
-                }
-                (habits(&performance.habits))
+    let body = html! {
+        h1 { "Rehearsal of " (clean(&performance.migration)) }
+        p.big {
+            @if holds { span.good { "It went well." } }
+            @else { span.bad { "It did not go well." } }
+            " " (performance.mailboxes.0) " of " (performance.mailboxes.1) " mailboxes, "
+            (thousands(performance.messages.0 as u64)) " messages, "
+            (crate::model::size::Size(performance.messages.1).to_string()) "; "
+            (struck) " faults, " (kills(performance)) " kills, " (performance.days)
+            " days on its clock, " (performance.seconds) " s."
+        }
+        p.dim {
+            "Simulated services on one machine: no server of " (clean(&performance.plan))
+            " was reached, none of its secrets was read. Seed " (performance.seed) "."
+        }
+        h2 { "What the stores say" }
+        pre { @for line in verdict(&performance.verdict) { (line) "\n" } }
+        h2 { "What stood for what" }
+        table {
+            @for (name, what) in &performance.cast {
+                tr { td { (clean(name)) } td { (clean(what)) } }
             }
         }
+        @if !performance.guards.is_empty() { (guards(performance)) }
+        @if let Some(forecast) = &performance.forecast {
+            h2 { "The real one, by the observation" }
+            pre { (crate::render::forecast::text(forecast)) }
+        }
+        h2 { "The course" }
+        @for act in &performance.acts { (one(act)) }
+        h2 { "What went wrong on purpose" }
+        @if performance.faults.is_empty() { p { "Nothing." } }
+        table {
+            @for (what, times) in &performance.faults {
+                tr { td.n { (times) " ×" } td { (clean(what)) } }
+            }
+        }
+        @if !performance.remarks.is_empty() {
+            h2 { "Remarks" }
+            ul { @for remark in &performance.remarks { li { (clean(remark)) } } }
+        }
+        (habits(&performance.habits))
     };
-    let mut text = page.into_string();
-    text.push('\n');
-    text
+    page(&format!("Rehearsal of {}", clean(&performance.migration)), STYLE, &body)
 }
 
 fn guards(performance: &Performance) -> Markup {
