@@ -373,6 +373,31 @@ fn collision() {
 }
 
 #[test]
+fn names_that_differ_in_case_cannot_be_accepted_where_they_are_one_folder() {
+    let observed: Observed = read("collision", "observed.json");
+    let ledger: LedgerSummary = read("collision", "ledger.json");
+    let mut desired = with_ada();
+    desired.destination.profile = Some("exchange-online".to_owned());
+    let guard = |desired: &Desired| {
+        let plan = mailferry::planner::plan(desired, &observed, &ledger);
+        assert!(plan.needs_acknowledgement());
+        let guard = plan.guards.iter().find(|guard| guard.object.ends_with("/Work")).unwrap();
+        (guard.clone(), text::render(&save(plan), text::Options::default()))
+    };
+    let (asked, shown) = guard(&desired);
+    assert!(asked.must_change && asked.message.contains("in case only as one folder"));
+    assert!(shown.contains("it cannot be accepted: the migration plan has to change"), "{shown}");
+    assert!(!shown.contains(&asked.digest), "no entry to paste that would not be taken:\n{shown}");
+    acknowledge(&mut desired, "G302", &asked.object, &asked.digest);
+    assert!(!guard(&desired).0.acknowledged);
+    // One name for both that the migration plan says is meant as one.
+    desired.folders.map.insert(path("work"), (path("Work"), None));
+    desired.folders.merge.insert(path("Work"));
+    let plan = mailferry::planner::plan(&desired, &observed, &ledger);
+    assert!(!plan.guards.iter().any(|guard| guard.must_change), "{:?}", plan.guards);
+}
+
+#[test]
 fn merge() {
     let mut desired = with_ada();
     desired.folders.merge.insert(path("Junk Email"));

@@ -6,7 +6,6 @@ use super::mapping::Pair;
 use super::order::folder_key;
 use super::plan::WaitingOn;
 use super::{codes, guard};
-use crate::desired::Acknowledgement;
 use crate::model::folder::FolderPath;
 use crate::model::reading::Reading;
 use icu_normalizer::ComposingNormalizerBorrowed;
@@ -43,14 +42,7 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) -
     for group in groups(scope, pairs).into_values() {
         let (covers, by_case) = covers(scope, &group);
         let Some(first) = group.spellings.first().filter(|_| !covers.is_empty()) else { continue };
-        // Where the destination holds both as one, accepting them would not make them two.
-        let acknowledged: &[Acknowledgement] = if by_case && scope.target.profile.names.ignores_case
-        {
-            &[]
-        } else {
-            &scope.desired.acknowledged
-        };
-        let guard = guard::make(
+        let mut guard = guard::make(
             codes::COLLISION,
             format!("{}/{first}", scope.address),
             "folders collide at the destination; map one of them elsewhere, or name the \
@@ -58,8 +50,15 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) -
                 .to_owned(),
             covers,
             Some(&scope.wanted.position),
-            acknowledged,
+            &scope.desired.acknowledged,
         );
+        // Where the destination holds both as one, accepting them would not make them two.
+        if by_case && scope.target.profile.names.ignores_case {
+            (guard.acknowledged, guard.must_change) = (false, true);
+            guard.message = "the destination holds names that differ in case only as one folder; \
+                             map one of them elsewhere, or both to one name that folders.merge names"
+                .to_owned();
+        }
         found.0.extend(guard::wait(&guard).map(|on| (group.spellings, on)));
         drafts.guards.push(guard);
     }

@@ -27,6 +27,7 @@ pub(super) fn make(
         message,
         covers,
         acknowledged,
+        must_change: false,
         position: position.cloned(),
     }
 }

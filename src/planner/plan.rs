@@ -342,6 +342,9 @@ pub struct Guard {
     pub covers: Vec<String>,
     /// An acknowledgement in the migration plan covers exactly this.
     pub acknowledged: bool,
+    /// No acknowledgement covers it: the migration plan has to say something else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub must_change: bool,
     /// The line of the migration plan that it is about.
     pub position: Option<Position>,
 }

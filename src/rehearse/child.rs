@@ -5,10 +5,11 @@ use crate::rehearse::Choice;
 use crate::rehearse::fault::{not_run, unwritten};
 use crate::rehearse::performance::{Ended, Ran};
 use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
 /// Where commands come from and where what they print goes.
@@ -59,6 +60,12 @@ impl Stagehand {
     ) -> Result<Ran> {
         let shown = self.shown(words);
         let failed = |error: std::io::Error| not_run(&shown, &error);
+        self.number += 1;
+        let name = words.first().map_or("command", String::as_str);
+        let file = format!("{:02}-{name}.txt", self.number);
+        let path = self.folder.join(&file);
+        let (results, remarks) =
+            streams(&path, &shown).map_err(|error| unwritten(&path, &error))?;
         let begun = now();
         let mut child = Command::new(&self.program)
             .args(words)
@@ -69,27 +76,11 @@ impl Stagehand {
             .env("NO_COLOR", "1")
             .env_remove("MAILFERRY_TRUST")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(results)
+            .stderr(remarks)
             .kill_on_drop(true)
             .spawn()
             .map_err(failed)?;
-        let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
-        let reading = tokio::spawn(async move {
-            let (mut results, mut remarks) = (Vec::new(), Vec::new());
-            let results_read = async {
-                if let Some(out) = &mut out {
-                    let _ = out.read_to_end(&mut results).await;
-                }
-            };
-            let remarks_read = async {
-                if let Some(err) = &mut err {
-                    let _ = err.read_to_end(&mut remarks).await;
-                }
-            };
-            tokio::join!(results_read, remarks_read);
-            (results, remarks)
-        });
         let mut early = None;
         let (mut seen, mut since) = (0, begun);
         let status = loop {
@@ -107,28 +98,17 @@ impl Stagehand {
                 break child.wait().await.map_err(failed)?;
             }
         };
-        let (results, remarks) = reading.await.unwrap_or_default();
-        let mut output = String::from_utf8_lossy(&remarks).into_owned();
-        output.push_str(&String::from_utf8_lossy(&results));
         let ended = match (status.code(), early) {
             (Some(code), _) => Ended::Code(code),
             (None, Some(early)) => early,
             (None, None) => Ended::Code(-1),
         };
         let tenths = u64::try_from(begun.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
-        let file = self.keep(words, &shown, &output)?;
-        let again = !self.seen.insert(words.first().cloned().unwrap_or_default());
+        let text = std::fs::read(&path).map_err(|error| unwritten(&path, &error))?;
+        let text = String::from_utf8_lossy(&text);
+        let output = text.split_once('\n').map_or("", |(_, output)| output).to_owned();
+        let again = !self.seen.insert(name.to_owned());
         Ok(Ran { shown, ended, wanted: wanted.to_vec(), tenths, output, file, again })
-    }
-
-    fn keep(&mut self, words: &[String], shown: &str, output: &str) -> Result<String> {
-        self.number += 1;
-        let name = words.first().map_or("command", String::as_str);
-        let file = format!("{:02}-{name}.txt", self.number);
-        let path = self.folder.join(&file);
-        std::fs::write(&path, format!("$ {shown}\n{output}"))
-            .map_err(|error| unwritten(&path, &error))?;
-        Ok(file)
     }
 
     /// The command as it is shown: files in the folder by their names.
@@ -144,6 +124,14 @@ impl Stagehand {
             words.iter().map(short).map(|word| crate::render::style::shell(&word)).collect();
         format!("mailferry {}", words.join(" "))
     }
+}
+
+/// The file that takes what a command prints, from its first line on: what it said is there however
+/// it ends.
+fn streams(path: &Path, shown: &str) -> std::io::Result<(File, File)> {
+    let mut file = OpenOptions::new().create_new(true).append(true).open(path)?;
+    writeln!(file, "$ {shown}")?;
+    Ok((file.try_clone()?, file))
 }
 
 #[allow(clippy::disallowed_methods, reason = "how long something took, for people")]

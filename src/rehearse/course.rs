@@ -95,6 +95,9 @@ impl<'a> Course<'a> {
         self.performance.messages = self.at_source();
         self.validate().await?;
         let saved = self.plan().await?;
+        if self.in_the_way(&saved)? {
+            return Ok(());
+        }
         self.first_copy(&saved).await?;
         self.prove("Is everything there?").await?;
         self.meanwhile().await?;
@@ -225,6 +228,21 @@ impl<'a> Course<'a> {
         self.reviewed_plan().await
     }
 
+    /// Tells whether the migration plan has to change before anything else makes sense.
+    fn in_the_way(&mut self, saved: &str) -> Result<bool> {
+        let guards = self.read(saved)?.plan.guards;
+        for guard in guards.into_iter().filter(|guard| guard.must_change) {
+            let covers = guard.covers.join("; ");
+            self.event(format!("{} {}: {}.", guard.code, guard.object, covers));
+            self.performance.in_the_way.push(format!("{} {}", guard.code, guard.object));
+        }
+        let any = !self.performance.in_the_way.is_empty();
+        if any {
+            self.event("The rehearsal ends here: change the migration plan, and rehearse again.");
+        }
+        Ok(any)
+    }
+
     /// Plans until no guard is left that a person would have to acknowledge, and returns the path
     /// of the saved plan.
     async fn reviewed_plan(&mut self) -> Result<String> {
@@ -236,7 +254,7 @@ impl<'a> Course<'a> {
                 .plan
                 .guards
                 .into_iter()
-                .filter(|guard| !guard.acknowledged)
+                .filter(|guard| !guard.acknowledged && !guard.must_change)
                 .filter(|guard| !self.is_acknowledged(&guard.code, &guard.object, &guard.digest))
                 .map(|guard| GuardShown {
                     code: guard.code,

@@ -31,6 +31,8 @@ pub struct Performance {
     pub faults: BTreeMap<String, usize>,
     /// Guards that a person has to acknowledge in the migration plan: the entries to paste.
     pub guards: Vec<GuardShown>,
+    /// Guards that no acknowledgement covers: the rehearsal ended with them.
+    pub in_the_way: Vec<String>,
     /// What the services' own stores say.
     pub verdict: Verdict,
     /// What the real migration will be like, where an observation was given.
@@ -45,7 +47,9 @@ pub struct Performance {
 impl Performance {
     /// Tells whether everything went as it should.
     pub fn holds(&self) -> bool {
-        self.verdict.holds() && self.acts.iter().all(|act| act.commands().all(Ran::holds))
+        self.in_the_way.is_empty()
+            && self.verdict.holds()
+            && self.acts.iter().all(|act| act.commands().all(Ran::holds))
     }
 }
 

@@ -123,14 +123,14 @@ fn exception(exception: &Exception, text: &mut String) {
     }
 }
 
-/// Gigabytes of 2^30 octets, as Exchange counts its quotas; one decimal, rounded down.
+/// One decimal, rounded down. Exchange's "50 GB" are 50 times 2^30 octets.
 fn gigabytes(octets: u64) -> String {
     let tenths = (u128::from(octets) * 10) >> 30;
-    format!("{}.{} GB", tenths / 10, tenths % 10)
+    format!("{}.{} GiB", tenths / 10, tenths % 10)
 }
 
 fn quota(octets: u64) -> String {
-    format!("{} GB", octets >> 30)
+    format!("{0} GiB (Exchange's {0} GB)", octets >> 30)
 }
 
 fn large_line(large: &Large) -> String {
@@ -178,7 +178,6 @@ fn figure(figure: &Figure, shown: impl Fn(u64) -> String, text: &mut String) {
     let basis = match figure.basis {
         Basis::Published => "published",
         Basis::Assumed => "assumed",
-        Basis::Measured => "measured",
     };
     let _ = writeln!(text, "    {} ({basis}; {})", shown(figure.value), clean(&figure.source));
 }

@@ -134,9 +134,15 @@ fn short(line: &str) -> String {
 pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
     let (bold, red, plain) =
         if color { ("\u{1b}[1m", "\u{1b}[1;31m", "\u{1b}[0m") } else { ("", "", "") };
-    let mut text = format!("\n{bold}# What the stores of the simulated services say{plain}\n");
-    for line in verdict(&performance.verdict) {
-        let _ = writeln!(text, "  {line}");
+    let mut text = String::new();
+    if performance.in_the_way.is_empty() {
+        let _ = writeln!(text, "\n{bold}# What the stores of the simulated services say{plain}");
+        for line in verdict(&performance.verdict) {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    for guard in &performance.in_the_way {
+        let _ = writeln!(text, "  IN THE WAY  {}: the migration plan has to change", clean(guard));
     }
     let struck: usize = performance.faults.values().sum();
     let kills = kills(performance);
@@ -174,9 +180,8 @@ pub fn epilogue(performance: &Performance, page: &str, color: bool) -> String {
     let assumed = performance.habits.iter().filter(|habit| habit.evidence == "assumed").count();
     let _ = writeln!(
         text,
-        "\nThe services had {}, {} of them assumed: `mailferry rehearse --habits` lists each with its source.",
-        count(performance.habits.len() as u64, "habit", "habits"),
-        assumed
+        "\nThe services had {}, {assumed} assumed: `mailferry rehearse --habits` lists every habit there is, with its source.",
+        count(performance.habits.len() as u64, "habit", "habits")
     );
     if performance.holds() {
         let _ =
@@ -218,8 +223,8 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
     }
     if verdict.changed > 0 {
         lines.push(format!(
-            "{} by a named change on the way and say the same",
-            count(verdict.changed as u64, "message differs", "messages differ")
+            "{} changed by name on the way, and what is said is the same",
+            count(verdict.changed as u64, "message was", "messages were")
         ));
     }
     if verdict.gone_since > 0 {

@@ -37,7 +37,12 @@ pub fn html(performance: &Performance) -> String {
             " was reached, none of its secrets was read. Seed " (performance.seed) "."
         }
         h2 { "What the stores say" }
-        pre { @for line in verdict(&performance.verdict) { (line) "\n" } }
+        @if performance.in_the_way.is_empty() {
+            pre { @for line in verdict(&performance.verdict) { (line) "\n" } }
+        } @else {
+            p.bad { "Nothing was copied: the migration plan has to change." }
+            ul { @for guard in &performance.in_the_way { li { (clean(guard)) } } }
+        }
         h2 { "What stood for what" }
         table {
             @for (name, what) in &performance.cast {

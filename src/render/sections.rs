@@ -228,7 +228,9 @@ fn guards(plan: &Plan) -> Section {
         lines.extend(
             guard.covers.iter().map(|item| Line::detail(format!("covers {}", clean(item)))),
         );
-        if !guard.acknowledged {
+        if guard.must_change {
+            lines.push(Line::detail("it cannot be accepted: the migration plan has to change"));
+        } else if !guard.acknowledged {
             lines.push(Line::detail("to accept it, add to the migration plan:"));
             lines.push(Line::detail(format!("  {}", acknowledgement(guard))));
         }

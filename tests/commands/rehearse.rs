@@ -280,6 +280,31 @@ fn the_real_folders_and_sizes_are_played_scaled_down_and_forecast_in_full() {
 }
 
 #[test]
+fn a_rehearsal_ends_with_what_only_another_migration_plan_can_change() {
+    let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
+    let mut ada = observed("ada@acme.example", "Work", 5, 0);
+    let folders = ada["contents"]["present"]["folders"].as_array_mut().expect("folders");
+    let mut twin = folders[0].clone();
+    twin["path"] = "work".into();
+    folders.push(twin);
+    let observation = serde_json::json!({
+        "format_version": 1, "mailferry": "0.1.0", "made_at": "2026-11-01T00:00:00Z",
+        "anonymous": false, "product": "rackspace-email", "mailboxes": [ada],
+    });
+    std::fs::write(rehearsal.path().join("seen.json"), observation.to_string()).expect("a file");
+    let args = ["rehearse", "plan.yaml", "--out", "out", "--from-observation", "seen.json"];
+    rehearsal.run(&args).code(6).says(&[
+        "Work and work differ in upper and lower case only",
+        "change the migration plan, and rehearse again",
+        "IN THE WAY  G302 ada@acme.example/Work",
+    ]);
+    let report = rehearsal.report();
+    assert_eq!(report["in_the_way"][0], "G302 ada@acme.example/Work", "{report:#}");
+    let page = std::fs::read_to_string(rehearsal.path().join("out/report.html")).expect("a page");
+    assert!(page.contains("Nothing was copied: the migration plan has to change."), "{page}");
+}
+
+#[test]
 fn services_that_are_kept_meet_other_commands_until_ctrl_c() {
     // The real commands need the file of the authority.
     let sides = SIDES.replace(", ca: not-there.pem", "");
@@ -321,10 +346,13 @@ fn services_that_are_kept_meet_other_commands_until_ctrl_c() {
 fn a_rehearsal_that_is_interrupted_ends_with_130() {
     let rehearsal = Rehearsal::of(&[HEAD, SIDES]);
     let running = rehearsal.begin(&["rehearse", "plan.yaml", "--out", "out"]);
-    let plan = rehearsal.path().join("out/plan-1.json");
-    until("something is planned", || plan.exists());
+    let apply = rehearsal.path().join("out/03-apply.txt");
+    until("something is applied", || apply.exists());
     running.signal(Signal::INT);
     running.end().code(130).says(&["E130", "interrupted"]);
+    // What it printed until then is kept, also of the command that was under way.
+    let kept = std::fs::read_to_string(apply).expect("its text");
+    assert!(kept.starts_with("$ mailferry apply"), "{kept}");
 }
 
 /// The second `apply` loses its only connection to the source while it looks; waiting for another

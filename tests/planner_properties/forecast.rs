@@ -7,7 +7,7 @@ use mailferry::model::hours::Hours;
 use mailferry::model::reading::{Failure, Reading};
 use mailferry::model::shape::{Shape, SizeClass};
 use mailferry::observation::{Contents, FORMAT_VERSION, Folder, Mailbox, Observation, Seen};
-use mailferry::rehearse::forecast::{Basis, Bound, Exception, Forecast, Rates, Reason, forecast};
+use mailferry::rehearse::forecast::{Bound, Exception, Forecast, Rates, Reason, forecast};
 use mailferry::render;
 use proptest::prelude::*;
 
@@ -246,7 +246,9 @@ fn mailboxes_are_told_from_their_quotas_and_from_monsters() {
         ]
     );
     let text = render::forecast::text(&forecast);
-    assert!(text.contains("u5@acme.example: 51.0 GB of messages: more than a mailbox of 50 GB"));
+    assert!(
+        text.contains("51.0 GiB of messages: more than a mailbox of 50 GiB (Exchange's 50 GB)")
+    );
 }
 
 #[test]
@@ -273,12 +275,12 @@ fn folders_are_renamed_left_out_and_without_a_place_as_the_plan_does_it() {
 }
 
 #[test]
-fn hours_and_bandwidth_and_measured_rates_count() {
+fn hours_and_bandwidth_and_rates_count() {
     let observation = one_folder("INBOX", many(36_000, 1_000));
     let base = told(&observation, &plan());
     // 36,000 messages of 150 ms; 36 MB are nothing. Throttled to 3,600 an hour: ten hours.
     assert_eq!((base.free.seconds, base.throttled.seconds), (5_400, 36_000));
-    assert_eq!(base.free.bound, Bound::Connections);
+    assert_eq!(base.free.bound, Bound::Mailbox, "more connections would not help one mailbox");
     let mut nightly = plan();
     nightly.pacing.hours = Some(Hours {
         only: "20:00-08:00".parse().unwrap(),
@@ -291,11 +293,10 @@ fn hours_and_bandwidth_and_measured_rates_count() {
     nightly.pacing.bandwidth = Some(1_000);
     let narrow = told(&observation, &nightly);
     assert_eq!((narrow.free.seconds, narrow.free.bound), (36_000, Bound::Bandwidth));
-    let rates = Rates::default().measured(1_000, 20_000);
-    assert_eq!((rates.message.value, rates.message.basis), (20, Basis::Measured));
+    let mut rates = Rates::default();
+    rates.message.value = 20;
     let fast = forecast(&observation, &plan(), &rates, begin());
     assert_eq!(fast.free.seconds, 720);
-    assert_eq!(Rates::default().measured(0, 5), Rates::default());
     // Four mailboxes go together, a fifth comes after them.
     let five = |count| {
         let one = || vec![folder("INBOX", Reading::Present(many(36_000, 1_000)))];
@@ -303,6 +304,7 @@ fn hours_and_bandwidth_and_measured_rates_count() {
     };
     assert_eq!(told(&five(4), &plan()).free.seconds, 5_400);
     assert_eq!(told(&five(5), &plan()).free.seconds, 10_800);
+    assert_eq!(told(&five(5), &plan()).free.bound, Bound::Connections);
     assert_eq!(told(&five(0), &plan()).free.bound, Bound::Nothing);
 }
 

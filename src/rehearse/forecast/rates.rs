@@ -10,8 +10,6 @@ pub enum Basis {
     Published,
     /// Nobody did; it is a guess.
     Assumed,
-    /// It was measured in a rehearsal, against simulated services on one machine.
-    Measured,
 }
 
 /// A figure with its source.
@@ -63,24 +61,5 @@ impl Default for Rates {
                  that APPEND is counted so is known of nobody",
             ),
         }
-    }
-}
-
-impl Rates {
-    /// Puts what a rehearsal took for the messages of one mailbox in the place of the assumed
-    /// time for a message. Nothing changes where nothing was measured.
-    #[must_use]
-    pub fn measured(self, messages: u64, milliseconds: u64) -> Self {
-        if messages == 0 || milliseconds == 0 {
-            return self;
-        }
-        let source = format!(
-            "the rehearsal: {messages} messages in {}.{} s for one mailbox, against simulated \
-             services",
-            milliseconds / 1_000,
-            milliseconds % 1_000 / 100
-        );
-        let value = milliseconds.div_ceil(messages);
-        Self { message: Figure::new(value, Basis::Measured, &source), ..self }
     }
 }

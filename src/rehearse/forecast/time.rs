@@ -81,7 +81,7 @@ impl Limits {
         let bound = match copying {
             0 => Bound::Nothing,
             _ if wire > lanes => Bound::Bandwidth,
-            _ if longest == lanes && loads.len() > 1 => Bound::Mailbox,
+            _ if longest == lanes => Bound::Mailbox,
             _ => Bound::Connections,
         };
         let wall = match self.open {
