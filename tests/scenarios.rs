@@ -681,6 +681,39 @@ fn without_a_word_of_the_tenant_copies_stay_or_wait_for_something_that_the_plan_
 }
 
 #[test]
+fn mail_at_either_host_of_exchange_has_moved_to_a_tenant() {
+    use mailferry::desired::Wish;
+    use mailferry::model::records::Mx;
+    use mailferry::planner::mail_flow::{self, MailFlow};
+    // The migration plan writes one of them out, and Microsoft gave the domain the other.
+    let mx = |host: &str| Mx { preference: 0, host: host.to_owned() };
+    let domain: mailferry::model::address::Domain = "acme.example".parse().unwrap();
+    let hosts = ["acme-example.mail.protection.outlook.com", "acme-example.b-v1.mx.microsoft"];
+    for (wanted, seen) in [(hosts[0], hosts[1]), (hosts[1], hosts[0])] {
+        let mut desired = with_tenant(following());
+        let zone = desired.zones.get_mut(&domain).unwrap();
+        zone.mx = Some((Wish::Exactly([mx(wanted)].into()), zone.mx.take().unwrap().1));
+        let mut observed: Observed = read("deletions", "observed.json");
+        let Some(Reading::Present(state)) = observed.dns.get_mut(&domain) else { panic!() };
+        for view in state.authoritative.values_mut() {
+            let Reading::Present(view) = view else { panic!() };
+            let Reading::Present(set) = &mut view.mx else { panic!() };
+            set.records = [mx(seen)].into();
+        }
+        let flow = mail_flow::of(&domain, &desired, None, observed.dns.get(&domain));
+        assert!(matches!(&flow, MailFlow::Moved(why) if why.contains(seen)), "{flow:?}");
+        let again = mail_flow::again(&domain, &desired, observed.dns.get(&domain));
+        assert_eq!(
+            again, flow,
+            "nor does the second look before the removal take it for the source"
+        );
+        desired.microsoft365 = None;
+        let elsewhere = mail_flow::of(&domain, &desired, None, observed.dns.get(&domain));
+        assert!(matches!(elsewhere, MailFlow::AtSource(_)), "{elsewhere:?}");
+    }
+}
+
+#[test]
 fn folders_that_providers_empty_are_known_by_name_too() {
     let ada: mailferry::model::address::Address = ADA.parse().unwrap();
     for (name, purged) in

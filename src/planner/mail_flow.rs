@@ -34,7 +34,9 @@ pub fn of(
     let zone = desired.zones.get(domain);
     match zone.and_then(|zone| zone.mx.as_ref()) {
         None => MailFlow::Unwatched,
-        Some((Wish::Exactly(wanted), _)) => flow(domain, wanted, false, seen),
+        Some((Wish::Exactly(wanted), _)) => {
+            flow(domain, wanted, desired.microsoft365.is_some(), seen)
+        }
         // Of a zone that cannot be read the plan says no more than that.
         Some((Wish::Microsoft365, _)) if servers(seen).is_none() => {
             MailFlow::Unreadable(object::zone(domain))
@@ -56,7 +58,9 @@ pub fn again(domain: &Domain, desired: &Desired, seen: Option<&Reading<ZoneState
     let zone = desired.zones.get(domain);
     match zone.and_then(|zone| zone.mx.as_ref()) {
         None => MailFlow::Unwatched,
-        Some((Wish::Exactly(wanted), _)) => flow(domain, wanted, false, seen),
+        Some((Wish::Exactly(wanted), _)) => {
+            flow(domain, wanted, desired.microsoft365.is_some(), seen)
+        }
         Some((Wish::Microsoft365, _)) => flow(domain, &BTreeSet::new(), true, seen),
     }
 }
