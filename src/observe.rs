@@ -181,6 +181,13 @@ fn ends_the_look(error: &Error) -> bool {
     kinds.contains(&error.kind) || error.class == Class::Ledger
 }
 
+/// Opens another connection in the place of one. Where places are few, its own has to be free
+/// before another is waited for.
+async fn anew<C>(line: Line<C>, another: impl Future<Output = Result<Line<C>>>) -> Result<Line<C>> {
+    drop(line);
+    another.await
+}
+
 impl Eyes {
     fn looked<T>(&self, object: &str, reading: &Reading<T>) {
         let readable = reading.failure().is_none();
@@ -199,9 +206,7 @@ impl Eyes {
             let object = Object::folder("destination", at, &inbox);
             loop {
                 if must_go(&line.connection) {
-                    // Where places are few, this one has to be free before another is waited for.
-                    drop(line);
-                    line = lines::destination(&self.accounts, mailbox).await?;
+                    line = anew(line, lines::destination(&self.accounts, mailbox)).await?;
                 }
                 let selected = line.connection.select(&name).await;
                 let selected = selected.map_err(|error| catalogue::imap(&error, &object));
@@ -218,9 +223,7 @@ impl Eyes {
         for (path, entry) in line.folders.clone() {
             let reading = loop {
                 if must_go(&line.connection) {
-                    // Where places are few, this one has to be free before another is waited for.
-                    drop(line);
-                    line = lines::destination(&self.accounts, mailbox).await?;
+                    line = anew(line, lines::destination(&self.accounts, mailbox)).await?;
                 }
                 let state =
                     self.destination_folder(&line, at, &path, &entry, permanent.as_ref()).await;
@@ -233,9 +236,7 @@ impl Eyes {
         // What cannot be opened cannot be copied into, whatever STATUS tells of it.
         folders.extend(shut.map(|failure| (inbox, Reading::Unreadable(failure))));
         if must_go(&line.connection) {
-            // Where places are few, this one has to be free before another is waited for.
-            drop(line);
-            line = lines::destination(&self.accounts, mailbox).await?;
+            line = anew(line, lines::destination(&self.accounts, mailbox)).await?;
         }
         folders.extend(unread(&line));
         let quota = quota(&line.connection, &line.folders, "destination", at).await;
@@ -303,9 +304,7 @@ impl Eyes {
         for (path, entry) in line.folders.clone() {
             let reading = loop {
                 if line.connection.is_worn() || !line.connection.is_open() {
-                    // Where places are few, this one has to be free before another is waited for.
-                    drop(line);
-                    line = lines::source(&self.accounts, mailbox).await?;
+                    line = anew(line, lines::source(&self.accounts, mailbox)).await?;
                 }
                 let looked = self.source_folder(&line, &looking, &path, &entry, &mut moves).await;
                 if let Some(reading) = come.reading(looked, line.connection.is_open())? {
@@ -329,9 +328,7 @@ impl Eyes {
             }
         }
         if !line.connection.is_open() {
-            // Where places are few, this one has to be free before another is waited for.
-            drop(line);
-            line = lines::source(&self.accounts, mailbox).await?;
+            line = anew(line, lines::source(&self.accounts, mailbox)).await?;
         }
         let mut vanishing = std::mem::take(&mut moves.vanishing);
         if let Some(unsettled) = looking.limits.unsettled {
@@ -409,7 +406,7 @@ impl Eyes {
                 if catalogue::denies_the_folder(&error)
                     && is_nonexistent(&self.ledger, line, &key).await?
                 {
-                    return Ok((FolderState { nonexistent: true, ..state(entry, None) }, None));
+                    return Ok((FolderState { denied: true, ..state(entry, None) }, None));
                 }
                 return Err(catalogue::imap(&error, &object));
             }
@@ -541,7 +538,7 @@ fn state(entry: &ListEntry, contents: Option<FolderContents>) -> FolderState {
         subscribed: entry.subscribed,
         contents,
         non_existent: entry.has("\\NonExistent"),
-        nonexistent: false,
+        denied: false,
         no_inferiors: entry.has("\\Noinferiors"),
     }
 }

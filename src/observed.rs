@@ -107,7 +107,7 @@ pub struct FolderState {
     pub non_existent: bool,
     /// LIST names it like a folder, and the server says that there is none of this name.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub nonexistent: bool,
+    pub denied: bool,
     /// `\Noinferiors`: there can be no folders below, RFC 3501 section 7.2.2.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_inferiors: bool,

@@ -72,7 +72,7 @@ fn reading(seen: Seen, name: &str, uid_validity: u32) -> Option<Reading<FolderSt
             subscribed,
             contents,
             non_existent: false,
-            nonexistent: false,
+            denied: false,
             no_inferiors: false,
         })
     };

@@ -115,7 +115,7 @@ impl FolderCopy<'_> {
             ErrorKind::Failed,
             "E241",
             format!(
-                "{}: {what} unclear: an interrupted run may have sent it, and it may be in a folder that could not be read: {folders}",
+                "{}: {what} unclear, perhaps sent by an interrupted run, and perhaps in a folder that could not be read: {folders}",
                 self.destination_object(),
             ),
         )

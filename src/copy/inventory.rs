@@ -261,6 +261,23 @@ pub enum Now {
     Another(UidValidity),
 }
 
+impl Now {
+    /// Returns what is listed; `None` when the folder is gone.
+    ///
+    /// # Errors
+    /// When it has another UIDVALIDITY than the one named.
+    pub fn same(self, key: &FolderKey, validity: UidValidity) -> Result<Option<Pass>, Stop> {
+        match self {
+            Self::Listed(pass) => Ok(Some(pass)),
+            Self::Gone => Ok(None),
+            Self::Another(now) => {
+                let object = Object::folder("source", &key.mailbox, &key.folder);
+                Err(Stop::Failed(catalogue::new_validity(&object, validity, now)))
+            }
+        }
+    }
+}
+
 /// Lists a source folder that the ledger knows anew into it; `None` when the folder is gone.
 ///
 /// # Errors
@@ -272,14 +289,7 @@ pub async fn anew(
     validity: UidValidity,
     known: Option<Pass>,
 ) -> Result<Option<Pass>, Stop> {
-    match now(desk, source, key, validity, known).await? {
-        Now::Listed(pass) => Ok(Some(pass)),
-        Now::Gone => Ok(None),
-        Now::Another(now) => {
-            let object = Object::folder("source", &key.mailbox, &key.folder);
-            Err(Stop::Failed(catalogue::new_validity(&object, validity, now)))
-        }
-    }
+    now(desk, source, key, validity, known).await?.same(key, validity)
 }
 
 /// Lists a source folder that the ledger knows anew into it, if it is the same one. One that holds

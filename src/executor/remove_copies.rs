@@ -1,6 +1,6 @@
 //! Removes copies whose messages vanished at the source; everything is looked at again right before.
 
-use crate::catalogue::{self, Object};
+use crate::catalogue::Object;
 use crate::copy::inventory::{self, Now};
 use crate::copy::lines::{self, Line, Lines};
 use crate::copy::nonexistent::is_nonexistent;
@@ -121,14 +121,8 @@ impl MailboxRun {
                     .hint("A folder that vanished as a whole takes no copy along; plan again."),
             ));
         }
-        match self.listed_anew(from, key, validity).await? {
-            Now::Listed(pass) => Ok(pass.messages),
-            Now::Gone => Ok(0),
-            Now::Another(now) => {
-                let object = Object::folder("source", &key.mailbox, &key.folder);
-                Err(Stop::Failed(catalogue::new_validity(&object, validity, now)))
-            }
-        }
+        let pass = self.listed_anew(from, key, validity).await?.same(key, validity)?;
+        Ok(pass.map_or(0, |pass| pass.messages))
     }
 
     async fn listed_anew(

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Finds what is worth a remark.
 pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) {
     another_product(scope, drafts);
-    nonexistent(scope, drafts);
+    denied(scope, drafts);
     lost_flags(scope, pairs, drafts);
     settled_without_copy(scope, pairs, drafts);
     other_dates(scope, pairs, drafts);
@@ -43,11 +43,10 @@ fn another_product(scope: &Scope<'_>, drafts: &mut Drafts) {
 }
 
 /// Names what the source lists like a folder and denies.
-fn nonexistent(scope: &Scope<'_>, drafts: &mut Drafts) {
-    let is_nonexistent =
-        |reading: &Reading<FolderState>| reading.present().is_some_and(|s| s.nonexistent);
+fn denied(scope: &Scope<'_>, drafts: &mut Drafts) {
+    let is_denied = |reading: &Reading<FolderState>| reading.present().is_some_and(|s| s.denied);
     let folders = scope.source.folders.iter();
-    for (path, _) in folders.filter(|(_, reading)| is_nonexistent(reading)) {
+    for (path, _) in folders.filter(|(_, reading)| is_denied(reading)) {
         let message = format!(
             "{path} is listed at the source, which says that there is no such folder, as Dovecot \
              does of a deleted one with folders below it; those are copied"
