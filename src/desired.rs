@@ -17,6 +17,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 mod mapping;
 
+/// Mailboxes that are copied, looked at or verified together; each takes one connection on a side
+/// at a time at least. Memory is bounded by this times the window.
+pub const MAILBOXES: u16 = 4;
+
 /// The whole migration as the user wants it.
 #[derive(Clone, Debug)]
 pub struct Desired {

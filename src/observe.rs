@@ -11,7 +11,7 @@ use crate::copy::inventory::{self, Listing};
 use crate::copy::lines::{self, Line};
 use crate::copy::nonexistent::is_nonexistent;
 use crate::copy::stop::Stop;
-use crate::desired::{Deletions, Desired, DesiredMailbox, DesiredZone, Mapped};
+use crate::desired::{self, Deletions, Desired, DesiredMailbox, DesiredZone, Mapped};
 use crate::error::{Class, Error, ErrorKind, Result};
 use crate::executor::event::{Event, Listener};
 use crate::imap::{Connection, ImapError, ListEntry, Selected, SourceConnection};
@@ -35,9 +35,6 @@ use futures_util::StreamExt;
 use patience::Folders;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Mailboxes that are looked at together; each takes one connection on a side at a time.
-const MAILBOXES: usize = 4;
 
 /// Everything that looking needs.
 #[derive(Debug)]
@@ -93,7 +90,7 @@ pub async fn observe(eyes: &Eyes) -> Result<(Observed, LedgerSummary)> {
     let mut looks = futures_util::stream::iter(
         eyes.desired.mailboxes.values().cloned().map(|mailbox| look(eyes, mailbox)),
     )
-    .buffer_unordered(MAILBOXES);
+    .buffer_unordered(desired::MAILBOXES.into());
     while let Some(look) = looks.next().await {
         let (mailbox, (source, census), destination) = look?;
         observed.source.insert(mailbox.source.clone(), source);

@@ -11,8 +11,9 @@ use crate::desired::DesiredMailbox;
 use crate::error::{Error, ErrorKind, Result};
 use crate::executor::own_duplicates::{self, Duplicate, Found};
 use crate::model::address::Address;
+use crate::model::words::shell;
 use crate::removal::Hands;
-use crate::render::style::{clean, count, shell, thousands};
+use crate::render::style::{clean, count, thousands};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 

@@ -21,7 +21,7 @@ pub(crate) fn pause(args: &PauseArgs, global: &Global, output: &Output) -> Resul
     let text = format!(
         "{mailbox} rests. An apply that runs now ends its work on it after what is in flight; the \
          next one leaves it out.\nNext: mailferry resume {} {mailbox}\n",
-        crate::render::style::shell(&args.plan.to_string_lossy()),
+        crate::model::words::shell(&args.plan.to_string_lossy()),
     );
     Output::told(
         args.format,
@@ -42,7 +42,7 @@ pub(crate) fn resume(args: &ResumeArgs, global: &Global, output: &Output) -> Res
     let text = if rested {
         format!(
             "{mailbox} rests no more; the next plan and apply take it in.\nNext: mailferry plan {}\n",
-            crate::render::style::shell(&args.plan.to_string_lossy()),
+            crate::model::words::shell(&args.plan.to_string_lossy()),
         )
     } else {
         format!("{mailbox} did not rest; nothing was changed.\n")

@@ -189,7 +189,7 @@ fn text(
             text,
             "{} tried again by the next apply.\nNext: mailferry plan {}",
             count(total, "message is", "messages are"),
-            crate::render::style::shell(&args.plan.to_string_lossy()),
+            crate::model::words::shell(&args.plan.to_string_lossy()),
         );
     }
     text

@@ -23,7 +23,7 @@ pub(crate) fn run(args: &ValidateArgs, global: &Global, output: &Output) -> Resu
                     desired.mailboxes.len(),
                     if desired.mailboxes.len() == 1 { "" } else { "es" },
                     if zones == 1 { "" } else { "s" },
-                    crate::render::style::shell(&args.plan.to_string_lossy()),
+                    crate::model::words::shell(&args.plan.to_string_lossy()),
                 ))?;
             }
         }

@@ -4,7 +4,7 @@ use crate::accounts::Accounts;
 use crate::copy::desk::{Desk, Policy};
 use crate::copy::pace::Pace;
 use crate::copy::progress::MailboxProgress;
-use crate::desired::{Desired, Moves};
+use crate::desired::{self, Desired, Moves};
 use crate::executor::event::{Event, Listener};
 use crate::executor::mailbox::MailboxRun;
 use crate::executor::report::RunReport;
@@ -20,9 +20,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// Mailboxes that are copied together. Memory is bounded by this times the window.
-const MAILBOXES: usize = 4;
 
 /// How long a destination folder must stand still before an unanswered APPEND counts as not done.
 pub const QUIET: Duration = Duration::from_secs(5);
@@ -73,7 +70,7 @@ impl Run {
                 self.mailbox(&address, actions, rest, Arc::clone(&pace))
             }))
             .map(MailboxRun::run)
-            .buffer_unordered(MAILBOXES);
+            .buffer_unordered(desired::MAILBOXES.into());
         let mut report = RunReport::default();
         while let Some(ended) = runs.next().await {
             report.outcomes.extend(ended.outcomes);

@@ -115,7 +115,17 @@ pub(super) fn no_directory(host: &str, answer: &Answer) -> Error {
         Err(_) => answer.words().unwrap_or_default(),
     };
     match answer.status {
-        401 | 403 => Error::new(
+        // The token itself was refused: no permission mends that. Seen in public with "Identity not
+        // found" (oauth2-azure issue 88).
+        401 => Error::new(
+            ErrorKind::Unobservable,
+            "E197",
+            format!("{host} does not take the app's token for the directory"),
+        )
+        .class(Class::Credential)
+        .words(words)
+        .hint("See in Entra that the app has a service principal (Enterprise applications) in this tenant that is enabled, and that the tenant of the migration plan is the right one; what was set up just now may take up to an hour."),
+        403 => Error::new(
             ErrorKind::Unobservable,
             "E197",
             format!("{host} does not let the app read the directory"),

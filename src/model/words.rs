@@ -46,6 +46,15 @@ pub fn quoted(c: char) -> String {
     }
 }
 
+/// Writes a path so that a POSIX shell reads it back as one word.
+pub fn shell(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@._+-/=:,".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,5 +69,11 @@ mod tests {
         assert_eq!(shown(b"NO \x1b[2J gone\r\n"), "NO \\u{1b}[2J gone");
         assert_eq!(shown("NO \u{202e}x".as_bytes()), "NO \\u{202e}x");
         assert!(shown(&[b'a'; 9_000]).len() <= LIMIT + '…'.len_utf8());
+    }
+
+    #[test]
+    fn hostile_names_cannot_leave_the_shell_word() {
+        assert_eq!(shell("a b'; rm"), "'a b'\\''; rm'");
+        assert_eq!(shell("acme.plan.json"), "acme.plan.json");
     }
 }

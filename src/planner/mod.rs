@@ -16,7 +16,7 @@ pub mod mail_flow;
 mod mailbox;
 mod mapping;
 pub mod moves;
-mod object;
+pub mod object;
 pub mod order;
 pub mod plan;
 mod remarks;

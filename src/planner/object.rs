@@ -11,8 +11,15 @@ pub(super) fn destination_mailbox(mailbox: &Address) -> String {
     format!("destination mailbox {mailbox}")
 }
 
+const SOURCE_FOLDER: &str = "source folder";
+
 pub(super) fn source_folder(mailbox: &Address, folder: &FolderPath) -> String {
-    format!("source folder {mailbox}/{folder}")
+    format!("{SOURCE_FOLDER} {mailbox}/{folder}")
+}
+
+/// Tells whether something unknown is a folder of the source, or where it goes.
+pub fn is_source_folder(object: &str) -> bool {
+    object.starts_with(SOURCE_FOLDER)
 }
 
 pub(super) fn destination_folder(mailbox: &Address, folder: &FolderPath) -> String {

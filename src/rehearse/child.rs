@@ -7,6 +7,7 @@ use crate::rehearse::performance::{Ended, Ran};
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -101,7 +102,7 @@ impl Stagehand {
         let ended = match (status.code(), early) {
             (Some(code), _) => Ended::Code(code),
             (None, Some(early)) => early,
-            (None, None) => Ended::Code(-1),
+            (None, None) => Ended::Signal(status.signal().unwrap_or_default()),
         };
         let tenths = u64::try_from(begun.elapsed().as_millis() / 100).unwrap_or(u64::MAX);
         let text = std::fs::read(&path).map_err(|error| unwritten(&path, &error))?;
@@ -121,7 +122,7 @@ impl Stagehand {
             }
         };
         let words: Vec<String> =
-            words.iter().map(short).map(|word| crate::render::style::shell(&word)).collect();
+            words.iter().map(short).map(|word| crate::model::words::shell(&word)).collect();
         format!("mailferry {}", words.join(" "))
     }
 }

@@ -1,14 +1,15 @@
 //! What is in the mailboxes of the simulated source.
 
-use crate::desired::{Desired, DesiredMailbox};
+use crate::desired::{Desired, DesiredMailbox, Mapped};
 use crate::model::flags::Flags;
-use crate::model::folder::FolderPath;
+use crate::model::folder::{FolderPath, SpecialUse};
 use crate::model::internal_date::InternalDate;
 use crate::rehearse::letters::{self, Shape};
 use crate::rehearse::sketch::SketchedMessage;
 use bytes::Bytes;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// One letter with where it is.
 #[derive(Clone, Debug)]
@@ -17,6 +18,20 @@ pub(crate) struct Letter {
     pub(crate) octets: Bytes,
     pub(crate) date: InternalDate,
     pub(crate) flags: Flags,
+}
+
+/// A folder that is made before its letters come.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    pub(crate) path: FolderPath,
+    pub(crate) subscribed: bool,
+    pub(crate) special_use: Option<SpecialUse>,
+}
+
+impl Made {
+    fn usual(path: FolderPath) -> Self {
+        Self { path, subscribed: true, special_use: None }
+    }
 }
 
 /// Draws mailboxes from a seed.
@@ -61,15 +76,17 @@ impl Author {
     /// Returns the folders of a mailbox besides those that the product makes, and its letters.
     ///
     /// The folders that the migration plan names (`map`, `merge`'s sources, `exclude`) are among
-    /// them, so that the rehearsal meets its rules.
+    /// them, so that the rehearsal meets its rules. None is made up that the migration plan has no
+    /// place for at a destination that parts folders by `separator`.
     pub(crate) fn mailbox(
         &mut self,
         desired: &Desired,
         mailbox: &DesiredMailbox,
+        separator: char,
         messages: usize,
         first: bool,
-    ) -> (Vec<FolderPath>, Vec<Letter>) {
-        let own = self.folders(desired, mailbox);
+    ) -> (Vec<Made>, Vec<Letter>) {
+        let own = self.folders(desired, mailbox, separator);
         let mut letters = Vec::new();
         let mut left = messages;
         for (name, share) in SHARES {
@@ -96,7 +113,8 @@ impl Author {
                 Shape::Oversized,
             ));
         }
-        (own, letters)
+        let shared = SHARES.iter().filter_map(|(name, _)| name.parse().ok());
+        (shared.chain(own).map(Made::usual).collect(), letters)
     }
 
     /// A letter that comes now.
@@ -164,7 +182,12 @@ impl Author {
         }
     }
 
-    fn folders(&mut self, desired: &Desired, mailbox: &DesiredMailbox) -> Vec<FolderPath> {
+    fn folders(
+        &mut self,
+        desired: &Desired,
+        mailbox: &DesiredMailbox,
+        separator: char,
+    ) -> Vec<FolderPath> {
         let folders = &desired.folders;
         let named = folders.map.keys().chain(folders.usual.keys()).cloned();
         let excluded = desired.folders.exclude.iter().chain(&mailbox.exclude).filter_map(|it| {
@@ -172,7 +195,10 @@ impl Author {
             let text = it.text.replace("/**", "/Below").replace("/*", "/Below");
             if text.contains(['*', '?', '[', '{']) { None } else { text.parse().ok() }
         });
-        let own = OWN.iter().filter_map(|name| name.parse::<FolderPath>().ok());
+        let own = OWN
+            .iter()
+            .filter_map(|name| name.parse::<FolderPath>().ok())
+            .filter(|path| has_a_place(desired, mailbox, path, separator));
         let kept = SHARES.iter().map(|(name, _)| *name);
         let standard: Vec<FolderPath> = kept.filter_map(|name| name.parse().ok()).collect();
         let mut all: Vec<FolderPath> =
@@ -188,5 +214,19 @@ impl Author {
             }
         }
         all
+    }
+}
+
+fn has_a_place(
+    desired: &Desired,
+    mailbox: &DesiredMailbox,
+    path: &FolderPath,
+    separator: char,
+) -> bool {
+    let names = desired.destination.target(None, &BTreeSet::new()).profile.names;
+    match desired.folders.map(path, None, &mailbox.exclude, &names) {
+        Mapped::To { path, .. } => !path.components().iter().any(|it| it.contains(separator)),
+        Mapped::Excluded { .. } => true,
+        Mapped::Invalid { .. } => false,
     }
 }

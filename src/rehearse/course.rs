@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::model::words::shown;
+use crate::planner::object;
 use crate::planner::plan::{Action, Kind};
 use crate::planner::saved::SavedPlan;
 use crate::ports::clock::Clock as _;
@@ -230,11 +231,18 @@ impl<'a> Course<'a> {
 
     /// Tells whether the migration plan has to change before anything else makes sense.
     fn in_the_way(&mut self, saved: &str) -> Result<bool> {
-        let guards = self.read(saved)?.plan.guards;
-        for guard in guards.into_iter().filter(|guard| guard.must_change) {
+        let plan = self.read(saved)?.plan;
+        for guard in plan.guards.into_iter().filter(|guard| guard.must_change) {
             let covers = guard.covers.join("; ");
-            self.event(format!("{} {}: {}.", guard.code, guard.object, covers));
+            self.event(format!("{} {}: {covers}.", guard.code, guard.object));
             self.performance.in_the_way.push(format!("{} {}", guard.code, guard.object));
+        }
+        // Nothing fails yet: what could not be settled of a folder is for the migration plan to say.
+        for unknown in plan.unknown.into_iter().filter(|one| object::is_source_folder(&one.object))
+        {
+            let hint = unknown.failure.hint.unwrap_or_default();
+            self.event(format!("{} {hint}", sentence(&unknown.failure.message)));
+            self.performance.in_the_way.push(unknown.object);
         }
         let any = !self.performance.in_the_way.is_empty();
         if any {

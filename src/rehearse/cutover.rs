@@ -7,7 +7,7 @@ use crate::model::folder::FolderPath;
 use crate::ports::clock::Clock as _;
 use crate::rehearse::course::Course;
 use crate::rehearse::fault::unset;
-use crate::rehearse::network::{LAG, SHORT};
+use crate::rehearse::network::{LAG, Lands, SHORT};
 use crate::rehearse::people;
 use crate::simulate::{Delivery, Habit};
 use std::time::Duration;
@@ -27,23 +27,43 @@ const AFTER: u32 = 14;
 impl Course<'_> {
     /// Plays the cutover of every zone of the migration plan.
     pub(crate) async fn cutover(&mut self) -> Result<()> {
-        let managed = self.stage.desired.zones.values().any(|zone| zone.mx.is_some());
-        if !managed {
+        let zones = &self.stage.desired.zones;
+        let moves = zones.values().any(|zone| zone.mx.is_some());
+        let changes = zones.values().any(|zone| zone.spf.is_some() || zone.autodiscover.is_some());
+        if !moves {
             self.performance.remarks.push(
                 "The migration plan says nothing of an MX record, so that there was no cutover."
                     .to_owned(),
             );
-            return Ok(());
         }
+        if moves {
+            self.day_before().await?;
+        }
+        if moves || changes {
+            self.records_change().await?;
+        }
+        if moves {
+            self.days_after().await?;
+        } else if changes {
+            self.event("A day passes; every server and resolver shows the new records.");
+            self.stage.clock.advance(DAY);
+            self.anything_left(&[0]).await?;
+        }
+        Ok(())
+    }
+
+    async fn day_before(&mut self) -> Result<()> {
         self.act("The cutover: the day before");
         self.stage.network.shorten().await.map_err(|error| unset(&error))?;
         self.event(format!(
             "A person at the DNS host lowers the TTL of the MX records to {SHORT} s. A day passes on the clock of the rehearsal."
         ));
         self.stage.clock.advance(DAY);
-        self.last_pass("Mail still comes to the source; the last pass before the change").await?;
+        self.last_pass("Mail still comes to the source; the last pass before the change").await
+    }
 
-        self.act("The cutover: the records change");
+    async fn records_change(&mut self) -> Result<()> {
+        self.act("The records change");
         let saved = self.plan_once(&[0]).await?;
         let steps = self.read(&saved)?.plan.for_person;
         for step in &steps {
@@ -68,6 +88,10 @@ impl Course<'_> {
             ));
             self.anything_left(&[2]).await?;
         }
+        Ok(())
+    }
+
+    async fn days_after(&mut self) -> Result<()> {
         let (late, there) = self.first_hour()?;
         self.event(format!(
             "Within the hour {} messages come: senders whose resolver has the old MX bring {late} to the source, {there} arrive at the destination.",
@@ -102,10 +126,12 @@ impl Course<'_> {
             for player in self.stage.players.clone() {
                 let domain = player.mailbox.source.domain();
                 // A resolver that heard of the old records keeps them for their TTL.
-                if self.stage.network.goes_to_source(&domain, turn) {
+                let lands = self.stage.network.lands(&domain, turn);
+                let lands = lands.map_err(|error| unset(&error))?;
+                if lands == Lands::Source {
                     people::arrive(&mut self.stage, &player).map_err(|error| unset(&error))?;
                     late += 1;
-                } else {
+                } else if lands == Lands::Destination {
                     let to = player.mailbox.destination.as_str();
                     let now = self.stage.clock.now();
                     let letter = self.stage.author.fresh(to, &FolderPath::inbox(), now);

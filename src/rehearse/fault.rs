@@ -14,7 +14,7 @@ pub(crate) fn unwritten(path: &Path, error: &std::io::Error) -> Error {
 pub(crate) fn unset(error: &dyn Display) -> Error {
     let message = format!("the simulated services could not be set up or changed: {error}");
     Error::new(ErrorKind::Failed, "E322", message).hint(
-        "Free ports on 127.0.0.1 and some room in the directory of --out are all that they need.",
+        "They need free ports on 127.0.0.1 and room in the directory of --out. When there are both, it is a mistake of the program: report it, with what stands here and the --seed.",
     )
 }
 

@@ -5,7 +5,7 @@ mod fate;
 mod rates;
 mod time;
 
-use crate::desired::Desired;
+use crate::desired::{Desired, DesiredMailbox};
 use crate::model::address::Address;
 use crate::model::reading::Reading;
 use crate::observation::{Mailbox, Observation};
@@ -141,6 +141,9 @@ pub struct Forecast {
     pub crowded: Vec<Place>,
     /// Names that become other ones.
     pub renamed: Vec<Renamed>,
+    /// The observation has stand-ins for names, and rules of the migration plan that go by names
+    /// are in no figure: folders that it leaves out, days of single mailboxes.
+    pub blind: bool,
     /// What the times are reckoned with.
     pub rates: Rates,
     /// How long it takes when nobody is asked to be slower.
@@ -230,10 +233,18 @@ pub fn forecast(
         large: sum.large,
         crowded: sum.crowded,
         renamed: renamed.collect(),
+        blind: observation.anonymous && goes_by_names(desired),
         free: limits.course(&sum.loads, rates, false),
         throttled: limits.course(&sum.loads, rates, true),
         rates: rates.clone(),
     }
+}
+
+/// Tells whether it depends on names of folders or mailboxes what is copied.
+fn goes_by_names(desired: &Desired) -> bool {
+    let own =
+        |mailbox: &DesiredMailbox| !mailbox.exclude.is_empty() || !mailbox.messages.range.is_all();
+    !desired.folders.exclude.is_empty() || desired.mailboxes.values().any(own)
 }
 
 /// Counts one mailbox.

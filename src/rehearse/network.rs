@@ -42,6 +42,15 @@ pub(crate) struct Network {
     pub(crate) cast: Vec<(String, String)>,
 }
 
+/// Where mail arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lands {
+    Source,
+    Destination,
+    /// RFC 7505: the domain takes none.
+    Nowhere,
+}
+
 fn other(error: impl std::fmt::Display) -> io::Error {
     io::Error::other(error.to_string())
 }
@@ -186,12 +195,16 @@ impl Network {
     }
 
     /// Tells where somebody who sends mail to a domain delivers it, by one of the resolvers.
-    pub(crate) fn goes_to_source(&self, domain: &Domain, turn: usize) -> bool {
-        let Some(before) = self.before.get(domain) else { return true };
+    pub(crate) fn lands(&self, domain: &Domain, turn: usize) -> io::Result<Lands> {
+        let Some(before) = self.before.get(domain) else { return Ok(Lands::Source) };
         let count = self.resolvers.len().max(1);
-        let Some(resolver) = self.resolvers.get(turn % count) else { return true };
-        let Ok(found) = resolver.mail_exchangers(domain) else { return true };
-        found.first().is_none_or(|mx| before.iter().any(|old| old.host == mx.host))
+        let Some(resolver) = self.resolvers.get(turn % count) else { return Ok(Lands::Source) };
+        let found = resolver.mail_exchangers(domain).map_err(other)?;
+        Ok(match found.first() {
+            Some(mx) if mx.host == "." => Lands::Nowhere,
+            Some(mx) if before.iter().all(|old| old.host != mx.host) => Lands::Destination,
+            _ => Lands::Source,
+        })
     }
 }
 

@@ -2,12 +2,11 @@
 
 use crate::desired::DesiredMailbox;
 use crate::model::address::Address;
-use crate::model::folder::FolderPath;
 use crate::model::reading::Reading;
 use crate::observation::{Folder, Mailbox, Observation};
 use crate::rehearse::Choice;
-use crate::rehearse::content::{Author, Letter};
-use crate::rehearse::sketch::{Budget, SketchedMailbox, sketch};
+use crate::rehearse::content::{Author, Letter, Made};
+use crate::rehearse::sketch::{Budget, SketchedFolder, SketchedMailbox, sketch};
 use std::collections::BTreeSet;
 
 /// Octets of all mailboxes together, so that a rehearsal is made in seconds.
@@ -50,7 +49,7 @@ impl Observed {
         &mut self,
         author: &mut Author,
         mailbox: &DesiredMailbox,
-    ) -> (Vec<FolderPath>, Vec<Letter>) {
+    ) -> (Vec<Made>, Vec<Letter>) {
         let own = self.sketches.iter().position(|sketch| sketch.address == mailbox.source);
         // What belongs to one that comes later is not given away.
         let free = || self.sketches.iter().position(|it| !self.named.contains(&it.address));
@@ -62,7 +61,11 @@ impl Observed {
             for message in folder.messages {
                 letters.push(author.like(&folder.path, mailbox.source.as_str(), message));
             }
-            folders.push(folder.path);
+            // Names that hold no mail come with the folders below them.
+            if folder.selectable {
+                let SketchedFolder { path, subscribed, special_use, .. } = folder;
+                folders.push(Made { path, subscribed, special_use });
+            }
         }
         (folders, letters)
     }

@@ -109,7 +109,7 @@ impl Ran {
             Ended::Killed => self.wanted.is_empty(),
             Ended::Code(code) if self.wanted.is_empty() => matches!(code, 0 | 5),
             Ended::Code(code) => self.wanted.contains(&code),
-            Ended::Hung => false,
+            Ended::Hung | Ended::Signal(_) => false,
         }
     }
 }
@@ -124,6 +124,9 @@ pub enum Ended {
     Killed,
     /// It did nothing for minutes, and was killed because of that.
     Hung,
+    /// By a signal that the rehearsal did not send, as the system ends a process when memory is
+    /// short.
+    Signal(i32),
 }
 
 /// A guard as `plan` showed it.
@@ -173,6 +176,8 @@ pub struct Verdict {
     pub doubled: Vec<String>,
     /// At the destination in another folder.
     pub misplaced: Vec<String>,
+    /// At the destination, and no message of the source that the migration plan moves asks for it.
+    pub uncalled: Vec<String>,
     /// With other flags or another date.
     pub altered: Vec<String>,
     /// Gone from the destination, whoever brought it, without a reviewed removal.
@@ -190,6 +195,7 @@ impl Verdict {
             &self.lost,
             &self.doubled,
             &self.misplaced,
+            &self.uncalled,
             &self.altered,
             &self.gone,
             &self.source_changed,
@@ -228,6 +234,7 @@ mod tests {
         assert!(told(ran(Ended::Code(0), &[])), "it was done before");
         assert!(!told(ran(Ended::Code(1), &[])));
         assert!(!told(ran(Ended::Killed, &[0])) && !told(ran(Ended::Hung, &[])));
+        assert!(!told(ran(Ended::Signal(9), &[])), "the rehearsal did not do that");
     }
 
     #[test]
@@ -239,6 +246,7 @@ mod tests {
             Verdict { lost: wrong(), ..none() },
             Verdict { doubled: wrong(), ..none() },
             Verdict { misplaced: wrong(), ..none() },
+            Verdict { uncalled: wrong(), ..none() },
             Verdict { altered: wrong(), ..none() },
             Verdict { gone: wrong(), ..none() },
             Verdict { source_changed: wrong(), ..none() },

@@ -12,7 +12,7 @@ use crate::ports::clock::Clock;
 use crate::rehearse::Choice;
 use crate::rehearse::content::{Author, Letter};
 use crate::rehearse::directions::{Directions, made_up};
-use crate::rehearse::fault::unset;
+use crate::rehearse::fault::{unset, unwritten};
 use crate::rehearse::network::Network;
 use crate::rehearse::observed::Observed;
 use crate::rehearse::performance::HabitShown;
@@ -116,7 +116,7 @@ impl Stage {
             .await
             .map_err(|error| unset(&error))?;
         let ca = folder.join("ca.pem");
-        std::fs::write(&ca, authority.pem()).map_err(|error| unset(&error))?;
+        std::fs::write(&ca, authority.pem()).map_err(|error| unwritten(&ca, &error))?;
         let mut stage = Self {
             source,
             destination,
@@ -184,16 +184,22 @@ impl Stage {
                 observed.mailbox(author, &player.mailbox)
             } else {
                 let first = number == 0 && choice.messages >= OVERSIZED;
-                author.mailbox(&self.desired, &player.mailbox, choice.messages, first)
+                let separator = self.destination.product().separator;
+                let messages = choice.messages;
+                author.mailbox(&self.desired, &player.mailbox, separator, messages, first)
             };
             let hands = self.source.hands();
-            let all: BTreeSet<&FolderPath> =
-                folders.iter().chain(letters.iter().map(|letter| &letter.folder)).collect();
-            for folder in all {
-                let name = self.at_source(folder);
+            for folder in folders {
+                let name = self.at_source(&folder.path);
                 // Those of the product are there already.
-                if hands.create(&player.source, &name).is_ok() {
+                if hands.create(&player.source, &name).is_err() {
+                    continue;
+                }
+                if folder.subscribed {
                     hands.subscribe(&player.source, &name)?;
+                }
+                if let Some(special_use) = folder.special_use {
+                    hands.mark(&player.source, &name, special_use)?;
                 }
             }
             for letter in letters {

@@ -124,6 +124,7 @@ fn mailbox(service: &Service, user: &str) -> Option<MailboxTruth> {
 fn path(service: &Service, name: &str) -> FolderPath {
     let separator = Some(service.product().separator);
     mailbox_name::decode(&RawName(name.as_bytes().to_vec()), separator, "")
+        .or_else(|_| FolderPath::new(vec![name.to_owned()]))
         .unwrap_or_else(|_| FolderPath::inbox())
 }
 
@@ -318,10 +319,7 @@ fn uncalled(
             .map(|(folder, it)| format!("{folder} UID {}", it.uid))
             .collect();
         if free.len() > vanished {
-            verdict.misplaced.push(format!(
-                "{address}: copied, and no message of the source that the migration plan moves asks for it: {}",
-                free.join(", ")
-            ));
+            verdict.uncalled.push(format!("{address}: {}", free.join(", ")));
         }
     }
 }

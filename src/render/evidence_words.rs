@@ -1,6 +1,7 @@
 //! The sentences of a verification, the same in every format.
 
-use crate::render::style::{clean, count, shell, thousands, yaml};
+use crate::model::words::shell;
+use crate::render::style::{clean, count, thousands, yaml};
 use crate::verify::evidence::{Account, Check, Evidence, FolderEvidence, MailboxEvidence, Verdict};
 use crate::verify::exception::Acceptance;
 

@@ -29,12 +29,18 @@ pub fn text(forecast: &Forecast) -> String {
         amount(forecast.to_copy),
         forecast.profile
     );
-    if forecast.without_size > 0 {
+    if forecast.without_size > 0 && !forecast.blind {
         let _ = writeln!(
             text,
             "  {} of them in folders that were not listed: their sizes are in no figure below; \
              observe again with this migration plan",
             count(forecast.without_size, "message", "messages")
+        );
+    }
+    if forecast.blind {
+        text.push_str(
+            "  the observation is anonymous: folders that the migration plan leaves out by name, and \
+             days that it wants, are not reckoned with; what is copied may be less\n",
         );
     }
     for one in &forecast.exceptions {

@@ -3,11 +3,12 @@
 use crate::executor::event::Outcome;
 use crate::executor::report::RunReport;
 use crate::model::size::Size;
+use crate::model::words::shell;
 use crate::model::words::time;
 use crate::planner::approval::Approval;
 use crate::planner::order;
 use crate::planner::plan::{Plan, WaitingOn};
-use crate::render::style::{clean, count, shell};
+use crate::render::style::{clean, count};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

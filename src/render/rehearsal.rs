@@ -63,6 +63,9 @@ pub fn ended(ran: &Ran) -> String {
         Ended::Killed if ran.holds() => "killed".to_owned(),
         Ended::Killed => "KILLED, where it should have ended".to_owned(),
         Ended::Hung => "HUNG: it did nothing for ten minutes and was killed".to_owned(),
+        Ended::Signal(number) => format!(
+            "ENDED BY SIGNAL {number}, which the rehearsal did not send; look into the log of the system"
+        ),
         Ended::Code(code) if ran.wanted.is_empty() && !ran.holds() => {
             format!("EXIT {code}, where it was to be killed")
         }
@@ -223,8 +226,9 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
     }
     if verdict.changed > 0 {
         lines.push(format!(
-            "{} changed by name on the way, and what is said is the same",
-            count(verdict.changed as u64, "message was", "messages were")
+            "{} on the way by a named transform or by the destination, and {} the same",
+            count(verdict.changed as u64, "message was changed", "messages were changed"),
+            if verdict.changed == 1 { "says" } else { "say" }
         ));
     }
     if verdict.gone_since > 0 {
@@ -237,6 +241,7 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
         ("LOST", &verdict.lost),
         ("DOUBLED", &verdict.doubled),
         ("MISPLACED", &verdict.misplaced),
+        ("COPIED, AND NOBODY ASKED FOR IT", &verdict.uncalled),
         ("ALTERED", &verdict.altered),
         ("GONE FROM THE DESTINATION", &verdict.gone),
         ("THE SOURCE CHANGED", &verdict.source_changed),
@@ -265,7 +270,7 @@ const REMINDER: &str = "rehearsal: ";
 pub fn reminder(directions: &str) -> String {
     format!(
         "{REMINDER}these were simulated services; each command named above needs `--rehearsal {}`, too",
-        crate::render::style::shell(directions)
+        crate::model::words::shell(directions)
     )
 }
 
@@ -273,8 +278,8 @@ pub fn reminder(directions: &str) -> String {
 pub fn kept(plan: &str, directions: &str) -> String {
     format!(
         "The services stay until Ctrl-C. In another terminal, for example:\n  mailferry plan {} --rehearsal {}",
-        crate::render::style::shell(plan),
-        crate::render::style::shell(directions)
+        crate::model::words::shell(plan),
+        crate::model::words::shell(directions)
     )
 }
 

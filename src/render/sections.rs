@@ -1,9 +1,10 @@
 //! The sections of a plan, the same for every output that people read.
 
-use super::style::{clean, count, shell, thousands, yaml};
+use super::style::{clean, count, thousands, yaml};
 use super::{diff, fold};
 use crate::model::position::Position;
 use crate::model::size::Size;
+use crate::model::words::shell;
 use crate::planner::codes;
 use crate::planner::plan::{Action, Guard, Kind, PersonStep, Plan, Records, WaitingOn};
 use crate::planner::saved::SavedPlan;

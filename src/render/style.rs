@@ -48,15 +48,6 @@ pub fn yaml(text: &str) -> String {
     if word { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
 
-/// Writes a path so that a POSIX shell reads it back as one word.
-pub fn shell(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@._+-/=:,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 /// Colours a line by its mark; `None` leaves it as it is.
 pub fn painted(mark: char, line: &str, color: bool) -> String {
     let code = match mark {
@@ -95,9 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_names_can_neither_move_the_cursor_nor_leave_the_shell_word() {
+    fn hostile_names_cannot_move_the_cursor() {
         assert_eq!(clean("a\u{1b}[2J\n\u{202e}b"), "a\\u{1b}[2J\\u{a}\\u{202e}b");
-        assert_eq!(shell("a b'; rm"), "'a b'\\''; rm'");
-        assert_eq!(shell("acme.plan.json"), "acme.plan.json");
     }
 }

@@ -186,6 +186,9 @@ habits! {
     TokenWithoutRoles "token-without-roles" Documented
         "Microsoft identity platform: client credentials flow"
         "An app without any permission gets a token, and the resource refuses it."
+    BusyInWords "busy-in-words" Assumed
+        "Microsoft Graph throttling guidance shows the body for 429; that 503 and the token endpoint send it too is a guess"
+        "An answer that asks for patience has Graph's error in its body."
     UnverifiedWithoutRecords "unverified-without-records" Assumed
         "Microsoft documents serviceConfigurationRecords for verified domains and says nothing of others"
         "The records of a domain that is not verified are refused."

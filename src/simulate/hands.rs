@@ -1,6 +1,7 @@
 //! Others who change a mailbox while a client works in it: deliveries, and the user.
 
 use crate::model::flags::Flags;
+use crate::model::folder::SpecialUse;
 use crate::model::internal_date::InternalDate;
 use crate::simulate::deed::Deed;
 use crate::simulate::fault::Mischief;
@@ -95,6 +96,14 @@ impl Hands {
     /// Makes a folder, and those above it.
     pub fn create(&self, user: &str, folder: &str) -> Result<(), Undone> {
         self.change(user, folder, |mailbox| mailbox.create(folder))
+    }
+
+    /// Gives a folder a special use.
+    pub fn mark(&self, user: &str, folder: &str, special_use: SpecialUse) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| {
+            mailbox.folder_mut(folder)?.special_use = Some(special_use.attribute());
+            Ok(())
+        })
     }
 
     /// Subscribes to a folder.

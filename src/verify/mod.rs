@@ -19,7 +19,7 @@ mod walk;
 
 use crate::accounts::Accounts;
 use crate::copy::desk::Desk;
-use crate::desired::{Compare, Desired};
+use crate::desired::{self, Compare, Desired};
 use crate::error::Result;
 use crate::executor::event::Event;
 use crate::message::canonical;
@@ -27,9 +27,6 @@ use crate::model::sampling::Sampling;
 use crate::verify::evidence::{Account, Check, Evidence, MailboxEvidence, Totals};
 use futures_util::StreamExt;
 use std::sync::Arc;
-
-/// Mailboxes that are verified together.
-const MAILBOXES: usize = 4;
 
 /// Verifies every mailbox of the migration plan.
 ///
@@ -56,7 +53,7 @@ pub async fn verify(
         });
         mailbox::verify(Arc::clone(desired), Arc::clone(accounts), desk, mailbox, sampling)
     }))
-    .buffer_unordered(MAILBOXES);
+    .buffer_unordered(desired::MAILBOXES.into());
     let mut found: Vec<MailboxEvidence> = Vec::new();
     while let Some(mailbox) = runs.next().await {
         found.push(mailbox?);

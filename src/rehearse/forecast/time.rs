@@ -1,14 +1,11 @@
 //! How long copying takes.
 
 use super::{Amount, Rates};
-use crate::desired::Desired;
+use crate::desired::{self, Desired};
 use crate::model::address::Address;
 use crate::model::hours::Hours;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-
-/// Mailboxes that `apply` copies together.
-const MAILBOXES: u16 = 4;
 
 /// Milliseconds of an hour.
 const HOUR: u128 = 3_600_000;
@@ -64,7 +61,7 @@ const WEEK: u64 = 7 * 24 * 60;
 impl Limits {
     pub(super) fn of(desired: &Desired, begin: Timestamp) -> Self {
         let (source, destination) = (&desired.source, &desired.destination);
-        let lanes = MAILBOXES.min(source.connections).min(destination.connections).max(1);
+        let lanes = desired::MAILBOXES.min(source.connections).min(destination.connections).max(1);
         let open = desired.pacing.hours.as_ref().map(|hours| open(hours, begin));
         Self { lanes: lanes.into(), bandwidth: desired.pacing.bandwidth, open }
     }

@@ -1,7 +1,7 @@
 //! The token endpoint: the client credentials flow.
 //!
 //! Refusals are those of Microsoft's list of error codes; their form is that of RFC 6749
-//! section 5.2 with what Microsoft adds.
+//! section 5.2 with what Microsoft adds. The sentence about more than one resource is a guess.
 
 use super::reply::Reply;
 use super::tenant::{App, Resource, Tenant, permission};

@@ -4,6 +4,7 @@ use super::fault::{Door, WebMischief};
 use super::reply::{Body, Reply};
 use super::tenant::Tenant;
 use super::{graph, login};
+use crate::simulate::habit::Habit;
 use crate::simulate::listen::Serve;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
@@ -58,7 +59,9 @@ impl Tenant {
             }
             Some(WebMischief::Patience(status, retry_after)) => {
                 let retry_after = retry_after.clone();
-                let reply = Reply { retry_after, ..busy(*status) };
+                let words = self.state().habits.contains(&Habit::BusyInWords);
+                let reply = if words { busy(*status) } else { Reply::page(*status) };
+                let reply = Reply { retry_after, ..reply };
                 return Ok(reply.response(false));
             }
             Some(WebMischief::CloseAfter | WebMischief::CloseWithin) | None => {}

@@ -125,6 +125,7 @@ impl Tenant {
             Habit::ExpiringTokens,
             Habit::UnverifiedWithoutRecords,
             Habit::PagedLists,
+            Habit::BusyInWords,
         ];
         Self(Arc::new(Inner {
             name: name.to_lowercase(),
