@@ -56,6 +56,7 @@ fn copied(uid: u32) -> Copied {
         size: 500,
         stored_flags: Flags::from_words(["\\Seen"]),
         source_flags: Flags::from_words(["\\Seen", "$Label1"]),
+        tried_flags: None,
         internal_date: InternalDate::parse("08-Feb-1994 05:52:25 +0000"),
         transforms: vec!["long-lines".to_owned(), "nul".to_owned()],
         adopted: false,
@@ -154,11 +155,12 @@ mod rules {
         let behind = |row: &MessageRow| {
             row.copied.as_ref().is_some_and(|it| it.source_flags != row.listed.flags)
         };
-        for need in [Need::ToSend, Need::Unplaced, Need::ToFind, Need::Behind] {
+        for need in [Need::ToSend, Need::Unplaced, Need::ToFind, Need::Copied, Need::Behind] {
             let needed = |row: &MessageRow| match need {
                 Need::ToSend => !row.vanished && (open(row) || excepted(row)),
                 Need::Unplaced => unplaced(row),
                 Need::ToFind => !row.vanished && open(row) || unplaced(row),
+                Need::Copied => !row.vanished && copied(row),
                 Need::Behind => !row.vanished && copied(row) && behind(row),
             };
             let mut wanted = all(ledger, &inbox(), FIRST);
@@ -458,6 +460,24 @@ mod rules {
         assert_eq!(ledger.open_checkpoints(mailbox).unwrap(), found);
         ledger.set_checkpoint(&there(), &Checkpoint { open: false, ..open }).unwrap();
         assert!(ledger.open_checkpoints(mailbox).unwrap().is_empty());
+    }
+
+    pub(super) fn nothing_of_ours_lies_below_the_first_checkpoint(ledger: &dyn Ledger) {
+        take(ledger);
+        let first = |validity| ledger.first_uid_next(&there(), validity).unwrap();
+        let set = |uid_validity, uid_next| {
+            let uid_next = Uid(uid_next);
+            let checkpoint = Checkpoint { uid_validity, uid_next, at: at(1), open: true };
+            ledger.set_checkpoint(&there(), &checkpoint).unwrap();
+        };
+        assert_eq!(first(THERE), None, "an unknown folder");
+        set(THERE, 7);
+        set(THERE, 9);
+        assert_eq!(first(THERE), Some(Uid(7)), "the first one counts");
+        let anew = UidValidity(THERE.0 + 1);
+        assert_eq!(first(anew), None);
+        set(anew, 30);
+        assert_eq!((first(anew), first(THERE)), (Some(Uid(30)), None), "the folder is another one");
     }
 
     pub(super) fn landmarks_and_slow_answers_are_kept_for_each_folder(ledger: &dyn Ledger) {
@@ -797,6 +817,7 @@ conformance!(
     a_message_that_did_not_move_keeps_its_proof,
     checkpoints_are_found_while_they_are_open,
     what_was_removed_is_to_be_copied_when_it_is_back,
+    nothing_of_ours_lies_below_the_first_checkpoint,
     landmarks_and_slow_answers_are_kept_for_each_folder,
     what_vanished_unanswered_is_noted_until_it_was_looked_for,
     a_mailbox_rests_without_the_lock,

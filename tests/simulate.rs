@@ -26,5 +26,7 @@ mod proof;
 mod raw;
 #[path = "simulate/removal.rs"]
 mod removal;
+#[path = "simulate/seldom.rs"]
+mod seldom;
 #[path = "simulate/strictness.rs"]
 mod strictness;

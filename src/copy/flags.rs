@@ -43,10 +43,13 @@ pub(super) async fn store(
 ///
 /// The base is what the destination stored. Flags that its user set or took away there are no
 /// part of the difference at the source, so they stay as the user wants them.
+///
+/// What an interrupted STORE tried is there or not: both are made sure of.
 fn change(copied: &Copied, now: &Flags, permanent: &PermanentFlags) -> (Flags, Flags) {
     let (wanted, _) = now.storable(permanent);
     let (was, _) = copied.source_flags.storable(permanent);
-    (wanted.minus(&was), was.minus(&wanted))
+    let (most, _) = copied.tried_flags.as_ref().unwrap_or(&was).storable(permanent);
+    (wanted.minus(&was), most.minus(&wanted))
 }
 
 /// What became of the flags of one source folder's copies.
@@ -102,7 +105,7 @@ impl Target<'_> {
         others: &mut BTreeSet<FolderPath>,
     ) -> Result<u64, Stop> {
         let mut groups: BTreeMap<Change, Vec<Uid>> = BTreeMap::new();
-        let mut results = Vec::new();
+        let (mut tried, mut results) = (Vec::new(), Vec::new());
         for row in rows.into_iter().filter(is_behind) {
             let Some(copied) = row.copied else { continue };
             if copied.elsewhere.as_ref() != self.elsewhere {
@@ -116,19 +119,36 @@ impl Target<'_> {
                 Some(_) => copied.stored_flags.minus(&remove).plus(&add),
                 None => copied.stored_flags.clone(),
             };
-            let copied = Copied { stored_flags, source_flags: row.listed.flags.clone(), ..copied };
-            results.push((row.listed.uid, row.state, Some(copied)));
-        }
-        if let Some(destination) = self.destination {
-            store(destination, &groups, self.object).await?;
+            let (at, now) = (row.listed.uid, row.listed.flags);
+            let intent = intent(&copied, &now);
+            tried.push((at, row.state.clone(), Some(intent)));
+            let copied = Copied { stored_flags, source_flags: now, tried_flags: None, ..copied };
+            results.push((at, row.state, Some(copied)));
         }
         let touched = results.len() as u64;
         if touched > 0 {
             let (key, validity) = (self.source.0.clone(), self.source.1);
+            if let Some(destination) = self.destination {
+                // Without it, a flag that goes away at the source before its STORE is recorded would
+                // stay at the destination for ever.
+                let to = key.clone();
+                self.desk
+                    .ledger(move |ledger| ledger.settle_durably(&to, validity, &tried))
+                    .await?;
+                store(destination, &groups, self.object).await?;
+            }
             self.desk.ledger(move |ledger| ledger.settle(&key, validity, &results)).await?;
         }
         Ok(touched)
     }
+}
+
+/// Returns what a copy stands for while nobody knows whether a STORE was done.
+fn intent(copied: &Copied, now: &Flags) -> Copied {
+    let was = &copied.source_flags;
+    let most = copied.tried_flags.as_ref().unwrap_or(was).plus(now);
+    let least = was.minus(&was.minus(now));
+    Copied { source_flags: least, tried_flags: Some(most), ..copied.clone() }
 }
 
 impl Target<'_> {
@@ -145,7 +165,9 @@ impl Target<'_> {
 /// Tells whether flags changed at the source since the copy.
 fn is_behind(row: &MessageRow) -> bool {
     let settled = matches!(row.state, MessageState::Acknowledged | MessageState::Verified);
-    let changed = row.copied.as_ref().is_some_and(|copied| copied.source_flags != row.listed.flags);
+    let changed = row.copied.as_ref().is_some_and(|copied| {
+        copied.source_flags != row.listed.flags || copied.tried_flags.is_some()
+    });
     settled && changed && !row.vanished
 }
 
@@ -225,6 +247,7 @@ mod tests {
             size: 1,
             stored_flags: Flags::from_words(stored),
             source_flags: Flags::from_words(source),
+            tried_flags: None,
             internal_date: None,
             transforms: Vec::new(),
             adopted: false,
@@ -244,5 +267,32 @@ mod tests {
         let (add, remove) = change(&before, &now, &permanent);
         assert_eq!(add.to_string(), "\\Seen");
         assert_eq!(remove.to_string(), "\\Flagged");
+    }
+
+    #[test]
+    fn whatever_an_interrupted_store_did_the_next_one_makes_it_right() {
+        let permanent = PermanentFlags {
+            flags: Flags::from_words(["\\Seen", "\\Flagged", "\\Answered"]),
+            any_keyword: false,
+        };
+        let all = ["\\Seen", "\\Flagged", "\\Answered"];
+        let some = |bits: u32| {
+            Flags::from_words((0..3).filter(|at| bits & (1 << at) != 0).map(|at| all[at as usize]))
+        };
+        // Up to two of them are interrupted, each before or after it was done.
+        for bits in 0..8_u32.pow(4) * 4 {
+            let at = |place: u32| some(bits / 8_u32.pow(place) % 8);
+            let mut there = at(0);
+            let mut known = Copied { source_flags: at(0), ..copied(&[], &[]) };
+            for (now, done) in [(at(1), bits & 4096 != 0), (at(2), bits & 8192 != 0)] {
+                let (add, remove) = change(&known, &now, &permanent);
+                known = intent(&known, &now);
+                if done {
+                    there = there.minus(&remove).plus(&add);
+                }
+            }
+            let (add, remove) = change(&known, &at(3), &permanent);
+            assert_eq!(there.minus(&remove).plus(&add), at(3), "{bits}");
+        }
     }
 }

@@ -371,6 +371,7 @@ impl Search<'_> {
             size: reading.sent_size,
             stored_flags,
             source_flags,
+            tried_flags: None,
             internal_date: found.date.clone(),
             transforms: reading.transforms.clone(),
             adopted,

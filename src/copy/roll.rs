@@ -9,12 +9,12 @@ use crate::copy::lines::{self, Line};
 use crate::copy::orphans::Orphans;
 use crate::copy::stop::Stop;
 use crate::desired::DesiredMailbox;
-use crate::error::Class;
+use crate::error::{self, Class};
 use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{FolderKey, Pass};
-use std::collections::BTreeMap;
+use crate::ports::ledger::{FolderKey, Ledger, Need, Pass};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was listed of a mailbox in this run.
 #[derive(Debug, Default)]
@@ -23,8 +23,12 @@ pub struct Roll {
     reviewed: BTreeMap<FolderPath, UidValidity>,
     /// Folders that are done; with the listing until a copy takes it.
     listed: BTreeMap<FolderPath, Option<Pass>>,
-    /// The UIDNEXT of each folder when it was listed.
+    /// The UIDNEXT of each folder when it was listed for the first time.
     ends: BTreeMap<FolderPath, Uid>,
+    /// Folders in the order in which they were listed.
+    order: Vec<FolderPath>,
+    /// Those of them that were looked at once more.
+    seen_again: BTreeSet<FolderPath>,
     /// Folders that could not be listed, with why.
     unlisted: BTreeMap<FolderPath, String>,
     /// Where copies of messages may be that are elsewhere at the source now.
@@ -86,6 +90,7 @@ impl Roll {
                 }
                 Some(entry) => match self.one(desk, source, entry, &key, validity).await {
                     Ok(Ok(pass)) => {
+                        self.order.push(folder.clone());
                         self.listed.insert(folder, Some(pass));
                     }
                     Ok(Err(why)) => {
@@ -107,9 +112,68 @@ impl Roll {
         if let Some(stop) = again {
             return Err(stop);
         }
+        self.look_again(desk, source, mailbox).await?;
         self.orphans = Orphans::find(desk, source, mailbox).await?;
         landmarks::record(desk, destination, &mailbox.destination).await?;
         self.called = true;
+        Ok(())
+    }
+
+    /// Looks once more at the folders that were listed before one with something to send: what was
+    /// moved there out of one of them in between is in both listings, and would be sent as new.
+    async fn look_again(
+        &mut self,
+        desk: &Desk,
+        source: &Line<SourceConnection>,
+        mailbox: &DesiredMailbox,
+    ) -> Result<(), Stop> {
+        let of = |folder: &FolderPath| FolderKey {
+            mailbox: mailbox.source.clone(),
+            folder: folder.clone(),
+        };
+        let order: Vec<FolderKey> = self.order.iter().map(of).collect();
+        let wanted = desk.ledger(move |ledger| copied_before_something_new(ledger, order)).await?;
+        for key in wanted {
+            if self.seen_again.contains(&key.folder) {
+                continue;
+            }
+            desk.go_on()?;
+            // The LIST is that of the first look: a name that it lacks was not listed.
+            let Ok(Some(entry)) = source.entry(&key.folder) else { continue };
+            if let Err(stop) = self.again(desk, source, entry, &key).await {
+                let stop = self.trouble(key.folder.clone(), stop)?;
+                if !self.unlisted.contains_key(&key.folder) {
+                    return Err(stop);
+                }
+                self.listed.remove(&key.folder);
+            }
+            self.seen_again.insert(key.folder);
+        }
+        Ok(())
+    }
+
+    /// Lists a folder once more, if it is not as it was.
+    async fn again(
+        &mut self,
+        desk: &Desk,
+        source: &Line<SourceConnection>,
+        entry: &ListEntry,
+        key: &FolderKey,
+    ) -> Result<(), Stop> {
+        let Some(last) = self.listed.get(&key.folder).copied().flatten() else { return Ok(()) };
+        let now = source.connection.examine(&entry.name).await;
+        if now.is_ok_and(|now| inventory::same(&last, &now)) {
+            return Ok(());
+        }
+        match self.one(desk, source, entry, key, Some(last.uid_validity)).await? {
+            Ok(pass) => {
+                self.listed.insert(key.folder.clone(), Some(pass));
+            }
+            Err(why) => {
+                self.listed.remove(&key.folder);
+                self.unlisted.insert(key.folder.clone(), why);
+            }
+        }
         Ok(())
     }
 
@@ -151,9 +215,13 @@ impl Roll {
             Err(error) => return unless_lost(Stop::from_imap(&error, &object)),
         };
         // What a listing lacks because a row cannot be read is below it as well.
-        self.ends.insert(key.folder.clone(), selected.uid_next);
+        self.ends.entry(key.folder.clone()).or_insert(selected.uid_next);
         let now = selected.uid_validity;
-        if known.is_some_and(|known| known != now) && self.reviewed.get(&key.folder) != Some(&now) {
+        // Of one that is empty there is nothing to review.
+        if known.is_some_and(|known| known != now)
+            && self.reviewed.get(&key.folder) != Some(&now)
+            && selected.exists > 0
+        {
             return Ok(Err(format!("{object} has a new UIDVALIDITY that nobody reviewed")));
         }
         let asked = key.clone();
@@ -190,6 +258,30 @@ impl Roll {
     pub async fn close_orphans(&self, desk: &Desk, mailbox: &DesiredMailbox) -> Result<(), Stop> {
         self.orphans.close(desk, mailbox, self.ends.keys()).await
     }
+}
+
+/// Returns those of the folders that hold copied messages and were listed before the last one that
+/// has something to send.
+fn copied_before_something_new(
+    ledger: &dyn Ledger,
+    order: Vec<FolderKey>,
+) -> error::Result<Vec<FolderKey>> {
+    let mut before = Vec::new();
+    let mut last = 0;
+    for key in order {
+        let Some(validity) = ledger.listed_under(&key)? else { continue };
+        let any = |need| -> error::Result<bool> {
+            Ok(!ledger.rows_for(&key, validity, need, Uid(1), 1)?.is_empty())
+        };
+        if any(Need::ToSend)? {
+            last = before.len();
+        }
+        if any(Need::Copied)? {
+            before.push(key);
+        }
+    }
+    before.truncate(last);
+    Ok(before)
 }
 
 /// A failure that is about one folder only becomes a reason; a lost line, the ledger and an

@@ -414,6 +414,7 @@ impl Way<'_> {
             size,
             stored_flags,
             source_flags,
+            tried_flags: None,
             internal_date,
             transforms: transforms.iter().map(|transform| transform.label()).collect(),
             adopted: false,

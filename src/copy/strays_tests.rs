@@ -12,6 +12,7 @@ fn row(uid: u32, content: u8, state: MessageState, vanished: bool) -> MessageRow
         size: 1,
         stored_flags: Flags::default(),
         source_flags: Flags::default(),
+        tried_flags: None,
         internal_date: None,
         transforms: Vec::new(),
         adopted: false,

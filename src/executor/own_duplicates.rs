@@ -284,6 +284,7 @@ mod tests {
             second: None,
             digest: Digest([1; 32]),
             said: None,
+            sent: BTreeSet::from([Digest([1; 32])]),
             flags: seen.clone(),
             same_date: Some(true),
             twins: BTreeMap::from([(Uid(3), seen)]),

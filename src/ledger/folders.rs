@@ -115,7 +115,8 @@ pub(super) fn set_checkpoint(
     let id = ensure(tx, Side::Destination, destination)?;
     tx.prepare_cached(
         "UPDATE destination_folder SET checkpoint_uid_validity = ?2, checkpoint_uid_next = ?3,
-             checkpoint_at = ?4, checkpoint_open = ?5
+             checkpoint_at = ?4, checkpoint_open = ?5, first_uid_validity = ?2,
+             first_uid_next = iif(first_uid_validity = ?2, min(first_uid_next, ?3), ?3)
          WHERE id = ?1",
     )?
     .execute(params![
@@ -126,6 +127,23 @@ pub(super) fn set_checkpoint(
         checkpoint.open,
     ])?;
     Ok(())
+}
+
+/// Returns the lowest UIDNEXT of the checkpoints of a destination folder.
+pub(super) fn first_uid_next(
+    tx: &Transaction<'_>,
+    destination: &FolderKey,
+    uid_validity: UidValidity,
+) -> Result<Option<Uid>, Fault> {
+    let mut statement = tx.prepare_cached(
+        "SELECT first_uid_next FROM destination_folder
+         WHERE mailbox = ?1 AND path = ?2 AND first_uid_validity = ?3",
+    )?;
+    let path = destination.folder.to_string();
+    let of = params![destination.mailbox.as_str(), path, uid_validity.0];
+    let mut rows = statement.query(of)?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(row.get::<_, Option<u32>>(0)?.map(Uid))
 }
 
 /// Binds a source folder to a destination folder, and to no other one.

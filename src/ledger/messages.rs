@@ -205,7 +205,11 @@ fn condition(need: Need) -> &'static str {
             "(m.vanished = 0 AND m.state IN (0, 4)
                  OR m.source_digest IS NOT NULL AND m.destination_uid IS NULL)"
         }
-        Need::Behind => "m.vanished = 0 AND m.state IN (1, 2) AND m.source_flags <> m.flags",
+        Need::Copied => "m.vanished = 0 AND m.state IN (1, 2)",
+        Need::Behind => {
+            "m.vanished = 0 AND m.state IN (1, 2)
+                 AND (m.source_flags <> m.flags OR m.tried_flags IS NOT NULL)"
+        }
     }
 }
 
@@ -216,7 +220,7 @@ const SETTLE: &str = "UPDATE message SET state = ?4, reason = ?5,
          -- While it is unclear, it may still turn out that it was sent with these.
          source_flags = CASE WHEN ?4 = 4 AND ?9 IS NULL AND source_digest IS NULL
              THEN source_flags ELSE ?13 END,
-         sent_date = ?14, transforms = ?15, adopted = ?16
+         sent_date = ?14, transforms = ?15, adopted = ?16, tried_flags = ?17
      WHERE folder = ?1 AND uid_validity = ?2 AND uid = ?3";
 
 /// Records results; all of them or none.
@@ -257,6 +261,7 @@ pub(super) fn settle(
                     nothing,
                     nothing,
                     nothing,
+                    nothing,
                 ])?
             }
             Some(copied) => {
@@ -278,6 +283,7 @@ pub(super) fn settle(
                     copied.internal_date.as_ref().map(InternalDate::as_str),
                     words(&copied.transforms)?,
                     origin(copied),
+                    copied.tried_flags.as_ref().map(words).transpose()?,
                 ])?
             }
         };

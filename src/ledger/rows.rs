@@ -16,7 +16,7 @@ pub(super) const MESSAGE_COLUMNS: &str = "m.uid, m.size, m.flags, m.internal_dat
      m.headers, m.vanished, m.state, m.reason, m.destination_uid_validity, m.destination_uid, \
      m.source_digest, m.sent_digest, m.sent_size, m.stored_flags, m.source_flags, m.sent_date, \
      m.transforms, m.adopted, m.proven_at, \
-     CASE WHEN m.destination <> f.destination THEN d.path END, m.doubted";
+     CASE WHEN m.destination <> f.destination THEN d.path END, m.doubted, m.tried_flags";
 
 /// What [`MESSAGE_COLUMNS`] are of: messages with their source folder and where the copy is.
 pub(super) const MESSAGE_TABLES: &str = "message m JOIN source_folder f ON f.id = m.folder \
@@ -63,6 +63,7 @@ fn copied(row: &Row<'_>) -> Result<Option<Copied>, Fault> {
         size: unsigned(row.get(13)?)?,
         stored_flags: flags(&row.get::<_, String>(14)?)?,
         source_flags: flags(&row.get::<_, String>(15)?)?,
+        tried_flags: row.get::<_, Option<String>>(22)?.map(|text| flags(&text)).transpose()?,
         internal_date: row.get::<_, Option<String>>(16)?.map(|text| date(&text)).transpose()?,
         transforms: names(&transforms)?,
         adopted: origin == ADOPTED,

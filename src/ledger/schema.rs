@@ -4,13 +4,14 @@ use super::fault::Fault;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Brings a ledger from version `n` to `n + 1`, in order.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("schema/0001.sql"),
     include_str!("schema/0002.sql"),
     include_str!("schema/0003.sql"),
     include_str!("schema/0004.sql"),
     include_str!("schema/0005.sql"),
     include_str!("schema/0006.sql"),
+    include_str!("schema/0007.sql"),
 ];
 
 /// `mfly`: tells a ledger from any other SQLite file.

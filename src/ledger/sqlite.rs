@@ -252,6 +252,15 @@ impl Ledger for SqliteLedger {
         self.write(|tx| messages::settle(tx, source, uid_validity, results))
     }
 
+    fn settle_durably(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        results: &[(Uid, MessageState, Option<Copied>)],
+    ) -> Result<()> {
+        self.durable(|tx| messages::settle(tx, source, uid_validity, results))
+    }
+
     fn prove(
         &self,
         source: &FolderKey,
@@ -319,6 +328,14 @@ impl Ledger for SqliteLedger {
 
     fn set_checkpoint(&self, destination: &FolderKey, checkpoint: &Checkpoint) -> Result<()> {
         self.durable(|tx| folders::set_checkpoint(tx, destination, checkpoint))
+    }
+
+    fn first_uid_next(
+        &self,
+        destination: &FolderKey,
+        uid_validity: UidValidity,
+    ) -> Result<Option<Uid>> {
+        self.read(|tx| folders::first_uid_next(tx, destination, uid_validity))
     }
 
     fn known_destination_uids(

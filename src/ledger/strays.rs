@@ -11,7 +11,7 @@ use rusqlite::{Transaction, params};
 use std::collections::BTreeSet;
 
 /// Columns of [`MESSAGE_COLUMNS`]; what follows them here starts at this one.
-const MORE: usize = 22;
+const MORE: usize = 23;
 
 /// Returns copied messages of a mailbox that vanished and look like one of these.
 pub(super) fn strays(

@@ -8,7 +8,7 @@ use crate::model::date_range::DateRange;
 use crate::model::shape::Shape;
 use crate::model::uid::{Uid, UidValidity};
 use crate::planner::census::Census;
-use crate::ports::ledger::{FolderKey, Ledger, Listed, Look, MessageRow, MessageState};
+use crate::ports::ledger::{Copied, FolderKey, Ledger, Listed, Look, MessageRow, MessageState};
 use crate::removal::{self, Intent, Unsettled};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -272,7 +272,10 @@ fn tally(census: &mut Census, listed: &Listed, row: Option<&MessageRow>, limits:
         }
         Some((MessageState::Unclear(_), _)) => census.unclear += 1,
         Some((MessageState::Acknowledged | MessageState::Verified, copied)) => {
-            if copied.as_ref().is_some_and(|copied| copied.source_flags != listed.flags) {
+            let behind = |copied: &Copied| {
+                copied.source_flags != listed.flags || copied.tried_flags.is_some()
+            };
+            if copied.as_ref().is_some_and(behind) {
                 census.flags_changed += 1;
             }
         }

@@ -106,6 +106,8 @@ pub enum Need {
     Unplaced,
     /// Pending or unclear at the source, or unplaced.
     ToFind,
+    /// Copied and at the source.
+    Copied,
     /// Copied and at the source, with other flags there than the copy stands for; spellings of
     /// equal flags may be among them.
     Behind,
@@ -177,6 +179,9 @@ pub struct Copied {
     pub stored_flags: Flags,
     /// The flags of the source that `stored_flags` stand for.
     pub source_flags: Flags,
+    /// While the answer to a STORE is not recorded: flags of the source that the copy stands for at
+    /// most; `source_flags` are those that it stands for at least.
+    pub tried_flags: Option<Flags>,
     /// INTERNALDATE sent.
     pub internal_date: Option<InternalDate>,
     /// Named transforms, in order.
@@ -329,6 +334,15 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
         results: &[(Uid, MessageState, Option<Copied>)],
     ) -> Result<()>;
 
+    /// Records the same, and it is on disk when this returns (`synchronous=FULL`): what is about to
+    /// be done to a copy.
+    fn settle_durably(
+        &self,
+        source: &FolderKey,
+        uid_validity: UidValidity,
+        results: &[(Uid, MessageState, Option<Copied>)],
+    ) -> Result<()>;
+
     /// Records that `verify` proved messages in place at a time; they become
     /// [`MessageState::Verified`]. Fails when one of them is not copied.
     fn prove(
@@ -386,6 +400,14 @@ pub trait Ledger: Archives + Searches + Send + Sync + std::fmt::Debug {
     /// Writes the checkpoint of a destination folder; it is on disk when this returns
     /// (`synchronous=FULL`).
     fn set_checkpoint(&self, destination: &FolderKey, checkpoint: &Checkpoint) -> Result<()>;
+    /// Returns the lowest UIDNEXT of the checkpoints of a destination folder under a UIDVALIDITY:
+    /// nothing below was sent by us. `None` when there was none, or when a version that did not
+    /// note it wrote them.
+    fn first_uid_next(
+        &self,
+        destination: &FolderKey,
+        uid_validity: UidValidity,
+    ) -> Result<Option<Uid>>;
     /// Returns which UIDs at or above `from` of a destination folder the ledger knows as ours,
     /// over all source folders that go there.
     fn known_destination_uids(

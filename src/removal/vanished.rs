@@ -114,6 +114,7 @@ mod tests {
             size: 10,
             stored_flags: Flags::default(),
             source_flags: Flags::default(),
+            tried_flags: None,
             internal_date: date.clone(),
             transforms: Vec::new(),
             adopted: false,

@@ -72,7 +72,7 @@ pub(super) fn place(folder: &FolderEvidence) -> String {
 /// Says how a mailbox stands.
 pub(super) fn verdict(mailbox: &MailboxEvidence) -> String {
     match mailbox.verdict() {
-        Verdict::Unknown => "NOT VERIFIED: something could not be read".to_owned(),
+        Verdict::Unknown => "NOT VERIFIED: something is not known".to_owned(),
         Verdict::Broken => "NOT VERIFIED".to_owned(),
         Verdict::Holds => {
             let account = mailbox.account();
@@ -212,7 +212,9 @@ pub(super) fn next(evidence: &Evidence, plan: &str) -> Vec<String> {
     let checks = || evidence.mailboxes.iter().flat_map(MailboxEvidence::all_checks);
     let broken = |name: &str| checks().any(|c| c.verdict == Verdict::Broken && c.name == name);
     if checks().any(|check| check.verdict == Verdict::Unknown) {
-        steps.push(format!("mend what could not be read, then `mailferry verify {plan}`"));
+        steps.push(format!(
+            "mend what could not be read or told apart, then `mailferry verify {plan}`"
+        ));
     }
     if broken("nothing left to copy") || broken("folders are there") || broken("flags") {
         steps.push(format!(

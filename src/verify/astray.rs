@@ -73,7 +73,7 @@ pub(super) struct There {
     pub(super) taken: BTreeSet<Uid>,
     /// A date is not what was sent: this server's dates tell nothing.
     pub(super) dates_lost: bool,
-    /// The lowest UID that we appended: nothing below can be an extra copy of ours.
+    /// The lowest UID that we appended, as far as the ledger knows.
     pub(super) lowest: Option<Uid>,
 }
 

@@ -79,9 +79,10 @@ impl Displaced {
         if extras.is_empty() {
             return Ok(displaced);
         }
-        let wanted: BTreeSet<Likeness> = extras
-            .iter()
-            .flat_map(|extra| [Likeness::Octets(extra.digest), Likeness::of(extra, canonical)])
+        let octets = extras.iter().flat_map(|extra| extra.sent.iter().copied());
+        let wanted: BTreeSet<Likeness> = octets
+            .map(Likeness::Octets)
+            .chain(extras.iter().map(|extra| Likeness::of(extra, canonical)))
             .collect();
         let sizes: BTreeSet<u64> = extras.iter().map(|extra| extra.size).collect();
         let places = displaced.places(desk, mailbox, &wanted, sizes).await?;
@@ -184,8 +185,13 @@ impl Displaced {
 
     /// Returns how many messages an extra copy may be.
     pub fn of(&self, extra: &Extra, canonical: bool) -> u64 {
-        let count = |likeness| self.counts.get(&likeness).copied().unwrap_or_default();
-        count(Likeness::of(extra, canonical)).max(count(Likeness::Octets(extra.digest)))
+        let equal = extra.sent.iter().map(|digest| self.count(Likeness::Octets(*digest)));
+        equal.chain([self.count(Likeness::of(extra, canonical))]).max().unwrap_or_default()
+    }
+
+    /// Returns how many messages have something in common with an extra copy.
+    pub(super) fn count(&self, likeness: Likeness) -> u64 {
+        self.counts.get(&likeness).copied().unwrap_or_default()
     }
 
     /// Tells whether a message of any folder that is still to be copied, or whose fate is unclear,

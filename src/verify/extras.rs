@@ -29,6 +29,8 @@ pub struct Extra {
     /// The digest of what it says, when that is what it has in common with its twins: the
     /// destination wrote each of them anew.
     pub said: Option<Digest>,
+    /// SHA-256 of its twins as they were sent.
+    pub sent: BTreeSet<Digest>,
     /// Its flags.
     pub flags: Flags,
     /// The second of its date is the one that was sent; `None` when the server tells no date.
@@ -47,6 +49,8 @@ struct Twin {
     /// We sent it; it was not there before.
     ours: bool,
     stored: Flags,
+    /// SHA-256 of what was sent.
+    digest: Digest,
     /// The second of the date that was sent.
     sent: Option<i64>,
 }
@@ -92,7 +96,7 @@ pub struct Search<'a> {
     pub to: &'a FolderKey,
     /// Its UIDVALIDITY now.
     pub validity: UidValidity,
-    /// Nothing below is ours.
+    /// Nothing below is ours; see [`lowest`].
     pub lowest: Uid,
     /// UIDs that stand for a message although the ledger does not know them.
     pub taken: &'a BTreeSet<Uid>,
@@ -155,6 +159,7 @@ impl Search<'_> {
                     second: date,
                     digest,
                     said: None,
+                    sent: BTreeSet::from([digest]),
                     flags: row.flags.clone().unwrap_or_default(),
                     same_date: date
                         .map(|date| twins.iter().any(|twin| twin.ours && twin.sent == Some(date))),
@@ -228,6 +233,11 @@ impl Search<'_> {
                 second: Some(second),
                 digest,
                 said: Some(said),
+                sent: dated
+                    .iter()
+                    .filter(|twin| twin.at.is_some_and(says_it))
+                    .map(|twin| twin.digest)
+                    .collect(),
                 flags: row.flags.clone().unwrap_or_default(),
                 same_date: Some(true),
                 twins: dated
@@ -287,6 +297,7 @@ impl Search<'_> {
             at: copied.destination.filter(here).map(|(_, uid)| uid),
             ours: !copied.adopted,
             stored: copied.stored_flags,
+            digest: copied.sent_digest,
             sent,
         };
         if let Some(second) = sent.filter(|second| looks.seconds.contains(second))
@@ -302,9 +313,31 @@ impl Search<'_> {
     }
 }
 
-/// Returns the lowest UID of a destination folder that the ledger says we sent; `None` when there is
-/// none. Nothing below can be an extra copy of ours.
+/// Returns the UID of a destination folder below which nothing can be an extra copy of ours; `None`
+/// when nothing was sent into it.
 pub async fn lowest(
+    desk: &Desk,
+    to: &FolderKey,
+    validity: UidValidity,
+) -> Result<Option<Uid>, Stop> {
+    let known = lowest_known(desk, to, validity).await?;
+    from(desk, to, validity, known).await
+}
+
+/// Returns the same where the lowest UID is known that the ledger says we sent. What was stored late,
+/// after it was looked for and before it was sent again, lies below.
+pub(super) async fn from(
+    desk: &Desk,
+    to: &FolderKey,
+    validity: UidValidity,
+    known: Option<Uid>,
+) -> Result<Option<Uid>, Stop> {
+    let key = to.clone();
+    let first = desk.ledger(move |ledger| ledger.first_uid_next(&key, validity)).await?;
+    Ok(known.into_iter().chain(first).min())
+}
+
+async fn lowest_known(
     desk: &Desk,
     to: &FolderKey,
     validity: UidValidity,

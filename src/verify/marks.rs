@@ -45,6 +45,11 @@ pub(super) fn compare(
 fn flags(seen: &Seen<'_>, found: &mut Findings) -> bool {
     let Seen { row, copied, theirs, now } = seen;
     let uid = row.listed.uid;
+    if copied.tried_flags.is_some() {
+        let why = "an interrupted run was changing them; apply again";
+        found.checks.flags.broken(format!("source UID {uid}: flags: {why}"));
+        return false;
+    }
     if **now != copied.source_flags {
         found
             .checks
@@ -163,6 +168,7 @@ mod tests {
                 size: 10,
                 stored_flags: Flags::default(),
                 source_flags: Flags::default(),
+                tried_flags: None,
                 internal_date: sent.clone(),
                 transforms: Vec::new(),
                 adopted,

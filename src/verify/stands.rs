@@ -12,7 +12,7 @@ use crate::ports::ledger::{Copied, FolderKey};
 use crate::verify::astray::{Astray, There};
 use crate::verify::displaced::{Displaced, Likeness};
 use crate::verify::evidence::Check;
-use crate::verify::extras::{Extra, Search};
+use crate::verify::extras::{self, Extra, Search};
 use crate::verify::folder::FolderProof;
 use crate::verify::walk::Walk;
 use std::collections::{BTreeMap, BTreeSet};
@@ -111,9 +111,23 @@ impl Stands {
         for (to, extras) in beyond {
             let mut check = Check::new(EXTRA);
             for extra in extras {
-                let spent = spent.entry(Likeness::of(extra, canonical)).or_default();
-                if displaced.of(extra, canonical) > *spent {
-                    *spent += 1;
+                let mut may_be = |likeness| {
+                    let spent = spent.entry(likeness).or_default();
+                    let any = displaced.count(likeness) > *spent;
+                    *spent += u64::from(any);
+                    any
+                };
+                let equal = extra.sent.iter().any(|digest| may_be(Likeness::Octets(*digest)));
+                // A message that is equal to it is of its date as well.
+                let dated = (canonical || !equal) && may_be(Likeness::of(extra, canonical));
+                if equal {
+                    continue;
+                }
+                if dated {
+                    check.doubtful(format!(
+                        "destination UID {}: a message that is there already once more, or another one of its date that its user moved; look at it with a mail program, and delete it when it is there twice",
+                        extra.uid
+                    ));
                     continue;
                 }
                 let how = if extra.said.is_some() {
@@ -157,8 +171,9 @@ impl FolderProof<'_> {
         there: &There,
         stands: &Stands,
     ) -> Result<(Vec<Extra>, Vec<Uid>), Stop> {
-        let Some(lowest) = there.lowest else { return Ok((Vec::new(), Vec::new())) };
         let to = FolderKey { mailbox: self.mailbox.destination.clone(), folder: self.to.clone() };
+        let lowest = extras::from(self.desk, &to, there.validity, there.lowest).await?;
+        let Some(lowest) = lowest else { return Ok((Vec::new(), Vec::new())) };
         let taken = there.taken.union(&stands.taken(self.to)).copied().collect();
         let search = Search {
             desk: self.desk,

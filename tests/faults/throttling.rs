@@ -156,10 +156,10 @@ fn a_verification_that_is_put_off_for_ever_is_unknown_in_the_servers_words() {
         .script
         .meddle(move |text| text.starts_with("UID FETCH").then_some(Answer::SayAndClose(short)));
     let ended = answers.run("verify").code(8).says(&[
-        "NOT VERIFIED: something could not be read",
+        "NOT VERIFIED: something is not known",
         "Request is throttled",
         "NOT verified: only 0 of 1 mailbox",
-        "Next: mend what could not be read",
+        "Next: mend what could not be read or told apart",
     ]);
     let tries = answers.script.log().iter().filter(|(_, said)| said == "refused").count();
     assert!((10..=60).contains(&tries), "{tries} tries\n{ended}");

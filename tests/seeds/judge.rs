@@ -34,7 +34,8 @@ struct Stores {
     folders: BTreeMap<(Letter, String, i64), (usize, usize)>,
     /// Letters that others moved, deleted or renumbered at the destination.
     elsewhere: BTreeSet<Letter>,
-    /// Those of them that were not only moved.
+    /// Those of them that were not only moved, or that were moved out of a folder that got another
+    /// UIDVALIDITY: what is missing there is copied again, as `G303` says.
     renumbered: BTreeSet<Letter>,
     /// Letters whose flags others changed there.
     flagged: BTreeSet<Letter>,
@@ -80,6 +81,7 @@ impl Stores {
                 }
             }
         }
+        let made_anew = made_anew(world);
         for deed in world.destination.deeds() {
             let Some(octets) = deed.octets else { continue };
             let letter = Letter { user: deed.user, octets: octets.to_vec() };
@@ -102,6 +104,9 @@ impl Stores {
                     stores.elsewhere.insert(letter);
                 }
                 (None, "MOVE") => {
+                    if made_anew.contains(&(letter.user.clone(), deed.folder)) {
+                        stores.renumbered.insert(letter.clone());
+                    }
                     stores.elsewhere.insert(letter);
                 }
                 (None, _) => {}
@@ -354,6 +359,10 @@ fn checks(
         if *wanted == 0 || ours <= wanted || there.ours <= ever {
             continue;
         }
+        // While an equal one of ours is not where it was copied to, it may be that one.
+        if stores.elsewhere.contains(letter) {
+            continue;
+        }
         let of_user = evidence.mailboxes.iter().filter(|it| it.mailbox.as_str() == letter.user);
         if !of_user.flat_map(MailboxEvidence::all_checks).any(|check| named(&check)) {
             let found = format!("{ours} in {folder} for {wanted}, {there:?}: {}", text(letter));
@@ -390,6 +399,15 @@ fn accounts(world: &World, stores: &Stores, evidence: &Evidence) -> Vec<Finding>
         }
     }
     wrong
+}
+
+/// Folders of the destination that sessions met under more than one UIDVALIDITY.
+fn made_anew(world: &World) -> BTreeSet<(String, String)> {
+    let mut told: BTreeMap<(String, String), BTreeSet<u32>> = BTreeMap::new();
+    for deed in world.destination.deeds().into_iter().filter(|deed| deed.octets.is_some()) {
+        told.entry((deed.user, deed.folder)).or_default().extend(deed.told);
+    }
+    told.into_iter().filter(|(_, all)| all.len() > 1).map(|(folder, _)| folder).collect()
 }
 
 /// Where every letter is, on both sides.

@@ -61,7 +61,7 @@ impl Mortal {
 }
 
 /// Calls that write nothing, so that a full disk is nothing to them.
-const READS: [&str; 24] = [
+const READS: [&str; 25] = [
     "archive_folder",
     "knows_archive",
     "archived",
@@ -78,6 +78,7 @@ const READS: [&str; 24] = [
     "source_folders",
     "strays",
     "checkpoint",
+    "first_uid_next",
     "known_destination_uids",
     "binding",
     "bound_to",
@@ -163,6 +164,7 @@ hand_on! { Ledger;
     fn strays(mailbox: &Address, looks: &BTreeSet<Look>, limit: usize) -> Vec<Stray>;
     fn take_over(stray: &Stray, source: &FolderKey, uid_validity: UidValidity, uid: Uid, copied: &Copied) -> ();
     fn checkpoint(destination: &FolderKey) -> Option<Checkpoint>;
+    fn first_uid_next(destination: &FolderKey, uid_validity: UidValidity) -> Option<Uid>;
     fn known_destination_uids(destination: &FolderKey, uid_validity: UidValidity, from: Uid) -> BTreeSet<Uid>;
     fn bind(source: &FolderKey, destination: &FolderKey) -> ();
     fn binding(source: &FolderKey) -> Option<FolderKey>;
@@ -182,6 +184,7 @@ hand_on! { Ledger;
     fn journal_last(action: &str) -> Option<JournalEntry>;
     synced
     fn journal_durably(entry: &JournalEntry) -> ();
+    fn settle_durably(source: &FolderKey, uid_validity: UidValidity, results: &[(Uid, MessageState, Option<Copied>)]) -> ();
     mutable fn set_checkpoint(&self, destination: &FolderKey, checkpoint: &Checkpoint) -> Result<()> {
         let checkpoint = &self.mutants.checkpoint(checkpoint);
         self.call("set_checkpoint", |ledger| ledger.set_checkpoint(destination, checkpoint))?;

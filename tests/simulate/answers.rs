@@ -43,7 +43,7 @@ impl Migration {
         Self::truth(&self.destination).values().map(|folder| folder.messages.len()).sum()
     }
 
-    async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+    pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let wait = async {
             while !holds(self) {
                 tokio::time::sleep(Duration::from_millis(5)).await;

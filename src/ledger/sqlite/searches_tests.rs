@@ -154,6 +154,7 @@ fn only_what_is_near_and_not_known_is_kept_and_searches_do_not_see_each_other() 
         size: 10,
         stored_flags: Flags::default(),
         source_flags: Flags::default(),
+        tried_flags: None,
         internal_date: None,
         transforms: Vec::new(),
         adopted: false,
