@@ -96,6 +96,11 @@ impl Orphans {
         Ok(desk.ledger(move |ledger| ledger.set_orphan(&key, Some((validity, from)))).await?)
     }
 
+    /// Has the next run look in all of them as well.
+    pub(super) fn keep(&mut self) {
+        self.late.extend(self.folders.keys().cloned());
+    }
+
     pub(super) fn folders(&self) -> &BTreeMap<FolderPath, (UidValidity, Uid)> {
         &self.folders
     }

@@ -8,17 +8,20 @@ use crate::copy::landmarks;
 use crate::copy::lines::{self, Line};
 use crate::copy::orphans::Orphans;
 use crate::copy::stop::Stop;
-use crate::desired::DesiredMailbox;
+use crate::desired::{Desired, DesiredMailbox, Mapped};
 use crate::error::{self, Class};
 use crate::imap::{Connection, ListEntry, Selected, SourceConnection};
 use crate::model::folder::FolderPath;
 use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{FolderKey, Ledger, Need, Pass};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What was listed of a mailbox in this run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Roll {
+    /// What is wanted: says which folders are left out.
+    desired: Arc<Desired>,
     /// The UIDVALIDITY that was reviewed, by source folder.
     reviewed: BTreeMap<FolderPath, UidValidity>,
     /// Folders that are done; with the listing until a copy takes it.
@@ -43,8 +46,19 @@ const TRIES: u32 = 2;
 
 impl Roll {
     /// Makes the roll of a mailbox whose copies were reviewed with these UIDVALIDITYs.
-    pub fn new(reviewed: BTreeMap<FolderPath, UidValidity>) -> Self {
-        Self { reviewed, ..Self::default() }
+    pub fn new(desired: &Arc<Desired>, reviewed: BTreeMap<FolderPath, UidValidity>) -> Self {
+        Self {
+            desired: Arc::clone(desired),
+            reviewed,
+            listed: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            order: Vec::new(),
+            seen_again: BTreeSet::new(),
+            unlisted: BTreeMap::new(),
+            orphans: Orphans::default(),
+            troubles: BTreeMap::new(),
+            called: false,
+        }
     }
 
     /// Lists every source folder that the ledger knows or that is to be copied, and records where
@@ -114,6 +128,9 @@ impl Roll {
         }
         self.look_again(desk, source, mailbox).await?;
         self.orphans = Orphans::find(desk, source, mailbox).await?;
+        if !self.orphans.folders().is_empty() && self.more_is_there(desk, source, mailbox).await? {
+            self.orphans.keep();
+        }
         landmarks::record(desk, destination, &mailbox.destination).await?;
         self.called = true;
         Ok(())
@@ -175,6 +192,37 @@ impl Roll {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether a folder that is not on the roll holds messages: it was made or filled after the
+    /// plan, perhaps with what is looked for.
+    async fn more_is_there(
+        &self,
+        desk: &Desk,
+        source: &Line<SourceConnection>,
+        mailbox: &DesiredMailbox,
+    ) -> Result<bool, Stop> {
+        for (path, entry) in &source.folders {
+            let (policy, exclude) = (&self.desired.folders, &mailbox.exclude);
+            let left_out = matches!(
+                policy.wanted(path, entry.special_use(), exclude),
+                Mapped::Excluded { .. }
+            );
+            if left_out || self.ends.contains_key(path) || !lines::selectable(entry) {
+                continue;
+            }
+            desk.go_on()?;
+            let object = Object::folder("source", &mailbox.source, path);
+            match source.connection.examine(&entry.name).await {
+                Ok(selected) if selected.exists == 0 => {}
+                Ok(_) => return Ok(true),
+                // What a folder holds that cannot be opened is not known.
+                Err(error) => match unless_lost::<()>(Stop::from_imap(&error, &object))? {
+                    Ok(()) | Err(_) => return Ok(true),
+                },
+            }
+        }
+        Ok(false)
     }
 
     /// Counts trouble that is about one folder, and gives up that folder when it comes again.

@@ -4,18 +4,30 @@
 use crate::catalogue::Object;
 use crate::copy::desk::Desk;
 use crate::copy::folder::{FolderCopy, Open, same_validity};
+use crate::copy::inventory;
 use crate::copy::recovery::{Brought, Search, Sources};
 use crate::copy::roll::Roll;
 use crate::copy::stop::Stop;
 use crate::copy::unread::Unread;
 use crate::executor::event::Event;
+use crate::imap::Selected;
 use crate::model::uid::{Uid, UidValidity};
-use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState};
+use crate::ports::ledger::{Checkpoint, FolderKey, MessageRow, MessageState, Pass};
 use std::time::Duration;
 
 /// The UIDNEXT of a checkpoint that was taken before adopting: no folder has a UID 0, and a fresh
 /// folder has UIDNEXT 1.
 const FROM_THE_FIRST: Uid = Uid(0);
+
+/// A folder as it was selected.
+fn seen(selected: &Selected) -> Pass {
+    Pass {
+        uid_validity: selected.uid_validity,
+        uid_next: selected.uid_next,
+        messages: selected.exists,
+        highest_modseq: selected.highest_modseq,
+    }
+}
 
 impl FolderCopy<'_> {
     /// Finds out what became of unanswered APPENDs, and adopts what was there before us.
@@ -73,6 +85,7 @@ impl FolderCopy<'_> {
                 let asked = key.clone();
                 self.desk.ledger(move |ledger| ledger.forget_flags_when_sent(&asked)).await?;
                 if checkpoint.open && !another {
+                    self.list_what_left(open, &sources).await?;
                     roll.orphans().settled(self.desk, &key, &checkpoint).await?;
                 }
                 self.close_checkpoint().await?;
@@ -159,6 +172,17 @@ impl FolderCopy<'_> {
             .await
             .map_err(|error| Stop::from_imap(&error, &object))?;
         same_validity(&object, open.from.uid_validity, selected.uid_validity)
+    }
+
+    /// Lists source folders that messages left since they were listed: what was sent of them and
+    /// could not be read any more has to be looked for wherever it is now.
+    async fn list_what_left(&self, open: &Open<'_>, sources: &Sources) -> Result<(), Stop> {
+        let own = self.source_key();
+        for (key, _, validity) in sources {
+            let known = (*key == own).then(|| seen(&open.from));
+            inventory::now(self.desk, open.source, key, *validity, known).await?;
+        }
+        Ok(())
     }
 
     /// The source folders that go into this destination folder, as they are now.

@@ -80,7 +80,7 @@ impl MailboxRun {
     /// Runs the actions.
     pub async fn run(mut self) -> MailboxEnd {
         let mut lines = Lines::default();
-        let mut roll = Roll::new(reviewed(&self.actions));
+        let mut roll = Roll::new(&self.desired, reviewed(&self.actions));
         for action in std::mem::take(&mut self.actions) {
             let outcome = self.one(&action, &mut lines, &mut roll).await;
             if let Err(error) = self.journal(&action.id, outcome.step(), &outcome.note()).await {

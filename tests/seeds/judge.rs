@@ -4,7 +4,7 @@ use crate::finding::{Check, Failure, Finding, none_of};
 use crate::people::People;
 use crate::process::{Applied, Fixed};
 use crate::trouble::WITHIN_THE_WAIT;
-use crate::world::{Letter, World, goes, mailbox, rewrites};
+use crate::world::{Letter, World, goes, mailbox};
 use mailferry::error::ErrorKind;
 use mailferry::simulate::Writer;
 use mailferry::verify::evidence::{self, Evidence, MailboxEvidence, Verdict};
@@ -230,7 +230,6 @@ pub(crate) fn judge(
             }
         }
     }
-    let rewrites = rewrites(&world.destination);
     let mut extra = false;
     for (letter, there) in &stores.there {
         let ever = Stores::count(&people.ever, letter);
@@ -245,7 +244,7 @@ pub(crate) fn judge(
         // copy is not where it was.
         let again = stores.renumbered.contains(letter)
             || (moves > 0 && stores.elsewhere.contains(letter))
-            || people.has_look_alikes(letter, rewrites);
+            || people.has_look_alikes(letter, &world.destination);
         let allowed = match (again, moves) {
             (false, _) => ever,
             // Others took the copy from where it was before it was known.

@@ -1,14 +1,14 @@
 //! What people do at the source, and what was there at any time.
 
 use crate::letters;
-use crate::world::{Letter, mailbox};
+use crate::world::{Letter, mailbox, rewrites};
 use fastrand::Rng;
 use jiff::{Timestamp, ToSpan as _};
 use mailferry::model::flags::Flags;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::ports::clock::Clock as _;
 use mailferry::simulate::{Delivery, Service, TokioClock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that the source empties by itself, and after how many days.
 const PURGED: [&str; 2] = ["Trash", "Spam"];
@@ -265,14 +265,18 @@ impl People {
 
     /// Tells whether a letter has a look-alike in its mailbox, see docs/safety.md: of the same date
     /// and size, or of the same date alone where the destination makes messages anew.
-    pub(crate) fn has_look_alikes(&self, letter: &Letter, rewrites: bool) -> bool {
-        let user = mailbox(&self.source, &letter.user);
-        let mut dates = user
-            .values()
-            .flat_map(|folder| &folder.messages)
+    ///
+    /// `there` is the destination: it has the date of a letter that left the source.
+    pub(crate) fn has_look_alikes(&self, letter: &Letter, there: &Service) -> bool {
+        let rewrites = rewrites(there);
+        let dates: BTreeSet<i64> = [&self.source, there]
+            .into_iter()
+            .flat_map(|service| mailbox(service, &letter.user).into_values())
+            .flat_map(|folder| folder.messages)
             .filter(|message| message.given == letter.octets)
-            .map(|message| message.date.instant().as_second());
-        dates.any(|date| {
+            .map(|message| message.date.instant().as_second())
+            .collect();
+        dates.into_iter().any(|date| {
             let alike = self.looks.iter().filter(|((user, second, size), _)| {
                 (user, *second) == (&letter.user, date)
                     && (rewrites || *size == letter.octets.len())
