@@ -119,11 +119,14 @@ impl Stores {
     }
 
     /// Says what is at the source and neither at the destination nor was deleted there.
-    fn lost(&self, world: &World) -> Vec<Finding> {
+    fn lost(&self, world: &World, people: &People) -> Vec<Finding> {
         let mut lost = Vec::new();
         for (letter, count) in &self.now {
             let there = self.there(letter);
-            let total = there.ours + there.others + Self::count(&self.deleted, letter);
+            // What was deleted before it was restored at the source was the copy of another one.
+            let deleted = Self::count(&self.deleted, letter);
+            let deleted = deleted - Self::count(&people.restored, letter);
+            let total = there.ours + there.others + deleted;
             if world.stays_behind(&letter.octets) {
                 if there.ours > 0 {
                     lost.push(Check::Limit.finds(text(letter)));
@@ -151,7 +154,7 @@ pub(crate) fn honest(
         Err(Failure { findings: vec![Check::Honest.finds(why)], more: told })
     };
     if applied.ends_as.is_none() {
-        let lost = Stores::of(world).lost(world);
+        let lost = Stores::of(world).lost(world, &world.people());
         if !lost.is_empty() {
             let told = format!("apply ends well: {:?} {:#?}", applied.ends_as, applied.report);
             return Err(Failure { findings: lost, more: told });
@@ -182,7 +185,7 @@ pub(crate) fn judge(
 ) -> Result<Judged, Failure> {
     let people = world.people();
     let stores = Stores::of(world);
-    let mut wrong = stores.lost(world);
+    let mut wrong = stores.lost(world, &people);
     for user in &world.users {
         let destination = mailbox(&world.destination, user);
         for (name, folder) in &mailbox(&world.source, user) {
@@ -329,6 +332,7 @@ fn checks(
     let doubtful = stores
         .there
         .iter()
+        .filter(|(letter, _)| people.ever.contains_key(letter))
         .any(|(letter, there)| there.others > 0 || there.ours > Stores::count(&stores.now, letter));
     let may_be_extra = match fixed {
         None => doubtful,

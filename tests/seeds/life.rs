@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Socket,
+    /// A request for a token or to the directory.
+    Tls,
     Ledger,
 }
 

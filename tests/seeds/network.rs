@@ -39,12 +39,12 @@ impl Dial for Network {
                     let Ok(stream) = acceptor.accept(server).await else { return };
                     tenant.serve(stream).await;
                 });
-                return Ok(BoxStream::new(Plug::new(&self.life, client, false)));
+                return Ok(BoxStream::new(Plug::new(&self.life, client, true)));
             }
             let service = self.services.get(&endpoint.port);
             match service.filter(|_| self.life.step(On::Socket)) {
                 Some(service) => {
-                    let plug = Plug::new(&self.life, service.connect(), true);
+                    let plug = Plug::new(&self.life, service.connect(), false);
                     Ok(BoxStream::new(Deaf::new(&self.mutants, plug)))
                 }
                 None => Err(ImapError::Connect {
@@ -62,9 +62,9 @@ pub(crate) struct Plug {
     stream: Option<DuplexStream>,
     life: Life,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// Each octet that comes or goes is part of an operation that counts. Not where there is TLS:
-    /// how much of it there is differs from run to run.
-    counts: bool,
+    /// How many octets of TLS there are differs from run to run, how many operations does not: the
+    /// last one is done as a whole or not at all.
+    tls: bool,
 }
 
 impl std::fmt::Debug for Plug {
@@ -78,9 +78,9 @@ fn reset() -> io::Error {
 }
 
 impl Plug {
-    fn new(life: &Life, stream: DuplexStream, counts: bool) -> Self {
+    fn new(life: &Life, stream: DuplexStream, tls: bool) -> Self {
         let over = Box::pin(life.over().clone().cancelled_owned());
-        Self { stream: Some(stream), life: life.clone(), over, counts }
+        Self { stream: Some(stream), life: life.clone(), over, tls }
     }
 
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
@@ -91,7 +91,7 @@ impl Plug {
     }
 
     fn step(&self) -> bool {
-        !self.counts || self.life.step(On::Socket)
+        self.life.step(if self.tls { On::Tls } else { On::Socket })
     }
 }
 
@@ -127,8 +127,11 @@ impl AsyncWrite for Plug {
         }
         let lives = self.step();
         // The last words of a process end anywhere.
-        let end = if lives {
+        let whole = lives || (self.tls && self.life.steps().is_multiple_of(2));
+        let end = if whole {
             octets.len()
+        } else if self.tls {
+            0
         } else {
             usize::try_from(self.life.steps()).unwrap_or_default() * 7 % (octets.len() + 1)
         };
