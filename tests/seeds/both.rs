@@ -136,7 +136,8 @@ impl World {
             let all = || source.values().flat_map(|folder| &folder.messages);
             let copies = |octets: &[u8]| {
                 let folders = there.iter();
-                let all = folders.flat_map(|(name, it)| it.messages.iter().map(move |it| (name, it)));
+                let all =
+                    folders.flat_map(|(name, it)| it.messages.iter().map(move |it| (name, it)));
                 all.filter(|(_, it)| it.given == octets).collect::<Vec<_>>()
             };
             let mut pairs = Vec::new();

@@ -11,7 +11,7 @@ use crate::process::{Applied, Process};
 use crate::world::{Scope, World};
 use mailferry::executor::event::Outcome;
 use mailferry::executor::report::RunReport;
-use mailferry::planner::plan::Kind;
+use mailferry::planner::plan::{Action, Kind};
 use mailferry::simulate::web::Door;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -235,7 +235,14 @@ impl Course {
                     .collect::<Vec<_>>(),
                 plan.unknown,
             );
-            let quiet = plan.ready.is_empty() && plan.waiting.is_empty() && plan.unknown.is_empty();
+            let still: Vec<_> = plan.ready.iter().filter(|it| stays(world, &report, it)).collect();
+            met.count(
+                "removals that every plan names again, because their copies stay",
+                still.len() as u64,
+            );
+            let quiet = plan.ready.len() == still.len()
+                && plan.waiting.is_empty()
+                && plan.unknown.is_empty();
             if quiet && let Some(kind) = ends_as {
                 let why = format!("nothing is left to do, and apply ends as {kind:?}");
                 return Err(Failure { findings: vec![Check::Honest.finds(why)], more: last });
@@ -303,6 +310,27 @@ fn removals(process: &Process, report: Option<&RunReport>, met: &mut Met) {
     }
 }
 
+/// Whether an action only comes to leaving copies that are not as they were left: no plan knows
+/// them, so that each names them again.
+fn stays(world: &World, report: &RunReport, action: &Action) -> bool {
+    let (Kind::RemoveCopies(remove), Some(Outcome::Done { tally })) =
+        (&action.kind, report.outcomes.get(&action.id))
+    else {
+        return false;
+    };
+    let changed = world.destination.deeds().iter().any(|deed| {
+        let changes = match deed.verb.as_str() {
+            "STORE" | "DELETE" => deed.session.is_none(),
+            "MOVE" => true,
+            _ => false,
+        };
+        changes
+            && deed.user == remove.destination_mailbox.as_str()
+            && deed.folder == remove.destination.to_string()
+    });
+    tally["removed"] == 0 && tally["copies_stayed"] > 0 && changed
+}
+
 /// Where mail did not arrive at the source when a run began, nor since, it removed nothing.
 fn while_mail_arrives(world: &World, since: usize, flow: Option<Flow>) -> Result<(), Failure> {
     let all = world.destination.deeds();
@@ -322,7 +350,9 @@ fn while_mail_arrives(world: &World, since: usize, flow: Option<Flow>) -> Result
     let looks = world.cloud.as_ref().map(|cloud| cloud.zone.looks());
     match looks {
         Some(looks) if looks < folders.len() => {
-            let found = format!("removed from {folders:?}, and since the plan mail was seen to arrive at the source {looks} times");
+            let found = format!(
+                "removed from {folders:?}, and since the plan mail was seen to arrive at the source {looks} times"
+            );
             Err(Check::MailFlow.finds(found).into())
         }
         _ => Ok(()),

@@ -329,11 +329,10 @@ fn checks(
     let named = |check: &&evidence::Check| {
         check.name == "no extra copies" && check.verdict != Verdict::Holds
     };
-    let doubtful = stores
-        .there
-        .iter()
-        .filter(|(letter, _)| people.ever.contains_key(letter))
-        .any(|(letter, there)| there.others > 0 || there.ours > Stores::count(&stores.now, letter));
+    let doubtful =
+        stores.there.iter().filter(|(letter, _)| people.ever.contains_key(letter)).any(
+            |(letter, there)| there.others > 0 || there.ours > Stores::count(&stores.now, letter),
+        );
     let may_be_extra = match fixed {
         None => doubtful,
         Some(fixed) => !fixed.left.is_empty() || fixed.moved > 0,

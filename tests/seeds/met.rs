@@ -9,10 +9,7 @@ const STRIKES: [(&str, &str); 6] = [
         "faults: destination ",
         "Bad CutFromClient CutToClient Delay Delete DeliverTwin DropAfter DropBefore Flag Hang LateCommit Move NewUidValidity No Throttle",
     ),
-    (
-        "faults: source ",
-        "CutFromClient CutToClient Delay DropAfter DropBefore Hang No Throttle",
-    ),
+    ("faults: source ", "CutFromClient CutToClient Delay DropAfter DropBefore Hang No Throttle"),
     ("faults: tenant Graph ", "CloseAfter CloseBefore CloseWithin Delay Page Patience"),
     ("faults: tenant Login ", "CloseAfter CloseBefore CloseWithin Delay Page Patience"),
     ("others at the destination: ", "DELETE DELIVER MOVE RENUMBER STORE"),

@@ -8,7 +8,7 @@ use mailferry::model::flags::Flags;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::ports::clock::Clock as _;
 use mailferry::simulate::{Delivery, Message, Service, TokioClock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that the source empties by itself, and after how many days.
 const PURGED: [&str; 2] = ["Trash", "Spam"];
@@ -40,6 +40,8 @@ pub(crate) struct People {
     pub(crate) moves: BTreeMap<Letter, usize>,
     /// How many letters of a user were delivered with a second and a size.
     pub(crate) looks: BTreeMap<(String, i64, usize), usize>,
+    /// Every letter with the seconds that it ever had.
+    dates: BTreeSet<(Letter, i64)>,
     /// Letters that were restored at the source, and how many copies of each had been deleted at
     /// the destination by then: none of these was a copy of what is at the source now.
     pub(crate) restored: BTreeMap<Letter, usize>,
@@ -72,6 +74,7 @@ impl People {
             ever: BTreeMap::new(),
             moves: BTreeMap::new(),
             looks: BTreeMap::new(),
+            dates: BTreeSet::new(),
             restored: BTreeMap::new(),
             number: 0,
             odd: 0,
@@ -120,7 +123,9 @@ impl People {
             };
             self.source.hands().deliver(user, folder, delivery).expect("a delivery");
             *self.looks.entry((user.to_owned(), second, octets.len())).or_default() += 1;
-            *self.ever.entry(Letter { user: user.to_owned(), octets }).or_default() += 1;
+            let letter = Letter { user: user.to_owned(), octets };
+            self.dates.insert((letter.clone(), second));
+            *self.ever.entry(letter).or_default() += 1;
         }
     }
 
@@ -292,16 +297,10 @@ impl People {
     /// Tells whether a letter has a look-alike in its mailbox, see docs/safety.md: of the same date
     /// and size, or of the same date alone where the destination makes messages anew.
     pub(crate) fn has_look_alikes(&self, letter: &Letter, rewrites: bool) -> bool {
-        let user = mailbox(&self.source, &letter.user);
-        let mut dates = user
-            .values()
-            .flat_map(|folder| &folder.messages)
-            .filter(|message| message.given == letter.octets)
-            .map(|message| message.date.instant().as_second());
-        dates.any(|date| {
+        let mut dates = self.dates.iter().filter(|(of, _)| of == letter);
+        dates.any(|(_, date)| {
             let alike = self.looks.iter().filter(|((user, second, size), _)| {
-                (user, *second) == (&letter.user, date)
-                    && (rewrites || *size == letter.octets.len())
+                (user, second) == (&letter.user, date) && (rewrites || *size == letter.octets.len())
             });
             alike.map(|(_, count)| count).sum::<usize>() > 1
         })
