@@ -49,8 +49,9 @@ impl World {
         }
     }
 
-    /// What people delete when all is copied, while the MX may move.
-    pub(crate) async fn tidy(&mut self) {
+    /// What people delete when all is copied, while the MX may move; tells whether the next life
+    /// is a calm one.
+    pub(crate) async fn tidy(&mut self) -> bool {
         if self.own.u8(0..4) == 0 {
             self.month().await;
         }
@@ -71,13 +72,15 @@ impl World {
                 }
             }
         }
-        let Some(cloud) = &mut self.cloud else { return };
+        let calm = self.own.bool();
+        let Some(cloud) = &mut self.cloud else { return calm };
         if self.own.u8(0..3) == 0 {
             cloud.live();
         } else {
             cloud.zone.returns();
         }
         self.moves_next = self.own.u8(0..4) == 0;
+        calm
     }
 
     /// So much time passes that the source purges what was there, while more comes.

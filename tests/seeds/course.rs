@@ -118,15 +118,18 @@ impl Course {
     /// Lives with trouble, and what people do between them.
     async fn act(&self, world: &mut World, met: &mut Met, tidy: bool) -> Result<(), Failure> {
         for _ in 0..world.rng.usize(1..5) {
-            if tidy {
-                world.tidy().await;
+            let calm = tidy && world.tidy().await;
+            if calm {
+                world.calm();
+            } else {
+                world.trouble();
             }
-            world.trouble();
             let steps = match world.rng.u8(0..6) {
                 0 => None,
                 1 => Some(world.rng.u64(1..100)),
                 _ => Some(world.rng.u64(50..900)),
             };
+            let steps = steps.filter(|_| !calm);
             let (began, kills) = (world.now(), met.kills);
             self.life(world, met, steps).await?;
             if met.kills > kills {

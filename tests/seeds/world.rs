@@ -328,17 +328,24 @@ impl World {
         }
     }
 
+    /// Nothing goes wrong at the services.
+    pub(crate) fn calm(&mut self) {
+        self.source.set_script(Script::default());
+        self.destination.set_script(Script::default());
+        self.disk.is_well_again();
+        if self.scope != Scope::Narrow {
+            self.set_quota(None);
+        }
+    }
+
     /// Nothing goes wrong any more, and what is under way comes to its end.
     pub(crate) async fn peace(&mut self) {
         self.moves_next = false;
         if let Some(cloud) = &mut self.cloud {
             cloud.peace();
         }
-        self.source.set_script(Script::default());
-        self.destination.set_script(Script::default());
-        self.disk.is_well_again();
+        self.calm();
         if self.scope != Scope::Narrow {
-            self.set_quota(None);
             tokio::time::sleep(Duration::from_secs(600)).await;
         }
     }
