@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Socket,
-    /// A request for a token or to the directory.
+    /// Before the first request of a line to the tenant is answered.
     Tls,
     Ledger,
 }

@@ -32,7 +32,7 @@ const OTHERWISE: [&str; 15] = [
     "moves of the MX",
     "people came in the middle of a run",
     "removals that were approved: done",
-    "removals that were approved: E527",
+    "removals that were approved: held back",
 ];
 
 #[derive(Debug, Default)]

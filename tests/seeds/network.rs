@@ -35,16 +35,21 @@ impl Dial for Network {
             {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 let (acceptor, tenant) = (authority().acceptor(), tenant.clone());
+                let life = self.life.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(server).await else { return };
+                    // Between the two sides' agreement and the first answer.
+                    if !life.step(On::Tls) {
+                        return;
+                    }
                     tenant.serve(stream).await;
                 });
-                return Ok(BoxStream::new(Plug::new(&self.life, client, true)));
+                return Ok(BoxStream::new(Plug::new(&self.life, client, false)));
             }
             let service = self.services.get(&endpoint.port);
             match service.filter(|_| self.life.step(On::Socket)) {
                 Some(service) => {
-                    let plug = Plug::new(&self.life, service.connect(), false);
+                    let plug = Plug::new(&self.life, service.connect(), true);
                     Ok(BoxStream::new(Deaf::new(&self.mutants, plug)))
                 }
                 None => Err(ImapError::Connect {
@@ -62,9 +67,9 @@ pub(crate) struct Plug {
     stream: Option<DuplexStream>,
     life: Life,
     over: Pin<Box<WaitForCancellationFutureOwned>>,
-    /// How many octets of TLS there are differs from run to run, how many operations does not: the
-    /// last one is done as a whole or not at all.
-    tls: bool,
+    /// Each octet that comes or goes is part of an operation that counts. Not where there is TLS:
+    /// how much of it there is differs from run to run.
+    counts: bool,
 }
 
 impl std::fmt::Debug for Plug {
@@ -78,9 +83,9 @@ fn reset() -> io::Error {
 }
 
 impl Plug {
-    fn new(life: &Life, stream: DuplexStream, tls: bool) -> Self {
+    fn new(life: &Life, stream: DuplexStream, counts: bool) -> Self {
         let over = Box::pin(life.over().clone().cancelled_owned());
-        Self { stream: Some(stream), life: life.clone(), over, tls }
+        Self { stream: Some(stream), life: life.clone(), over, counts }
     }
 
     fn is_over(&mut self, cx: &mut Context<'_>) -> bool {
@@ -91,7 +96,7 @@ impl Plug {
     }
 
     fn step(&self) -> bool {
-        self.life.step(if self.tls { On::Tls } else { On::Socket })
+        !self.counts || self.life.step(On::Socket)
     }
 }
 
@@ -127,11 +132,8 @@ impl AsyncWrite for Plug {
         }
         let lives = self.step();
         // The last words of a process end anywhere.
-        let whole = lives || (self.tls && self.life.steps().is_multiple_of(2));
-        let end = if whole {
+        let end = if lives {
             octets.len()
-        } else if self.tls {
-            0
         } else {
             usize::try_from(self.life.steps()).unwrap_or_default() * 7 % (octets.len() + 1)
         };
