@@ -6,6 +6,7 @@ use crate::mutant::Mutant;
 use crate::people::PURGE_DAYS;
 use crate::world::{Scope, World, goes, mailbox};
 use jiff::Timestamp;
+use mailferry::planner::plan::{Kind, Plan};
 use mailferry::ports::clock::Clock as _;
 use mailferry::simulate::{Message, Writer};
 use std::time::Duration;
@@ -41,10 +42,12 @@ impl World {
     }
 
     /// A plan was made: from now on everything has to be looked at again.
-    pub(crate) fn planned(&mut self) {
+    pub(crate) fn planned(&mut self, plan: &Plan) {
         let Some(cloud) = &self.cloud else { return };
-        cloud.zone.planned(self.mutants.has(Mutant::DnsOfYesterday));
-        if std::mem::take(&mut self.moves_next) {
+        let frozen = self.mutants.has(Mutant::DnsOfYesterday);
+        cloud.zone.planned(frozen);
+        let removes = plan.ready.iter().any(|it| matches!(it.kind, Kind::RemoveCopies(_)));
+        if removes && (frozen || std::mem::take(&mut self.may_move) && self.own.bool()) {
             cloud.zone.moves(self.own.bool());
         }
     }
@@ -79,7 +82,7 @@ impl World {
         } else {
             cloud.zone.returns();
         }
-        self.moves_next = self.own.u8(0..4) == 0;
+        self.may_move = true;
         calm
     }
 

@@ -74,8 +74,8 @@ pub(crate) struct World {
     /// A stream of its own for what people do at both sides.
     pub(crate) own: Rng,
     pub(crate) clock: TokioClock,
-    /// The MX moves as soon as there is a plan.
-    pub(crate) moves_next: bool,
+    /// The MX may move as soon as a plan removes something.
+    pub(crate) may_move: bool,
     /// Clock jumps and ill disks so far.
     pub(crate) jumps: Arc<Mutex<u64>>,
     _dir: TempDir,
@@ -176,7 +176,7 @@ impl World {
             others: Arc::new(Mutex::new(others)),
             own,
             clock,
-            moves_next: false,
+            may_move: false,
             jumps: Arc::default(),
             _dir: dir,
         }
@@ -340,7 +340,7 @@ impl World {
 
     /// Nothing goes wrong any more, and what is under way comes to its end.
     pub(crate) async fn peace(&mut self) {
-        self.moves_next = false;
+        self.may_move = false;
         if let Some(cloud) = &mut self.cloud {
             cloud.peace();
         }
