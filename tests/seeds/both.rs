@@ -62,7 +62,7 @@ impl World {
         let deleted = self.people().tidy(&mut rng);
         for (user, octets) in deleted {
             // Its user changes the copy.
-            if self.own.u8(0..4) > 0 {
+            if self.own.bool() {
                 continue;
             }
             for (name, folder) in mailbox(&self.destination, &user) {
