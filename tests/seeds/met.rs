@@ -17,13 +17,12 @@ const STRIKES: [(&str, &str); 6] = [
 ];
 
 /// What else has to be met.
-const OTHERWISE: [&str; 15] = [
+const OTHERWISE: [&str; 14] = [
     "answers of DNS that were not of the old MX alone",
     "expunges",
     "jumps of the clock",
     "kills before a call of the ledger",
     "kills before an operation on a socket",
-    "kills within a request to the tenant",
     "ledger calls without room or with an error",
     "letters of others at the destination",
     "letters of others since the MX moved",
