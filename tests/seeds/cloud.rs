@@ -157,8 +157,12 @@ struct Records {
     /// Answers in which not every server had the old MX.
     doubtful: u64,
     moves: u64,
-    /// It goes on telling what was there first.
-    frozen: bool,
+    /// Whether mail arrived at the source each time that this life of the program asked.
+    asked: Vec<bool>,
+    /// How many of these questions led to its plan.
+    for_the_plan: usize,
+    /// What it goes on telling.
+    frozen: Option<[Server; 2]>,
 }
 
 /// Two name servers of one zone.
@@ -177,12 +181,45 @@ impl Zone {
         change(&mut self.0.lock().expect("one thread"))
     }
 
-    pub(crate) fn freeze(&self) {
-        self.with(|zone| zone.frozen = true);
+    /// A life of the program begins.
+    pub(crate) fn begins(&self) {
+        self.with(|zone| {
+            zone.asked.clear();
+            zone.for_the_plan = 0;
+            zone.frozen = None;
+        });
+    }
+
+    /// The program has its plan; if `frozen`, it is told from now on what it was told for it.
+    pub(crate) fn planned(&self, frozen: bool) {
+        self.with(|zone| {
+            zone.for_the_plan = zone.asked.len();
+            zone.frozen = frozen.then_some(zone.servers);
+        });
+    }
+
+    /// How often the program asked again after its plan and was told that mail arrives at the
+    /// source.
+    pub(crate) fn looks(&self) -> usize {
+        self.with(|zone| zone.asked[zone.for_the_plan..].iter().filter(|it| **it).count())
+    }
+
+    pub(crate) fn has_moved(&self) -> bool {
+        self.with(|zone| zone.moved)
+    }
+
+    /// Mail arrives at the source again, and every server says so.
+    pub(crate) fn returns(&self) {
+        self.with(|zone| {
+            zone.moves += u64::from(zone.moved);
+            zone.moved = false;
+            zone.changes += 1;
+            zone.servers = [Server::default(); 2];
+        });
     }
 
     /// The MX moves to the tenant, or back; the second server may lag.
-    fn moves(&self, lags: bool) {
+    pub(crate) fn moves(&self, lags: bool) {
         self.with(|zone| {
             zone.moved = !zone.moved;
             zone.moves += 1;
@@ -256,7 +293,8 @@ impl DnsView for Zone {
         let doubtful = !self.flow().at_source;
         let servers = self.with(|zone| {
             zone.doubtful += u64::from(doubtful);
-            if zone.frozen { [Server::default(); 2] } else { zone.servers }
+            zone.asked.push(!doubtful);
+            zone.frozen.unwrap_or(zone.servers)
         });
         let named = ["ns1.acme.example", "ns2.acme.example"].into_iter().zip(servers);
         let views = named.map(|(name, server)| (name.to_owned(), view(server)));

@@ -11,8 +11,9 @@ use crate::process::{Applied, Process};
 use crate::world::{Scope, World};
 use mailferry::executor::event::Outcome;
 use mailferry::executor::report::RunReport;
-use mailferry::planner::plan::Kind;
+use mailferry::planner::plan::{Action, Kind};
 use mailferry::simulate::web::Door;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// One seed.
@@ -90,6 +91,9 @@ impl Course {
         met.count("ledger calls without room or with an error", world.disk.struck());
         met.count("jumps of the clock", *world.jumps.lock().expect("one thread"));
         met.count("expunges", deeds::expunges(&world));
+        met.count("letters restored at the source", people.restored.len() as u64);
+        met.count("letters of others at the destination", world.letters_of_others());
+        met.count("letters of others since the MX moved", world.arrived());
         if let Some(cloud) = &world.cloud {
             let (moves, doubtful) = cloud.zone.met();
             met.count("seeds with a zone", 1);
@@ -114,16 +118,23 @@ impl Course {
     /// Lives with trouble, and what people do between them.
     async fn act(&self, world: &mut World, met: &mut Met, tidy: bool) -> Result<(), Failure> {
         for _ in 0..world.rng.usize(1..5) {
-            if tidy {
-                world.tidy();
+            let calm = tidy && world.tidy().await;
+            if calm {
+                world.calm();
+            } else {
+                world.trouble();
             }
-            world.trouble();
             let steps = match world.rng.u8(0..6) {
                 0 => None,
                 1 => Some(world.rng.u64(1..100)),
                 _ => Some(world.rng.u64(50..900)),
             };
+            let steps = steps.filter(|_| !calm);
+            let (began, kills) = (world.now(), met.kills);
             self.life(world, met, steps).await?;
+            if met.kills > kills {
+                world.moves_what_came(began).await;
+            }
             for (kind, count) in world.struck() {
                 met.count(&format!("faults: {kind}"), count);
             }
@@ -136,6 +147,7 @@ impl Course {
             if world.rng.bool() {
                 world.live();
             }
+            world.restore();
         }
         Ok(())
     }
@@ -150,9 +162,9 @@ impl Course {
         let life = Life::of(steps);
         world.happenings(&life, steps.unwrap_or(900));
         let number = born(met);
-        let flow = world.flow();
+        let flow = world.begins();
         let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
-        let meanwhile = world.people().meanwhile;
+        let (meanwhile, letters) = (world.people().meanwhile, world.letters_of_others());
         // Taking the ledger up may be the first thing that a full disk does not let happen.
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
         let over = life.over().clone();
@@ -172,6 +184,8 @@ impl Course {
         world.disk.keep_as_killed();
         process.end();
         met.told.extend(process.told.0.lock().expect("one thread").drain(..));
+        // What was written before the end is done, by this life and no later one.
+        tokio::time::sleep(Duration::from_millis(1)).await;
         world.people().look();
         within_the_plan(world, &process, deeds, Leave::None)?;
         while_mail_arrives(world, deeds, flow)?;
@@ -179,7 +193,7 @@ impl Course {
         if let Some(applied) = applied
             && !life.is_over()
         {
-            let others = world.people().meanwhile > meanwhile || world.others_since(deeds);
+            let others = world.people().meanwhile > meanwhile || world.others_since(deeds, letters);
             judge::honest(world, &applied, (!others).then_some(before.as_str()))?;
             met.count(&format!("apply ends as {:?}", applied.ends_as), 1);
         }
@@ -197,7 +211,7 @@ impl Course {
         for _ in 0..PEACE {
             let number = born(met);
             let life = Life::of(None);
-            let flow = world.flow();
+            let flow = world.begins();
             let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
             let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
             let applied =
@@ -224,7 +238,14 @@ impl Course {
                     .collect::<Vec<_>>(),
                 plan.unknown,
             );
-            let quiet = plan.ready.is_empty() && plan.waiting.is_empty() && plan.unknown.is_empty();
+            let still: Vec<_> = plan.ready.iter().filter(|it| stays(world, &report, it)).collect();
+            met.count(
+                "removals that every plan names again, because their copies stay",
+                still.len() as u64,
+            );
+            let quiet = plan.ready.len() == still.len()
+                && plan.waiting.is_empty()
+                && plan.unknown.is_empty();
             if quiet && let Some(kind) = ends_as {
                 let why = format!("nothing is left to do, and apply ends as {kind:?}");
                 return Err(Failure { findings: vec![Check::Honest.finds(why)], more: last });
@@ -292,13 +313,50 @@ fn removals(process: &Process, report: Option<&RunReport>, met: &mut Met) {
     }
 }
 
+/// Whether an action only comes to leaving copies that are not as they were left: no plan knows
+/// them, so that each names them again.
+fn stays(world: &World, report: &RunReport, action: &Action) -> bool {
+    let (Kind::RemoveCopies(remove), Some(Outcome::Done { tally })) =
+        (&action.kind, report.outcomes.get(&action.id))
+    else {
+        return false;
+    };
+    let changed = world.destination.deeds().iter().any(|deed| {
+        let changes = match deed.verb.as_str() {
+            "STORE" | "DELETE" => deed.session.is_none(),
+            "MOVE" => true,
+            _ => false,
+        };
+        changes
+            && deed.user == remove.destination_mailbox.as_str()
+            && deed.folder == remove.destination.to_string()
+    });
+    tally["removed"] == 0 && tally["copies_stayed"] > 0 && changed
+}
+
 /// Where mail did not arrive at the source when a run began, nor since, it removed nothing.
 fn while_mail_arrives(world: &World, since: usize, flow: Option<Flow>) -> Result<(), Failure> {
     let all = world.destination.deeds();
     let removed = all[since..].iter().find(|deed| deed.verb == "EXPUNGE");
     match (flow, removed) {
         (Some(Flow { at_source: false, .. }), Some(deed)) if world.flow() == flow => {
-            Err(Check::MailFlow.finds(format!("{flow:?}: {deed:?}")).into())
+            return Err(Check::MailFlow.finds(format!("{flow:?}: {deed:?}")).into());
+        }
+        _ => {}
+    }
+    // And each removal looked again after it was planned.
+    let folders: BTreeSet<(&str, &str)> = all[since..]
+        .iter()
+        .filter(|deed| deed.verb == "EXPUNGE")
+        .map(|deed| (deed.user.as_str(), deed.folder.as_str()))
+        .collect();
+    let looks = world.cloud.as_ref().map(|cloud| cloud.zone.looks());
+    match looks {
+        Some(looks) if looks < folders.len() => {
+            let found = format!(
+                "removed from {folders:?}, and since the plan mail was seen to arrive at the source {looks} times"
+            );
+            Err(Check::MailFlow.finds(found).into())
         }
         _ => Ok(()),
     }
@@ -314,6 +372,7 @@ fn within_the_plan(
     let all = world.destination.deeds();
     let approved = process.approved.lock().expect("one thread");
     let mut wrong = deeds::outside(&all[since..], &approved, leave);
+    wrong.extend(world.wronged());
     wrong.extend(world.people().wrong.drain(..).map(|text| Check::Source.finds(text)));
     none_of(wrong)
 }

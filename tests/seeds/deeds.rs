@@ -85,6 +85,7 @@ fn mailbox(kind: &Kind) -> &str {
 pub(crate) fn word(on: On) -> &'static str {
     match on {
         On::Socket => "kills before an operation on a socket",
+        On::Tls => "kills within a request to the tenant",
         On::Ledger => "kills before a call of the ledger",
     }
 }

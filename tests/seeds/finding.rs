@@ -19,6 +19,8 @@ pub(crate) enum Check {
     Limit,
     /// A copy was removed that nobody wanted removed.
     Removal,
+    /// Mail of others at the destination is gone or was changed.
+    Others,
     /// A check of `verify` fails without a cause in the stores.
     Verify,
     /// The equations of `verify` are not those of the stores.

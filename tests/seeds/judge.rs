@@ -4,7 +4,7 @@ use crate::finding::{Check, Failure, Finding, none_of};
 use crate::people::People;
 use crate::process::{Applied, Fixed};
 use crate::trouble::WITHIN_THE_WAIT;
-use crate::world::{Letter, World, goes, mailbox};
+use crate::world::{Letter, World, goes, mailbox, rewrites};
 use mailferry::error::ErrorKind;
 use mailferry::simulate::Writer;
 use mailferry::verify::evidence::{self, Evidence, MailboxEvidence, Verdict};
@@ -124,11 +124,14 @@ impl Stores {
     }
 
     /// Says what is at the source and neither at the destination nor was deleted there.
-    fn lost(&self, world: &World) -> Vec<Finding> {
+    fn lost(&self, world: &World, people: &People) -> Vec<Finding> {
         let mut lost = Vec::new();
         for (letter, count) in &self.now {
             let there = self.there(letter);
-            let total = there.ours + there.others + Self::count(&self.deleted, letter);
+            // What was deleted before it was restored at the source was the copy of another one.
+            let deleted = Self::count(&self.deleted, letter);
+            let deleted = deleted - Self::count(&people.restored, letter);
+            let total = there.ours + there.others + deleted;
             if world.stays_behind(&letter.octets) {
                 if there.ours > 0 {
                     lost.push(Check::Limit.finds(text(letter)));
@@ -156,7 +159,7 @@ pub(crate) fn honest(
         Err(Failure { findings: vec![Check::Honest.finds(why)], more: told })
     };
     if applied.ends_as.is_none() {
-        let lost = Stores::of(world).lost(world);
+        let lost = Stores::of(world).lost(world, &world.people());
         if !lost.is_empty() {
             let told = format!("apply ends well: {:?} {:#?}", applied.ends_as, applied.report);
             return Err(Failure { findings: lost, more: told });
@@ -187,7 +190,7 @@ pub(crate) fn judge(
 ) -> Result<Judged, Failure> {
     let people = world.people();
     let stores = Stores::of(world);
-    let mut wrong = stores.lost(world);
+    let mut wrong = stores.lost(world, &people);
     for user in &world.users {
         let destination = mailbox(&world.destination, user);
         for (name, folder) in &mailbox(&world.source, user) {
@@ -230,6 +233,7 @@ pub(crate) fn judge(
             }
         }
     }
+    let rewrites = rewrites(&world.destination);
     let mut extra = false;
     for (letter, there) in &stores.there {
         let ever = Stores::count(&people.ever, letter);
@@ -244,7 +248,7 @@ pub(crate) fn judge(
         // copy is not where it was.
         let again = stores.renumbered.contains(letter)
             || (moves > 0 && stores.elsewhere.contains(letter))
-            || people.has_look_alikes(letter, &world.destination);
+            || people.has_look_alikes(letter, rewrites);
         let allowed = match (again, moves) {
             (false, _) => ever,
             // Others took the copy from where it was before it was known.
@@ -330,10 +334,10 @@ fn checks(
     let named = |check: &&evidence::Check| {
         check.name == "no extra copies" && check.verdict != Verdict::Holds
     };
-    let doubtful = stores
-        .there
-        .iter()
-        .any(|(letter, there)| there.others > 0 || there.ours > Stores::count(&stores.now, letter));
+    let doubtful =
+        stores.there.iter().filter(|(letter, _)| people.ever.contains_key(letter)).any(
+            |(letter, there)| there.others > 0 || there.ours > Stores::count(&stores.now, letter),
+        );
     let may_be_extra = match fixed {
         None => doubtful,
         Some(fixed) => !fixed.left.is_empty() || fixed.moved > 0,

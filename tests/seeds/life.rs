@@ -10,6 +10,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum On {
     Socket,
+    /// Before the first request of a line to the tenant is answered.
+    Tls,
     Ledger,
 }
 

@@ -35,8 +35,13 @@ impl Dial for Network {
             {
                 let (client, server) = tokio::io::duplex(64 * 1024);
                 let (acceptor, tenant) = (authority().acceptor(), tenant.clone());
+                let life = self.life.clone();
                 tokio::spawn(async move {
                     let Ok(stream) = acceptor.accept(server).await else { return };
+                    // Between the two sides' agreement and the first answer.
+                    if !life.step(On::Tls) {
+                        return;
+                    }
                     tenant.serve(stream).await;
                 });
                 return Ok(BoxStream::new(Plug::new(&self.life, client, false)));

@@ -1,18 +1,18 @@
 //! What people do at the source, and what was there at any time.
 
 use crate::letters;
-use crate::world::{Letter, mailbox, rewrites};
+use crate::world::{Letter, mailbox};
 use fastrand::Rng;
 use jiff::{Timestamp, ToSpan as _};
 use mailferry::model::flags::Flags;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::ports::clock::Clock as _;
-use mailferry::simulate::{Delivery, Service, TokioClock};
+use mailferry::simulate::{Delivery, Message, Service, TokioClock};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that the source empties by itself, and after how many days.
 const PURGED: [&str; 2] = ["Trash", "Spam"];
-const PURGE_DAYS: i64 = 30;
+pub(crate) const PURGE_DAYS: i64 = 30;
 
 /// A message of the source as nobody but people may change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +40,11 @@ pub(crate) struct People {
     pub(crate) moves: BTreeMap<Letter, usize>,
     /// How many letters of a user were delivered with a second and a size.
     pub(crate) looks: BTreeMap<(String, i64, usize), usize>,
+    /// Every letter with the seconds that it ever had.
+    dates: BTreeSet<(Letter, i64)>,
+    /// Letters that were restored at the source, and how many copies of each had been deleted at
+    /// the destination by then: none of these was a copy of what is at the source now.
+    pub(crate) restored: BTreeMap<Letter, usize>,
     number: usize,
     /// The share of odd letters in 255, and the octets of large ones.
     pub(crate) odd: u8,
@@ -69,6 +74,8 @@ impl People {
             ever: BTreeMap::new(),
             moves: BTreeMap::new(),
             looks: BTreeMap::new(),
+            dates: BTreeSet::new(),
+            restored: BTreeMap::new(),
             number: 0,
             odd: 0,
             large: 0,
@@ -116,7 +123,9 @@ impl People {
             };
             self.source.hands().deliver(user, folder, delivery).expect("a delivery");
             *self.looks.entry((user.to_owned(), second, octets.len())).or_default() += 1;
-            *self.ever.entry(Letter { user: user.to_owned(), octets }).or_default() += 1;
+            let letter = Letter { user: user.to_owned(), octets };
+            self.dates.insert((letter.clone(), second));
+            *self.ever.entry(letter).or_default() += 1;
         }
     }
 
@@ -176,9 +185,29 @@ impl People {
         }
     }
 
-    /// Deletes messages out of folders that nobody empties by himself.
-    pub(crate) fn tidy(&mut self, rng: &mut Rng) {
+    /// Deletes a message and stores another one of its octets and date in its place, after so many
+    /// copies were deleted at the destination.
+    pub(crate) fn restore(&mut self, user: &str, folder: &str, message: &Message, deleted: usize) {
+        let hands = self.source.hands();
+        hands.delete(user, folder, message.uid).expect("a message");
+        let delivery = Delivery {
+            flags: message.flags.clone(),
+            date: Some(message.date.clone()),
+            ..Delivery::new(message.given.clone())
+        };
+        hands.deliver(user, folder, delivery).expect("a delivery");
+        let second = message.date.instant().as_second();
+        *self.looks.entry((user.to_owned(), second, message.given.len())).or_default() += 1;
+        let letter = Letter { user: user.to_owned(), octets: message.given.to_vec() };
+        *self.ever.entry(letter.clone()).or_default() += 1;
+        self.restored.insert(letter, deleted);
+    }
+
+    /// Deletes messages out of folders that nobody empties by himself, and returns them with their
+    /// users.
+    pub(crate) fn tidy(&mut self, rng: &mut Rng) -> Vec<(String, Vec<u8>)> {
         self.look();
+        let mut deleted = Vec::new();
         for user in self.users.clone() {
             for (folder, truth) in mailbox(&self.source, &user) {
                 if PURGED.contains(&folder.as_str()) || truth.messages.is_empty() || rng.bool() {
@@ -186,9 +215,11 @@ impl People {
                 }
                 let message = &truth.messages[rng.usize(0..truth.messages.len())];
                 self.source.hands().delete(&user, &folder, message.uid).expect("a message");
+                deleted.push((user.clone(), message.given.to_vec()));
             }
         }
         self.leave();
+        deleted
     }
 
     /// Renames the folder of projects, with what is below it.
@@ -265,21 +296,11 @@ impl People {
 
     /// Tells whether a letter has a look-alike in its mailbox, see docs/safety.md: of the same date
     /// and size, or of the same date alone where the destination makes messages anew.
-    ///
-    /// `there` is the destination: it has the date of a letter that left the source.
-    pub(crate) fn has_look_alikes(&self, letter: &Letter, there: &Service) -> bool {
-        let rewrites = rewrites(there);
-        let dates: BTreeSet<i64> = [&self.source, there]
-            .into_iter()
-            .flat_map(|service| mailbox(service, &letter.user).into_values())
-            .flat_map(|folder| folder.messages)
-            .filter(|message| message.given == letter.octets)
-            .map(|message| message.date.instant().as_second())
-            .collect();
-        dates.into_iter().any(|date| {
+    pub(crate) fn has_look_alikes(&self, letter: &Letter, rewrites: bool) -> bool {
+        let mut dates = self.dates.iter().filter(|(of, _)| of == letter);
+        dates.any(|(_, date)| {
             let alike = self.looks.iter().filter(|((user, second, size), _)| {
-                (user, *second) == (&letter.user, date)
-                    && (rewrites || *size == letter.octets.len())
+                (user, second) == (&letter.user, date) && (rewrites || *size == letter.octets.len())
             });
             alike.map(|(_, count)| count).sum::<usize>() > 1
         })

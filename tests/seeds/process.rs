@@ -186,6 +186,7 @@ impl Process {
         if world.acknowledge(&plan.guards) {
             plan = self.plan(world).await?;
         }
+        world.planned(&plan);
         let approval = approve(&plan, &plan);
         let run = Run {
             desired: Arc::new(world.desired.clone()),

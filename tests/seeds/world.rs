@@ -3,7 +3,8 @@
 use crate::cloud::{self, Cloud, Flow};
 use crate::disk::{Disk, Ill};
 use crate::life::Life;
-use crate::mutant::{Mutant, Mutants};
+use crate::mutant::Mutants;
+use crate::others::Others;
 use crate::people::People;
 use crate::scene::{Wide, desired, destination};
 use crate::trouble;
@@ -68,7 +69,13 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) users: Vec<String>,
     pub(crate) mutants: Mutants,
-    people: Arc<Mutex<People>>,
+    pub(crate) people: Arc<Mutex<People>>,
+    pub(crate) others: Arc<Mutex<Others>>,
+    /// A stream of its own for what people do at both sides.
+    pub(crate) own: Rng,
+    pub(crate) clock: TokioClock,
+    /// The MX may move as soon as a plan removes something.
+    pub(crate) may_move: bool,
     /// Clock jumps and ill disks so far.
     pub(crate) jumps: Arc<Mutex<u64>>,
     _dir: TempDir,
@@ -127,9 +134,6 @@ impl World {
             let tenant = exchange.then(|| cloud::tenant(clock, &destination, &users));
             Cloud::new(drawn.fork(), tenant)
         });
-        if let Some(cloud) = cloud.as_ref().filter(|_| mutants.has(Mutant::DnsOfYesterday)) {
-            cloud.zone.freeze();
-        }
         let desired = desired(dir.path(), &users, &wide, cloud.as_ref());
         let mut people = People::new(source.clone(), clock, users.clone());
         people.odd = wide.odd;
@@ -151,6 +155,11 @@ impl World {
         }
         people.grow(&mut rng, &users[0], "INBOX", wide.many);
         people.leave();
+        let mut own = Rng::with_seed(seed ^ 0x0b07);
+        let mut others = Others::new(destination.clone(), users.clone(), own.fork());
+        if scope == Scope::Whole {
+            others.were_there();
+        }
         Self {
             rng,
             scope,
@@ -164,6 +173,10 @@ impl World {
             users,
             mutants,
             people: Arc::new(Mutex::new(people)),
+            others: Arc::new(Mutex::new(others)),
+            own,
+            clock,
+            may_move: false,
             jumps: Arc::default(),
             _dir: dir,
         }
@@ -200,20 +213,15 @@ impl World {
         }
         if let Some(cloud) = &mut self.cloud {
             cloud.live();
+            if cloud.zone.has_moved() {
+                self.others.lock().expect("one thread").arrive();
+            }
         }
     }
 
     /// Whether a seed has a second act: what people delete before it is copied removes no copy.
     pub(crate) fn has_a_second_act(&self) -> bool {
         self.cloud.is_some() && self.wide.propagate
-    }
-
-    /// What people delete when all is copied, while the MX may move.
-    pub(crate) fn tidy(&mut self) {
-        self.people.lock().expect("one thread").tidy(&mut self.rng);
-        if let Some(cloud) = &mut self.cloud {
-            cloud.live();
-        }
     }
 
     /// What people do at the destination: each of them is seldom.
@@ -261,6 +269,13 @@ impl World {
     pub(crate) fn happenings(&mut self, life: &Life, steps: u64) {
         if let Some(cloud) = &mut self.cloud {
             cloud.happenings(life, steps);
+            let (zone, others) = (Arc::clone(&cloud.zone), Arc::clone(&self.others));
+            let arrives = move || {
+                if zone.has_moved() {
+                    others.lock().expect("one thread").arrive();
+                }
+            };
+            life.happens(self.own.u64(0..steps), Box::new(arrives));
         }
         if self.scope == Scope::Narrow {
             return;
@@ -313,16 +328,24 @@ impl World {
         }
     }
 
-    /// Nothing goes wrong any more, and what is under way comes to its end.
-    pub(crate) async fn peace(&mut self) {
-        if let Some(cloud) = &mut self.cloud {
-            cloud.peace();
-        }
+    /// Nothing goes wrong at the services.
+    pub(crate) fn calm(&mut self) {
         self.source.set_script(Script::default());
         self.destination.set_script(Script::default());
         self.disk.is_well_again();
         if self.scope != Scope::Narrow {
             self.set_quota(None);
+        }
+    }
+
+    /// Nothing goes wrong any more, and what is under way comes to its end.
+    pub(crate) async fn peace(&mut self) {
+        self.may_move = false;
+        if let Some(cloud) = &mut self.cloud {
+            cloud.peace();
+        }
+        self.calm();
+        if self.scope != Scope::Narrow {
             tokio::time::sleep(Duration::from_secs(600)).await;
         }
     }
@@ -355,9 +378,11 @@ impl World {
         self.destination.deeds().into_iter().filter(|deed| deed.session.is_none()).collect()
     }
 
-    /// Tells whether others did anything at the destination since there were so many deeds.
-    pub(crate) fn others_since(&self, deeds: usize) -> bool {
-        self.destination.deeds()[deeds..].iter().any(|deed| deed.session.is_none())
+    /// Tells whether others did anything at the destination since there were so many deeds and
+    /// letters of theirs.
+    pub(crate) fn others_since(&self, deeds: usize, letters: u64) -> bool {
+        self.others.lock().expect("one thread").count() > letters
+            || self.destination.deeds()[deeds..].iter().any(|deed| deed.session.is_none())
     }
 
     /// Everything at the destination, to see whether anything changed.
