@@ -8,7 +8,7 @@ use mailferry::model::flags::Flags;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::ports::clock::Clock as _;
 use mailferry::simulate::{Delivery, Service, TokioClock};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Folders that the source empties by itself, and after how many days.
 const PURGED: [&str; 2] = ["Trash", "Spam"];
@@ -38,6 +38,8 @@ pub(crate) struct People {
     /// How often each letter got a new UID at the source: it was moved, or its folder renumbered.
     /// The copy of one that moves while its answer is outstanding stays where it was sent to.
     pub(crate) moves: BTreeMap<Letter, usize>,
+    /// Letters that people brought to another folder at the source.
+    pub(crate) placed: BTreeSet<Letter>,
     /// How many letters of a user were delivered with a second and a size.
     pub(crate) looks: BTreeMap<(String, i64, usize), usize>,
     number: usize,
@@ -68,6 +70,7 @@ impl People {
             clock,
             ever: BTreeMap::new(),
             moves: BTreeMap::new(),
+            placed: BTreeSet::new(),
             looks: BTreeMap::new(),
             number: 0,
             odd: 0,
@@ -125,6 +128,11 @@ impl People {
         *self.moves.entry(letter).or_default() += 1;
     }
 
+    fn other_folder(&mut self, user: &str, octets: &[u8]) {
+        self.new_uid(user, octets);
+        self.placed.insert(Letter { user: user.to_owned(), octets: octets.to_vec() });
+    }
+
     /// What people do at the source.
     pub(crate) fn live(&mut self, rng: &mut Rng) {
         for user in self.users.clone() {
@@ -159,7 +167,7 @@ impl People {
                         let to = others[rng.usize(0..others.len())];
                         let message = &truth.messages[rng.usize(0..here)];
                         hands.move_message(&user, folder, message.uid, to).expect("a move");
-                        self.new_uid(&user, &message.given);
+                        self.other_folder(&user, &message.given);
                     }
                     5 if here > 0 && rng.u8(0..4) == 0 => {
                         hands.renumber(&user, folder).expect("a folder");
@@ -205,7 +213,7 @@ impl People {
         for (_, folder) in now.iter().filter(|(name, _)| *name == from || name.starts_with(&below))
         {
             for message in &folder.messages {
-                self.new_uid(user, &message.given);
+                self.other_folder(user, &message.given);
             }
         }
     }

@@ -5,6 +5,7 @@ use crate::disk::{Disk, Ill};
 use crate::life::Life;
 use crate::mutant::{Mutant, Mutants};
 use crate::people::People;
+use crate::saved::Saved;
 use crate::scene::{Wide, desired, destination};
 use crate::trouble;
 use crate::wall::Wall;
@@ -68,6 +69,7 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) users: Vec<String>,
     pub(crate) mutants: Mutants,
+    pub(crate) saved: Saved,
     people: Arc<Mutex<People>>,
     /// Clock jumps and ill disks so far.
     pub(crate) jumps: Arc<Mutex<u64>>,
@@ -163,6 +165,7 @@ impl World {
             disk: Disk::new(dir.path()),
             users,
             mutants,
+            saved: Saved::new(seed, scope),
             people: Arc::new(Mutex::new(people)),
             jumps: Arc::default(),
             _dir: dir,
