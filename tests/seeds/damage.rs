@@ -4,7 +4,7 @@ use crate::finding::{Check, Failure};
 use crate::proof;
 use crate::stores::Stores;
 use crate::world::{Letter, World, mailbox};
-use mailferry::verify::evidence::{Evidence, Verdict};
+use mailferry::verify::evidence::{Evidence, MailboxEvidence, Verdict};
 
 /// What was done.
 pub(crate) struct Damage {
@@ -60,7 +60,7 @@ impl Damage {
     pub(crate) fn is_told(&self, world: &World, evidence: &Evidence) -> Result<(), Failure> {
         proof::honest(world, &self.before, evidence)?;
         let of_user = evidence.mailboxes.iter().find(|it| it.mailbox.as_str() == self.user);
-        let account = of_user.map(|it| it.account()).unwrap_or_default();
+        let account = of_user.map(MailboxEvidence::account).unwrap_or_default();
         let gone = account.missing + account.removed_by_user;
         let whole = of_user.is_none_or(|it| it.verdict() == Verdict::Holds);
         if whole || account.changed + account.missing == 0 || gone < u64::from(self.deleted) {

@@ -66,8 +66,11 @@ pub(crate) fn named(
         // Where messages are made anew, one of the same date may be it as well.
         let taken = if rewrites(&world.destination) { Stores::sum(&stores.taken, user) } else { 0 };
         let least = (least as u64).saturating_sub(taken);
+        // While an equal one of ours is not where it was copied to, it may be that one.
+        let in_place =
+            |((letter, _), _): (&(Letter, String), &usize)| !stores.elsewhere.contains(letter);
         let most = most(stores, user);
-        let none_named = checks == 0 && fixed.is_none() && those().next().is_some();
+        let none_named = checks == 0 && fixed.is_none() && those().any(in_place);
         if none_named || count < least || count > most {
             let list: Vec<String> = those()
                 .map(|((letter, folder), count)| format!("{count} in {folder}: {}", text(letter)))

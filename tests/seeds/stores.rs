@@ -28,7 +28,8 @@ pub(crate) struct Stores {
     pub(crate) folders: BTreeMap<(Letter, String, i64), (usize, usize)>,
     /// Letters that others moved, deleted or renumbered at the destination.
     pub(crate) elsewhere: BTreeSet<Letter>,
-    /// Those of them that were not only moved.
+    /// Those of them that were not only moved, or that were moved out of a folder that got another
+    /// UIDVALIDITY: what is missing there is copied again, as `G303` says.
     pub(crate) renumbered: BTreeSet<Letter>,
     /// How often others moved or deleted them there.
     pub(crate) taken: BTreeMap<Letter, usize>,
@@ -92,6 +93,7 @@ impl Stores {
                 _ => {}
             }
         }
+        let made_anew = made_anew(world);
         for deed in world.destination.deeds() {
             let Some(octets) = deed.octets else { continue };
             let letter = Letter { user: deed.user, octets: octets.to_vec() };
@@ -115,6 +117,9 @@ impl Stores {
                     stores.elsewhere.insert(letter);
                 }
                 (None, "MOVE") => {
+                    if made_anew.contains(&(letter.user.clone(), deed.folder)) {
+                        stores.renumbered.insert(letter.clone());
+                    }
                     *stores.taken.entry(letter.clone()).or_default() += 1;
                     stores.elsewhere.insert(letter);
                 }
@@ -165,6 +170,15 @@ impl Stores {
     }
 }
 
+/// Folders of the destination that sessions met under more than one UIDVALIDITY.
+fn made_anew(world: &World) -> BTreeSet<(String, String)> {
+    let mut told: BTreeMap<(String, String), BTreeSet<u32>> = BTreeMap::new();
+    for deed in world.destination.deeds().into_iter().filter(|deed| deed.octets.is_some()) {
+        told.entry((deed.user, deed.folder)).or_default().extend(deed.told);
+    }
+    told.into_iter().filter(|(_, all)| all.len() > 1).map(|(folder, _)| folder).collect()
+}
+
 /// Where every letter is, on both sides.
 pub(crate) fn places(world: &World) -> String {
     let mut all: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -192,14 +206,16 @@ pub(crate) fn places(world: &World) -> String {
 
 /// What was done at both sides, in its order.
 pub(crate) fn all_deeds(world: &World) -> String {
+    use std::fmt::Write as _;
     let mut all = String::from("\n");
     for (side, service) in [("source", &world.source), ("destination", &world.destination)] {
         for Deed { session, user, verb, folder, to, flags, octets, late, .. } in service.deeds() {
             let text = octets.map(|it| String::from_utf8_lossy(&it).into_owned());
             let text = text.unwrap_or_default();
             let subject = text.lines().find(|line| line.starts_with("Subject")).unwrap_or("?");
-            all += &format!(
-                "{side} {session:?} {user} {verb} {folder} {to} {flags:?} late {late:?} {subject}\n"
+            let _ = writeln!(
+                all,
+                "{side} {session:?} {user} {verb} {folder} {to} {flags:?} late {late:?} {subject}"
             );
         }
     }
