@@ -28,8 +28,7 @@ pub(crate) struct Stores {
     pub(crate) folders: BTreeMap<(Letter, String, i64), (usize, usize)>,
     /// Letters that others moved, deleted or renumbered at the destination.
     pub(crate) elsewhere: BTreeSet<Letter>,
-    /// Those of them that were not only moved, or that were moved out of a folder that got another
-    /// UIDVALIDITY: what is missing there is copied again, as `G303` says.
+    /// Those of them that were not only moved.
     pub(crate) renumbered: BTreeSet<Letter>,
     /// How often others moved or deleted them there.
     pub(crate) taken: BTreeMap<Letter, usize>,
@@ -93,7 +92,6 @@ impl Stores {
                 _ => {}
             }
         }
-        let made_anew = made_anew(world);
         for deed in world.destination.deeds() {
             let Some(octets) = deed.octets else { continue };
             let letter = Letter { user: deed.user, octets: octets.to_vec() };
@@ -117,9 +115,6 @@ impl Stores {
                     stores.elsewhere.insert(letter);
                 }
                 (None, "MOVE") => {
-                    if made_anew.contains(&(letter.user.clone(), deed.folder)) {
-                        stores.renumbered.insert(letter.clone());
-                    }
                     *stores.taken.entry(letter.clone()).or_default() += 1;
                     stores.elsewhere.insert(letter);
                 }
@@ -168,15 +163,6 @@ impl Stores {
         }
         lost
     }
-}
-
-/// Folders of the destination that sessions met under more than one UIDVALIDITY.
-fn made_anew(world: &World) -> BTreeSet<(String, String)> {
-    let mut told: BTreeMap<(String, String), BTreeSet<u32>> = BTreeMap::new();
-    for deed in world.destination.deeds().into_iter().filter(|deed| deed.octets.is_some()) {
-        told.entry((deed.user, deed.folder)).or_default().extend(deed.told);
-    }
-    told.into_iter().filter(|(_, all)| all.len() > 1).map(|(folder, _)| folder).collect()
 }
 
 /// Where every letter is, on both sides.
