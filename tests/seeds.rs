@@ -18,10 +18,14 @@ mod both;
 mod cloud;
 #[path = "seeds/course.rs"]
 mod course;
+#[path = "seeds/damage.rs"]
+mod damage;
 #[path = "seeds/deeds.rs"]
 mod deeds;
 #[path = "seeds/disk.rs"]
 mod disk;
+#[path = "seeds/extras.rs"]
+mod extras;
 #[path = "seeds/finding.rs"]
 mod finding;
 #[path = "seeds/judge.rs"]
@@ -44,8 +48,16 @@ mod others;
 mod people;
 #[path = "seeds/process.rs"]
 mod process;
+#[path = "seeds/proof.rs"]
+mod proof;
+#[path = "seeds/said.rs"]
+mod said;
+#[path = "seeds/saved.rs"]
+mod saved;
 #[path = "seeds/scene.rs"]
 mod scene;
+#[path = "seeds/stores.rs"]
+mod stores;
 #[path = "seeds/trouble.rs"]
 mod trouble;
 #[path = "seeds/wall.rs"]
@@ -261,5 +273,9 @@ mutants! {
     // Not from 0 on: 63 is the first that meets it, and every seed before costs half a second.
     fn a_refused_listing_that_ends_well_is_caught() { NoEndsListing, 60..80, [Lost, Doubled, Verify] }
     fn a_refused_message_that_counts_as_copied_is_caught() { NoIsCopied, 0..20, [Lost] }
+    fn a_plan_that_nobody_reviewed_is_caught() { PlanOfNow, 0..60, [Plan] }
+    fn a_loss_that_counts_as_proven_is_caught() { LossIsProven, 0..20, [Account, Damage] }
+    fn an_extra_copy_that_is_not_named_is_caught() { OneExtraNamed, 240..260, [Unnamed] }
+    fn an_extra_copy_that_is_forgotten_is_caught() { OneExtraStays, 0..120, [Extra] }
     fn a_message_recorded_before_its_answer_is_caught() { LossIsCopied, 0..20, [Lost] }
 }

@@ -18,7 +18,7 @@ pub struct Deed {
     pub folder: String,
     /// Where it is moved, copied or renamed to; empty for everything else.
     pub to: String,
-    /// The flags of APPEND, STORE and FETCH.
+    /// The flags of APPEND, STORE and FETCH; of a STORE of others those that were not there before.
     pub flags: Vec<String>,
     /// The message as it was given, where one command or change is about one message.
     pub octets: Option<Bytes>,

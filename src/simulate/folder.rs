@@ -132,6 +132,13 @@ impl Folder {
         self.messages.get(self.place(uid)?)
     }
 
+    /// Serves other octets for a message; `None` when it is gone.
+    pub(crate) fn damage(&mut self, uid: u32, octets: Bytes) -> Option<()> {
+        let place = self.place(uid)?;
+        self.messages.get_mut(place)?.served = octets;
+        Some(())
+    }
+
     /// Gives a message other flags; `None` when it is gone. Equal flags are no change.
     pub(crate) fn set_flags(&mut self, uid: u32, flags: Flags) -> Option<u64> {
         let place = self.place(uid)?;

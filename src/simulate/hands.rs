@@ -177,13 +177,31 @@ impl Hands {
 
     /// Gives a message other flags, as any program but IMAP does it: they count as stored.
     pub fn set_flags(&self, user: &str, folder: &str, uid: u32, to: Flags) -> Result<(), Undone> {
-        let octets = self.change(user, folder, |mailbox| {
+        let (octets, more) = self.change(user, folder, |mailbox| {
             let folder = mailbox.folder_mut(folder)?;
+            let message = folder.message(uid).ok_or(Refusal::Missing)?;
+            let (octets, more) = (message.given.clone(), to.minus(&message.flags));
             folder.set_flags(uid, to).ok_or(Refusal::Missing)?;
-            Ok(folder.message(uid).map(|message| message.given.clone()))
+            Ok((octets, more))
         })?;
-        self.note(user, "STORE", folder, "", octets);
+        let flags = more.iter().map(ToOwned::to_owned).collect();
+        let deed = Deed::new(None, user, "STORE", folder);
+        self.0.note(vec![Deed { flags, octets: Some(octets), ..deed }]);
         Ok(())
+    }
+
+    /// Serves other octets for a message from now on, as a damaged disk does.
+    pub fn damage(
+        &self,
+        user: &str,
+        folder: &str,
+        uid: u32,
+        octets: impl Into<Bytes>,
+    ) -> Result<(), Undone> {
+        self.change(user, folder, |mailbox| {
+            let folder = mailbox.folder_mut(folder)?;
+            folder.damage(uid, octets.into()).ok_or(Refusal::Missing)
+        })
     }
 
     /// Gives a folder another UIDVALIDITY and every message another UID.

@@ -173,6 +173,11 @@ impl Service {
         self.state().script.clone()
     }
 
+    /// Returns the number of the newest session.
+    pub fn newest_session(&self) -> u64 {
+        self.state().sessions
+    }
+
     /// Notes from now on what changes mailboxes.
     pub fn keep_deeds(&self) {
         self.state().deeds.get_or_insert_default();

@@ -1,17 +1,20 @@
 //! The course of one migration: lives of the program that end early, then lives in peace.
 
 use crate::cloud::{Cloud, Flow};
-use crate::deeds::{self, Leave};
+use crate::damage;
+use crate::deeds::{self, Leave, Since};
 use crate::finding::{Check, Failure, none_of};
 use crate::judge::{self, Judged};
 use crate::life::Life;
 use crate::met::Met;
 use crate::mutant::Mutants;
-use crate::process::{Applied, Process};
+use crate::process::{Applied, Process, Stays};
+use crate::proof;
+use crate::stores::Stores;
 use crate::world::{Scope, World};
 use mailferry::executor::event::Outcome;
 use mailferry::executor::report::RunReport;
-use mailferry::planner::plan::{Action, Kind};
+use mailferry::planner::plan::{Action, Kind, Plan};
 use mailferry::simulate::web::Door;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -84,6 +87,9 @@ impl Course {
         if judged.extra {
             self.extras_go(&mut world, &mut met).await?;
         }
+        if world.saved.damages() {
+            self.damage(&mut world, &mut met).await?;
+        }
         let people = world.people();
         met.messages = people.ever.values().sum::<usize>() as u64;
         met.count("people came in the middle of a run", people.meanwhile);
@@ -135,6 +141,9 @@ impl Course {
             if met.kills > kills {
                 world.moves_what_came(began).await;
             }
+            if world.saved.verifies() {
+                self.look(world, met).await?;
+            }
             for (kind, count) in world.struck() {
                 met.count(&format!("faults: {kind}"), count);
             }
@@ -163,17 +172,19 @@ impl Course {
         world.happenings(&life, steps.unwrap_or(900));
         let number = born(met);
         let flow = world.begins();
-        let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
+        let (before, since) = (world.at_destination(), Since::now(world));
         let (meanwhile, letters) = (world.people().meanwhile, world.letters_of_others());
         // Taking the ledger up may be the first thing that a full disk does not let happen.
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
         let over = life.over().clone();
+        let reviewed = world.saved.reviewed(world.desired.acknowledged.len());
+        met.count("applies of an older plan", u64::from(reviewed.is_some()));
         // What it came to matters only where nobody came between.
         let applied = within(LONGEST, async {
             tokio::select! {
                 biased;
                 () = over.cancelled() => None,
-                applied = process.apply(world) => applied.ok(),
+                applied = process.apply(world, reviewed.as_ref()) => applied.ok(),
             }
         })
         .await?;
@@ -187,14 +198,27 @@ impl Course {
         // What was written before the end is done, by this life and no later one.
         tokio::time::sleep(Duration::from_millis(1)).await;
         world.people().look();
-        within_the_plan(world, &process, deeds, Leave::None)?;
-        while_mail_arrives(world, deeds, flow)?;
+        within_the_plan(world, &process, since, Leave::None)?;
+        while_mail_arrives(world, since.deeds, flow)?;
+        let came = world.people().meanwhile > meanwhile;
+        if let Some(reviewed) = &reviewed {
+            let wrong = deeds::unreviewed(world, &since.done(world).0, reviewed, came);
+            let more = |failure| Failure { more: format!("reviewed: {reviewed:#?}"), ..failure };
+            none_of(wrong).map_err(more)?;
+        }
+        world.saved.keep(process.planned.lock().expect("one thread").take());
         removals(&process, applied.as_ref().map(|it| &it.report), met);
         if let Some(applied) = applied
-            && !life.is_over()
+            && life.killed_at().is_none()
         {
-            let others = world.people().meanwhile > meanwhile || world.others_since(deeds, letters);
+            let others = came || world.others_since(since.deeds, letters);
             judge::honest(world, &applied, (!others).then_some(before.as_str()))?;
+            if let Some(reviewed) = reviewed.filter(|_| !came) {
+                stale_is_told(world, &applied, &reviewed)?;
+                met.count("actions of older plans that were stale", applied.stale as u64);
+                let unseen = applied.not_approved.len() as u64;
+                met.count("actions that nobody had reviewed", unseen);
+            }
             met.count(&format!("apply ends as {:?}", applied.ends_as), 1);
         }
         if life.killed_at().is_some() && world.rng.u8(0..3) == 0 {
@@ -205,6 +229,28 @@ impl Course {
         Ok(())
     }
 
+    /// Verifies in the middle of it all, and looks whether it says what is.
+    async fn look(&self, world: &mut World, met: &mut Met) -> Result<(), Failure> {
+        let (before, since) = (Stores::of(world), Since::now(world));
+        let letters = world.letters_of_others();
+        let life = Life::of(None);
+        // A full disk may let nothing be verified.
+        let Ok(process) = Process::start(world, &life, born(met)) else { return Ok(()) };
+        let verified = within(LONGEST, process.verify(world)).await?;
+        process.end();
+        met.told.extend(process.told.0.lock().expect("one thread").drain(..));
+        world.people().look();
+        within_the_plan(world, &process, since, Leave::None)?;
+        let Ok(evidence) = verified else { return Ok(()) };
+        met.count("verifications between lives", 1);
+        if world.others_since(since.deeds, letters) {
+            return Ok(());
+        }
+        let whole = u64::from(evidence.totals.all_verified());
+        met.count("verifications between lives that find all well", whole);
+        proof::honest(world, &before, &evidence)
+    }
+
     /// Applies in peace until nothing is left, and looks at everything.
     async fn ends_well(&self, world: &mut World, met: &mut Met) -> Result<Judged, Failure> {
         let mut last = String::new();
@@ -212,16 +258,17 @@ impl Course {
             let number = born(met);
             let life = Life::of(None);
             let flow = world.begins();
-            let (before, deeds) = (world.at_destination(), world.destination.deeds().len());
+            let (before, since) = (world.at_destination(), Since::now(world));
             let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
-            let applied =
-                within(LONGEST, process.apply(world)).await?.map_err(|error| failed(&error))?;
+            let applied = within(LONGEST, process.apply(world, None))
+                .await?
+                .map_err(|error| failed(&error))?;
             world.people().look();
-            within_the_plan(world, &process, deeds, Leave::None)?;
-            while_mail_arrives(world, deeds, flow)?;
+            within_the_plan(world, &process, since, Leave::None)?;
+            while_mail_arrives(world, since.deeds, flow)?;
             judge::honest(world, &applied, Some(&before))?;
             removals(&process, Some(&applied.report), met);
-            let Applied { plan, report, ends_as } = applied;
+            let Applied { plan, report, ends_as, .. } = applied;
             let failures: Vec<_> = report
                 .outcomes
                 .iter()
@@ -260,7 +307,7 @@ impl Course {
             met.told.extend(process.told.0.lock().expect("one thread").drain(..));
             if let Some(evidence) = verified {
                 world.people().look();
-                within_the_plan(world, &process, deeds, Leave::None)?;
+                within_the_plan(world, &process, since, Leave::None)?;
                 return judge::judge(world, &evidence, None);
             }
         }
@@ -268,22 +315,33 @@ impl Course {
         Err(Failure { findings: vec![Check::LeftToDo.finds(why)], more: last })
     }
 
+    /// Damages something, and looks whether it is seen.
+    async fn damage(&self, world: &mut World, met: &mut Met) -> Result<(), Failure> {
+        let Some(damage) = damage::strike(world) else { return Ok(()) };
+        let life = Life::of(None);
+        let process = Process::start(world, &life, born(met)).map_err(|error| failed(&error))?;
+        let evidence =
+            within(LONGEST, process.verify(world)).await?.map_err(|error| failed(&error))?;
+        process.end();
+        met.count("copies that were damaged in the end", 1);
+        damage.is_told(world, &evidence)
+    }
+
     /// Removes the extra copies, and looks at everything again.
     async fn extras_go(&self, world: &mut World, met: &mut Met) -> Result<(), Failure> {
         let number = born(met);
         let life = Life::of(None);
-        let deeds = world.destination.deeds().len();
+        let since = Since::now(world);
         let process = Process::start(world, &life, number).map_err(|error| failed(&error))?;
         let fixed = within(LONGEST, process.fix(world)).await?.map_err(|error| failed(&error))?;
         let evidence =
             within(LONGEST, process.verify(world)).await?.map_err(|error| failed(&error))?;
         world.people().look();
-        within_the_plan(world, &process, deeds, Leave::Extras)?;
+        within_the_plan(world, &process, since, Leave::Extras)?;
         process.end();
-        met.extra += fixed.removed + fixed.left.len() as u64 + fixed.moved as u64;
+        met.extra += fixed.removed + fixed.stays.len() as u64;
         met.removed += fixed.removed;
-        for reason in &fixed.left {
-            let reason = reason.split_once(": ").map_or("", |(_, reason)| reason);
+        for Stays { reason, .. } in &fixed.stays {
             met.count(&format!("extra copies that stay: {reason}"), 1);
         }
         judge::judge(world, &evidence, Some(&fixed)).map(drop)
@@ -297,6 +355,21 @@ fn failed(error: &mailferry::error::Error) -> Failure {
 fn born(met: &mut Met) -> u32 {
     met.lives += 1;
     u32::try_from(met.lives).unwrap_or_default()
+}
+
+/// What the world does not fit any more is no success.
+fn stale_is_told(world: &World, applied: &Applied, reviewed: &Plan) -> Result<(), Failure> {
+    let mut misfits = deeds::misfits(world, reviewed);
+    // Another run may have copied it since, whatever it is now.
+    misfits.retain(|id| !applied.plan.as_wanted.iter().any(|done| done.0 == *id));
+    if misfits.is_empty() || applied.ends_as.is_some() {
+        return Ok(());
+    }
+    let why = format!("apply ends well, and what was reviewed is no more: {misfits:?}");
+    Err(Failure {
+        findings: vec![Check::Honest.finds(why)],
+        more: format!("{:#?}\nreviewed {reviewed:#?}\nnow {:#?}", applied.report, applied.plan),
+    })
 }
 
 /// Counts what became of removals that were approved.
@@ -364,14 +437,16 @@ fn while_mail_arrives(world: &World, since: usize, flow: Option<Flow>) -> Result
 
 /// Nothing was done but what was approved, and nothing at the source.
 fn within_the_plan(
-    world: &World,
+    world: &mut World,
     process: &Process,
-    since: usize,
+    since: Since,
     leave: Leave,
 ) -> Result<(), Failure> {
-    let all = world.destination.deeds();
+    let (new, old) = since.done(world);
     let approved = process.approved.lock().expect("one thread");
-    let mut wrong = deeds::outside(&all[since..], &approved, leave);
+    let mut wrong = deeds::outside(&new, &approved, leave);
+    wrong.extend(deeds::outside(&old, &world.saved.approved, leave));
+    world.saved.approved.extend_from_slice(&approved);
     wrong.extend(world.wronged());
     wrong.extend(world.people().wrong.drain(..).map(|text| Check::Source.finds(text)));
     none_of(wrong)

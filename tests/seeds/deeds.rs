@@ -2,9 +2,31 @@
 
 use crate::finding::{Check, Finding};
 use crate::life::On;
-use crate::world::World;
-use mailferry::planner::plan::{Action, Kind, State};
-use mailferry::simulate::Deed;
+use crate::world::{self, World};
+use mailferry::planner::plan::{Action, Kind, Plan, State};
+use mailferry::simulate::{Deed, FolderTruth};
+use std::collections::BTreeSet;
+
+/// When a life began.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Since {
+    pub(crate) deeds: usize,
+    session: u64,
+}
+
+impl Since {
+    pub(crate) fn now(world: &World) -> Self {
+        let destination = &world.destination;
+        Self { deeds: destination.deeds().len(), session: destination.newest_session() }
+    }
+
+    /// What was done over connections that are newer, and what over those of earlier lives: a server
+    /// may carry out a command long after its client died.
+    pub(crate) fn done(self, world: &World) -> (Vec<Deed>, Vec<Deed>) {
+        let new = |deed: &Deed| deed.session.is_none_or(|session| session > self.session);
+        world.destination.deeds().split_off(self.deeds).into_iter().partition(new)
+    }
+}
 
 /// What a life may do beyond its approved actions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +43,78 @@ pub(crate) fn outside(deeds: &[Deed], approved: &[Action], leave: Leave) -> Vec<
         .filter(|deed| !falls_under(deed, approved, leave))
         .map(|deed| Check::Plan.finds(format!("{deed:?}")))
         .collect()
+}
+
+/// Says what of these deeds the plan does not hold that was reviewed, by that plan and the source
+/// alone; `came` says that people came to the source meanwhile.
+pub(crate) fn unreviewed(
+    world: &World,
+    deeds: &[Deed],
+    reviewed: &Plan,
+    came: bool,
+) -> Vec<Finding> {
+    let actions: Vec<Action> = reviewed.actions().cloned().collect();
+    let mut wrong = outside(deeds, &actions, Leave::None);
+    for action in &actions {
+        let Kind::RemoveCopies(remove) = &action.kind else { continue };
+        let (user, folder) = (mailbox(&action.kind), remove.destination.to_string());
+        let of_folder = actions.iter().filter_map(|it| match &it.kind {
+            Kind::RemoveCopies(other) if mailbox(&it.kind) == user => Some(other),
+            _ => None,
+        });
+        let of_folder = of_folder.filter(|it| it.destination == remove.destination);
+        let most: usize = of_folder.map(|it| it.uids.len()).sum();
+        let gone = deeds.iter().filter(|it| it.verb == "EXPUNGE" && it.user == user);
+        let gone: BTreeSet<_> =
+            gone.filter(|it| it.folder == folder).map(|deed| &deed.octets).collect();
+        if gone.len() > most {
+            let found = format!("{} removed from {folder}, {most} were reviewed", gone.len());
+            wrong.push(Check::Plan.finds(found));
+        }
+    }
+    for deed in deeds.iter().filter(|deed| deed.session.is_some() && deed.verb == "APPEND") {
+        let source = world::mailbox(&world.source, &deed.user);
+        let has = |folder: &FolderTruth| {
+            folder.messages.iter().any(|it| Some(&it.given) == deed.octets.as_ref())
+        };
+        let reviewed = |name: &str, validity: u32| {
+            actions.iter().any(|action| match (&action.kind, &action.before) {
+                (Kind::CopyFolder(copy), State::Bound { source, .. }) => {
+                    mailbox(&action.kind) == deed.user
+                        && copy.destination.to_string() == deed.folder
+                        && copy.source.to_string() == name.replace('.', "/")
+                        && source.0 == validity
+                }
+                _ => false,
+            })
+        };
+        let mut from = source.iter().filter(|(_, folder)| has(folder)).peekable();
+        // What the source purged meanwhile is nowhere.
+        if !came
+            && from.peek().is_some()
+            && !from.any(|(name, folder)| reviewed(name, folder.uid_validity))
+        {
+            let found = format!("it comes from a folder that nobody reviewed: {deed:?}");
+            wrong.push(Check::Plan.finds(found));
+        }
+    }
+    wrong
+}
+
+/// Names the copies of a reviewed plan whose folder at the source is not there any more, or is
+/// another one.
+pub(crate) fn misfits(world: &World, reviewed: &Plan) -> Vec<String> {
+    let misfit = |action: &&Action| match (&action.kind, &action.before) {
+        (Kind::CopyFolder(copy), State::Bound { source, .. }) => {
+            let name = copy.source.to_string().replace('/', ".");
+            let folders = world::mailbox(&world.source, copy.mailbox.as_str());
+            folders
+                .get(&name)
+                .is_none_or(|folder| folder.uid_validity != source.0 && !folder.messages.is_empty())
+        }
+        _ => false,
+    };
+    reviewed.actions().filter(misfit).map(|action| action.id.0.clone()).collect()
 }
 
 fn falls_under(deed: &Deed, approved: &[Action], leave: Leave) -> bool {

@@ -9,12 +9,16 @@ pub(crate) enum Check {
     Lost,
     /// More copies of ours are there than anything explains.
     Doubled,
-    /// An extra copy is there, and `verify` names none.
+    /// Extra copies are there, and `verify` names fewer, or more than there are.
     Unnamed,
+    /// An extra copy stays after the removal without a reason.
+    Extra,
     /// A message is not in the folder that it belongs into, or that folder is not there.
     Place,
     Date,
     Flags,
+    /// What the destination serves says something else than what it was given.
+    Content,
     /// A copy is there that the limit of the destination forbids.
     Limit,
     /// A copy was removed that nobody wanted removed.
@@ -25,6 +29,8 @@ pub(crate) enum Check {
     Verify,
     /// The equations of `verify` are not those of the stores.
     Account,
+    /// `verify` does not see what is damaged or gone.
+    Damage,
     /// What `apply` ends as is not what it did.
     Honest,
     /// The destination was told to change what was not approved.

@@ -93,10 +93,6 @@ impl Life {
         *self.0.killed_at.lock().expect("one thread")
     }
 
-    pub(crate) fn is_over(&self) -> bool {
-        self.0.end.is_cancelled()
-    }
-
     /// Cancelled at the end.
     pub(crate) fn over(&self) -> &CancellationToken {
         &self.0.end

@@ -1,10 +1,12 @@
 //! Mistakes at the ports of the engine, to show that the harness finds them: what the ledger and
 //! the network hand on is changed, the engine itself is as it is.
 
+use crate::extras::is_named;
 use crate::network::Plug;
 use mailferry::model::folder::FolderPath;
 use mailferry::model::uid::{Uid, UidValidity};
 use mailferry::ports::ledger::{Checkpoint, Copied, Listed, MessageState};
+use mailferry::verify::evidence::Evidence;
 use std::collections::BTreeMap;
 use std::io;
 use std::pin::Pin;
@@ -40,6 +42,14 @@ pub(crate) enum Mutant {
     NoEndsListing,
     /// A message that was refused is recorded as copied.
     NoIsCopied,
+    /// What is planned now counts as reviewed.
+    PlanOfNow,
+    /// `verify` counts what is nowhere as copied.
+    LossIsProven,
+    /// `verify` names no more than one extra copy of a folder.
+    OneExtraNamed,
+    /// The removal of extra copies forgets one.
+    OneExtraStays,
     /// A message is recorded as copied when the line falls before the answer.
     LossIsCopied,
 }
@@ -60,6 +70,24 @@ impl Mutants {
 
     pub(crate) fn has(&self, one: Mutant) -> bool {
         self.one == Some(one)
+    }
+
+    pub(crate) fn evidence(&self, mut evidence: Evidence) -> Evidence {
+        let mailboxes = evidence.mailboxes.iter_mut();
+        for folder in mailboxes.flat_map(|mailbox| &mut mailbox.folders) {
+            if self.has(Mutant::LossIsProven) {
+                let account = &mut folder.account;
+                account.copied += std::mem::take(&mut account.missing);
+                account.copied += std::mem::take(&mut account.removed_by_user);
+                folder.checks.retain(|check| check.name != "all there");
+            }
+            for check in folder.checks.iter_mut().filter(|check| is_named(check)) {
+                if self.has(Mutant::OneExtraNamed) {
+                    check.count = 1;
+                }
+            }
+        }
+        evidence
     }
 
     pub(crate) fn results(&self, results: &[(Uid, MessageState, Option<Copied>)]) -> Results {

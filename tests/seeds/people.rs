@@ -38,6 +38,8 @@ pub(crate) struct People {
     /// How often each letter got a new UID at the source: it was moved, or its folder renumbered.
     /// The copy of one that moves while its answer is outstanding stays where it was sent to.
     pub(crate) moves: BTreeMap<Letter, usize>,
+    /// Letters that people brought to another folder at the source.
+    pub(crate) placed: BTreeSet<Letter>,
     /// How many letters of a user were delivered with a second and a size.
     pub(crate) looks: BTreeMap<(String, i64, usize), usize>,
     /// Every letter with the seconds that it ever had.
@@ -73,6 +75,7 @@ impl People {
             clock,
             ever: BTreeMap::new(),
             moves: BTreeMap::new(),
+            placed: BTreeSet::new(),
             looks: BTreeMap::new(),
             dates: BTreeSet::new(),
             restored: BTreeMap::new(),
@@ -134,6 +137,11 @@ impl People {
         *self.moves.entry(letter).or_default() += 1;
     }
 
+    fn other_folder(&mut self, user: &str, octets: &[u8]) {
+        self.new_uid(user, octets);
+        self.placed.insert(Letter { user: user.to_owned(), octets: octets.to_vec() });
+    }
+
     /// What people do at the source.
     pub(crate) fn live(&mut self, rng: &mut Rng) {
         for user in self.users.clone() {
@@ -168,7 +176,7 @@ impl People {
                         let to = others[rng.usize(0..others.len())];
                         let message = &truth.messages[rng.usize(0..here)];
                         hands.move_message(&user, folder, message.uid, to).expect("a move");
-                        self.new_uid(&user, &message.given);
+                        self.other_folder(&user, &message.given);
                     }
                     5 if here > 0 && rng.u8(0..4) == 0 => {
                         hands.renumber(&user, folder).expect("a folder");
@@ -236,7 +244,7 @@ impl People {
         for (_, folder) in now.iter().filter(|(name, _)| *name == from || name.starts_with(&below))
         {
             for message in &folder.messages {
-                self.new_uid(user, &message.given);
+                self.other_folder(user, &message.given);
             }
         }
     }

@@ -26,17 +26,17 @@ use mailferry::observe::{self, Eyes};
 use mailferry::observed::ZoneState;
 use mailferry::planner;
 use mailferry::planner::approval::approve;
-use mailferry::planner::plan::{Action, Plan};
+use mailferry::planner::plan::{Action, Kind, Plan};
 use mailferry::ports::clock::Clock;
 use mailferry::ports::directory::Directory;
 use mailferry::ports::dns::{DnsView, ZoneQuestion};
 use mailferry::ports::ledger::{Ledger, Owner};
 use mailferry::ports::secrets::Secrets;
 use mailferry::ports::tokens::Tokens;
-use mailferry::removal::Hands;
+use mailferry::removal::{self, Hands};
 use mailferry::verify::evidence::Evidence;
 use secrecy::SecretString;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +85,8 @@ pub(crate) struct Process {
     owner: Owner,
     /// The actions that were approved, so far.
     pub(crate) approved: Mutex<Vec<Action>>,
+    /// What was planned, so far, with the number of acknowledgements in the migration plan.
+    pub(crate) planned: Mutex<Option<(Plan, usize)>>,
 }
 
 /// What an apply came to.
@@ -94,6 +96,19 @@ pub(crate) struct Applied {
     pub(crate) report: RunReport,
     /// What `mailferry apply` would end as; `None` is exit code 0.
     pub(crate) ends_as: Option<ErrorKind>,
+    /// What of the plan nobody reviewed.
+    pub(crate) not_approved: Vec<Kind>,
+    /// Reviewed actions that the world did not fit any more.
+    pub(crate) stale: usize,
+}
+
+/// An extra copy that stays.
+#[derive(Debug)]
+pub(crate) struct Stays {
+    pub(crate) user: String,
+    pub(crate) folder: String,
+    pub(crate) uid: u32,
+    pub(crate) reason: String,
 }
 
 /// What the removal of extra copies came to.
@@ -101,9 +116,7 @@ pub(crate) struct Applied {
 pub(crate) struct Fixed {
     pub(crate) removed: u64,
     /// Copies that stay, with the reason, but those that others delivered at another time.
-    pub(crate) left: Vec<String>,
-    /// Copies that stand for messages that were moved.
-    pub(crate) moved: usize,
+    pub(crate) stays: Vec<Stays>,
 }
 
 impl Process {
@@ -149,6 +162,7 @@ impl Process {
             told,
             owner,
             approved: Mutex::default(),
+            planned: Mutex::default(),
         })
     }
 
@@ -178,16 +192,30 @@ impl Process {
         Ok(planner::plan(&eyes.desired, &observed, &summary))
     }
 
-    /// Plans, has a person acknowledge what there is to acknowledge, and applies.
-    pub(crate) async fn apply(&self, world: &mut World) -> Result<Applied> {
+    /// Plans, has a person acknowledge what there is to acknowledge, and applies. With a saved plan
+    /// it is that which was reviewed, and nothing is acknowledged: that would be another migration
+    /// plan, of which the saved one is none.
+    pub(crate) async fn apply(&self, world: &mut World, saved: Option<&Plan>) -> Result<Applied> {
         let cancel = CancellationToken::new();
         let held = self.hold(&cancel)?;
         let mut plan = self.plan(world).await?;
-        if world.acknowledge(&plan.guards) {
+        if saved.is_none() && world.acknowledge(&plan.guards) {
             plan = self.plan(world).await?;
         }
         world.planned(&plan);
-        let approval = approve(&plan, &plan);
+        let acknowledged = world.desired.acknowledged.len();
+        *self.planned.lock().expect("one thread") = Some((plan.clone(), acknowledged));
+        let review = saved.filter(|_| !world.mutants.has(Mutant::PlanOfNow));
+        let mut approval = approve(review.unwrap_or(&plan), &plan);
+        if let Some(saved) = saved {
+            let mut removed = BTreeSet::new();
+            for action in saved.actions().filter(|action| approval.is_stale(&action.id)) {
+                if removal::is_done(self.ledger.as_ref(), action)? {
+                    removed.insert(action.id.clone());
+                }
+            }
+            approval.removed_before(&removed, &plan);
+        }
         let run = Run {
             desired: Arc::new(world.desired.clone()),
             accounts: Arc::clone(&self.accounts),
@@ -204,7 +232,9 @@ impl Process {
             return Err(error);
         }
         let ends_as = report.ends_as(&plan, &approval);
-        Ok(Applied { plan, report, ends_as })
+        let unseen = plan.actions().filter(|action| approval.not_approved.contains(&action.id));
+        let not_approved = unseen.map(|action| action.kind.clone()).collect();
+        Ok(Applied { report, ends_as, not_approved, stale: approval.stale.len(), plan })
     }
 
     fn desk(&self, mailbox: &Address, cancel: &CancellationToken) -> Desk {
@@ -226,8 +256,15 @@ impl Process {
         let desk_of = |mailbox: &Address| self.desk(mailbox, &cancel);
         let desired = Arc::new(world.desired.clone());
         let began = self.clock.now();
-        mailferry::verify::verify(&desired, &self.accounts, desk_of, None, Sampling::Full, began)
-            .await
+        let verified = mailferry::verify::verify(
+            &desired,
+            &self.accounts,
+            desk_of,
+            None,
+            Sampling::Full,
+            began,
+        );
+        Ok(world.mutants.evidence(verified.await?))
     }
 
     /// Removes extra copies, after a person agreed to all that can be removed.
@@ -242,16 +279,22 @@ impl Process {
                 own_duplicates::find(&self.accounts, &desk, mailbox, compare, Hands::Free).await?;
             let ours =
                 |one: &&(own_duplicates::Duplicate, String)| one.0.extra.same_date != Some(false);
-            let said = |(one, reason): &(own_duplicates::Duplicate, String)| {
-                format!("{} UID {}: {reason}", one.folder.folder, one.extra.uid)
+            let said = |(one, reason): &(own_duplicates::Duplicate, String)| Stays {
+                user: one.folder.mailbox.as_str().to_owned(),
+                folder: one.folder.folder.to_string(),
+                uid: one.extra.uid.0,
+                reason: reason.clone(),
             };
-            fixed.left.extend(found.left.iter().filter(ours).map(said));
-            fixed.moved += found.moved.len();
+            fixed.stays.extend(found.left.iter().filter(ours).map(said));
+            fixed.stays.extend(found.moved.iter().map(said));
+            let mut removable = found.removable;
+            if world.mutants.has(Mutant::OneExtraStays) {
+                removable.pop();
+            }
             let (gone, since) =
-                own_duplicates::remove(&self.accounts, &desk, mailbox, &found.removable, compare)
-                    .await?;
+                own_duplicates::remove(&self.accounts, &desk, mailbox, &removable, compare).await?;
             fixed.removed += gone;
-            fixed.left.extend(since.left.iter().map(said));
+            fixed.stays.extend(since.left.iter().map(said));
         }
         Ok(fixed)
     }

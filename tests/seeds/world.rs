@@ -6,6 +6,7 @@ use crate::life::Life;
 use crate::mutant::Mutants;
 use crate::others::Others;
 use crate::people::People;
+use crate::saved::Saved;
 use crate::scene::{Wide, desired, destination};
 use crate::trouble;
 use crate::wall::Wall;
@@ -69,6 +70,7 @@ pub(crate) struct World {
     pub(crate) disk: Disk,
     pub(crate) users: Vec<String>,
     pub(crate) mutants: Mutants,
+    pub(crate) saved: Saved,
     pub(crate) people: Arc<Mutex<People>>,
     pub(crate) others: Arc<Mutex<Others>>,
     /// A stream of its own for what people do at both sides.
@@ -172,6 +174,7 @@ impl World {
             disk: Disk::new(dir.path()),
             users,
             mutants,
+            saved: Saved::new(seed, scope),
             people: Arc::new(Mutex::new(people)),
             others: Arc::new(Mutex::new(others)),
             own,
