@@ -135,6 +135,9 @@ messages: { since: 2018-01-01 }
 limits: { bandwidth: 20KB, hours: { only: \"20:00-20:01\", zone: Europe/Berlin } }
 mailboxes:
   - { address: ada@acme.example, destination_user: ada }
+dns:
+  zones:
+    acme.example: { spf: \"v=spf1 include:spf.new.example -all\" }
 ";
     let rehearsal = Rehearsal::of(&[HEAD, sides]);
     let ended = rehearsal.run(&[
@@ -154,6 +157,9 @@ mailboxes:
     let cast = report["cast"].to_string();
     assert!(cast.contains("STARTTLS") && cast.contains("no TLS"), "{cast}");
     assert!(count(&report, "excluded") > 0, "messages of years before 2018");
+    // Records other than an MX are changed, too, and no day of a cutover passes.
+    let acts = report["acts"].to_string();
+    assert!(acts.contains("the step `spf/acme.example`") && report["days"] == 1, "{report:#}");
     // Copies of what vanished are removed only after a person said so.
     assert_eq!(report["guards"][0]["code"], "G322", "{report:#}");
 }
@@ -302,6 +308,41 @@ fn a_rehearsal_ends_with_what_only_another_migration_plan_can_change() {
     assert_eq!(report["in_the_way"][0], "G302 ada@acme.example/Work", "{report:#}");
     let page = std::fs::read_to_string(rehearsal.path().join("out/report.html")).expect("a page");
     assert!(page.contains("Nothing was copied: the migration plan has to change."), "{page}");
+}
+
+#[test]
+fn a_folder_without_a_place_ends_a_rehearsal_with_what_to_write() {
+    let sides = SIDES.replace("  profile: exchange-online\n", "");
+    let rehearsal = Rehearsal::of(&[HEAD, &sides]);
+    // What a rehearsal makes up fits the migration plan; what was observed may not.
+    let args = ["rehearse", "plan.yaml", "--calm", "--messages", "20", "--out", "made-up"];
+    rehearsal.run(&args).code(0);
+    let observation = serde_json::json!({
+        "format_version": 1, "mailferry": "0.1.0", "made_at": "2026-11-01T00:00:00Z",
+        "anonymous": false, "product": "rackspace-email",
+        "mailboxes": [observed("ada@acme.example", "Contracts \\/ NDA", 5, 0)],
+    });
+    std::fs::write(rehearsal.path().join("seen.json"), observation.to_string()).expect("a file");
+    let args = ["rehearse", "plan.yaml", "--out", "out", "--from-observation", "seen.json"];
+    rehearsal.run(&args).code(6).says(&[
+        "holds `/`, which parts folders at the destination",
+        "folders.characters",
+        "IN THE WAY  source folder ada@acme.example/Contracts",
+    ]);
+}
+
+/// What the README shows first.
+#[test]
+fn the_example_for_microsoft_365_is_rehearsed_to_its_end() {
+    let rehearsal = Rehearsal::of(&[HEAD]);
+    let plan =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/examples/plans/rackspace-to-microsoft-365.yaml");
+    let args =
+        ["rehearse", plan, "--messages", "50", "--mailboxes", "2", "--seed", "3", "--out", "out"];
+    rehearsal.run(&args).code(0).says(&["asked for a token", "The rehearsal went well"]);
+    let report = rehearsal.report();
+    let faults = report["faults"].as_object().expect("faults");
+    assert!(faults.keys().any(|name| name.starts_with("tenant: ")), "{faults:#?}");
 }
 
 #[test]

@@ -104,6 +104,20 @@ async fn a_missing_permission_names_the_permission() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_is_no_missing_permission() {
+    let world = World::new("");
+    let words = r#"{"error":{"code":"UnknownError","message":"Identity not found"}}"#;
+    for nth in 1..=9 {
+        strike(&world, nth, WebMischief::Refusal(401, words.to_owned()));
+    }
+    let reading = world.start().directory.domain(&acme()).await.unwrap();
+    let failure = reading.failure().unwrap();
+    assert!(failure.message.contains("does not take the app's token"), "{failure:?}");
+    assert!(failure.words.as_deref().unwrap().contains("Identity not found"));
+    assert!(failure.hint.as_deref().unwrap().contains("service principal"), "{failure:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_token_that_was_taken_back_is_renewed_once() {
     let world = World::new("");
     let process = world.start();

@@ -309,6 +309,25 @@ fn hours_and_bandwidth_and_rates_count() {
 }
 
 #[test]
+fn what_names_would_decide_is_told_of_an_anonymous_observation() {
+    let mut observation = one_folder("Folder 1", many(10, 1_000));
+    let mut desired = plan();
+    desired.folders.exclude.clear();
+    let blind = |observation: &Observation, desired: &Desired| {
+        let told = told(observation, desired);
+        let text = render::forecast::text(&told);
+        assert_eq!(text.contains("the observation is anonymous"), told.blind, "{text}");
+        told.blind
+    };
+    observation.anonymous = true;
+    assert!(!blind(&observation, &desired), "nothing depends on names");
+    desired.folders.exclude = vec![crate::planning::exclude("Old/**", 1)];
+    assert!(blind(&observation, &desired));
+    observation.anonymous = false;
+    assert!(!blind(&observation, &desired));
+}
+
+#[test]
 fn days_of_the_plan_are_told_as_a_perhaps_and_folders_not_listed_as_without_size() {
     let mut desired = plan();
     add_mailbox(&mut desired, "u0@acme.example", "u0@acme.example", 30);

@@ -152,7 +152,12 @@ fn copies(world: &World, people: &People, stores: &Stores, user: &str) -> Vec<Fi
                 }
                 continue;
             }
-            if !copies.iter().any(|copy| copy.date.instant() == message.date.instant()) {
+            // What its user moved into a folder before that was copied for the first time is adopted
+            // there, also for its twin of another date.
+            let adopted =
+                stores.taken.contains_key(&letter) && Stores::count(&people.ever, &letter) > 1;
+            let dated = copies.iter().any(|copy| copy.date.instant() == message.date.instant());
+            if !dated && !adopted {
                 wrong.push(Check::Date.finds(format!("{here} has another one")));
             }
             // What others delivered with our octets and second may stand for ours.
