@@ -5,7 +5,7 @@ use crate::people::People;
 use crate::process::{Fixed, Stays};
 use crate::stores::{Stores, text};
 use crate::world::{Letter, World, mailbox, rewrites};
-use mailferry::simulate::Deed;
+use mailferry::simulate::{Deed, Habit};
 use mailferry::verify::evidence::{self, Evidence, MailboxEvidence, Verdict};
 use std::collections::BTreeMap;
 
@@ -31,9 +31,9 @@ fn beyond(people: &People, stores: &Stores) -> BTreeMap<(Letter, String), usize>
     let mut beyond: BTreeMap<(Letter, String), usize> = BTreeMap::new();
     for ((letter, folder, _), (wanted, ours)) in &stores.folders {
         let (there, ever) = (stores.there(letter), Stores::count(&people.ever, letter));
-        // Where the folder got another UIDVALIDITY since, all was found anew, and anybody may have
+        // Where a folder got another UIDVALIDITY since, all was found anew, and anybody may have
         // brought it.
-        let anew = stores.renumbered.contains(letter);
+        let anew = stores.renumbered.contains(letter) || stores.anew.contains(letter);
         if *wanted == 0 || ours <= wanted || there.ours <= ever || anew {
             continue;
         }
@@ -144,7 +144,9 @@ fn can_be(
             !world.destination.product().after.contains(&"UIDPLUS")
         }
         why if why.starts_with("its flags were changed") => {
-            any(stores.set.keys().collect()) || any(stores.reflagged.iter().collect())
+            // What Exchange forgets of APPEND is set afterwards, and a late copy never gets it.
+            let late = world.destination.product().has(Habit::FlaggedOnAppendForgotten);
+            late || any(stores.set.keys().collect()) || any(stores.reflagged.iter().collect())
         }
         // One that came and went at the source before it was copied may be this one.
         why if why.starts_with("a message of this size or date is still to be copied") => {

@@ -29,7 +29,9 @@ pub(crate) struct Stores {
     pub(crate) folders: BTreeMap<(Letter, String, i64), (usize, usize)>,
     /// Letters that others moved, deleted or renumbered at the destination.
     pub(crate) elsewhere: BTreeSet<Letter>,
-    /// Those of them that were not only moved.
+    /// Those of them that were not only moved, or that were moved, when they were known to be
+    /// copied, out of a folder that got another UIDVALIDITY: what is missing there is copied again,
+    /// as `G303` says.
     pub(crate) renumbered: BTreeSet<Letter>,
     /// How often others moved or deleted them there.
     pub(crate) taken: BTreeMap<Letter, usize>,
@@ -93,9 +95,10 @@ impl Stores {
                 _ => {}
             }
         }
-        for deed in world.destination.deeds() {
-            let Some(octets) = deed.octets else { continue };
-            let letter = Letter { user: deed.user, octets: octets.to_vec() };
+        let deeds = world.destination.deeds();
+        for (at, deed) in deeds.iter().enumerate() {
+            let Some(octets) = &deed.octets else { continue };
+            let letter = Letter { user: deed.user.clone(), octets: octets.to_vec() };
             match (deed.session, deed.verb.as_str()) {
                 (Some(_), _) => {
                     if deed.late.is_some_and(|late| late > Duration::from_millis(WITHIN_THE_WAIT)) {
@@ -103,7 +106,7 @@ impl Stores {
                     }
                 }
                 (None, "STORE") => {
-                    stores.set.entry(letter).or_default().extend(deed.flags);
+                    stores.set.entry(letter).or_default().extend(deed.flags.iter().cloned());
                 }
                 (None, "DELETE") => {
                     *stores.deleted.entry(letter.clone()).or_default() += 1;
@@ -116,6 +119,9 @@ impl Stores {
                     stores.elsewhere.insert(letter);
                 }
                 (None, "MOVE") => {
+                    if was_known(&deeds, at) && is_made_anew(&deeds, at) {
+                        stores.renumbered.insert(letter.clone());
+                    }
                     *stores.taken.entry(letter.clone()).or_default() += 1;
                     stores.elsewhere.insert(letter);
                 }
@@ -172,6 +178,34 @@ impl Stores {
         }
         lost
     }
+}
+
+/// Tells whether a message that others moved was known to be copied by then: flags follow and the
+/// next folder comes when every message of one is, and another session sends nothing into a folder
+/// before it knows what became of those of an earlier one.
+fn was_known(deeds: &[Deed], moved: usize) -> bool {
+    let (before, deed) = (&deeds[..moved], &deeds[moved]);
+    let brought = before.iter().rposition(|it| {
+        it.verb == "APPEND" && it.octets == deed.octets && it.folder == deed.folder
+    });
+    let Some(brought) = brought else { return false };
+    let of_user = |it: &&Deed| it.user == deed.user && it.session.is_some();
+    before[brought..].iter().filter(of_user).any(|it| {
+        let same = it.session == before[brought].session;
+        let here = it.folder == deed.folder;
+        same && (it.verb.starts_with("STORE") || !here) || !same && here && it.verb == "APPEND"
+    })
+}
+
+/// Tells whether the folder that a message was moved out of has another UIDVALIDITY afterwards.
+fn is_made_anew(deeds: &[Deed], moved: usize) -> bool {
+    let folder = |it: &&Deed| it.user == deeds[moved].user && it.folder == deeds[moved].folder;
+    let told = |deeds: &[Deed]| -> BTreeSet<u32> {
+        let told = deeds.iter().filter(folder).filter(|it| it.octets.is_some());
+        told.filter_map(|it| it.told).collect()
+    };
+    let before = told(&deeds[..moved]);
+    told(&deeds[moved..]).iter().any(|validity| !before.contains(validity))
 }
 
 /// Where every letter is, on both sides.
