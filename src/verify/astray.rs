@@ -11,7 +11,7 @@ use crate::model::uid::{Uid, UidValidity};
 use crate::ports::ledger::{Copied, FolderKey, MessageRow, MessageState};
 use crate::verify::checks::{Findings, count, proven};
 use crate::verify::exception::Fate;
-use crate::verify::folder::{FolderProof, NO_CONTENT, sent};
+use crate::verify::folder::{CHANGED, FolderProof, NO_CONTENT, sent};
 use crate::verify::read::{self, PAGE};
 use crate::verify::stands::Stands;
 use crate::verify::walk::Walk;
@@ -25,6 +25,8 @@ pub(super) struct Astray {
     canonical: Option<Digest>,
     size: u64,
     drawn: bool,
+    /// What is listed where the ledger says that its user moved it, with other content.
+    other: Option<(FolderPath, Uid)>,
 }
 
 impl Astray {
@@ -40,6 +42,7 @@ impl Astray {
             size: copied.map_or(0, |copied| copied.size),
             drawn,
             row,
+            other: None,
         }
     }
 
@@ -197,7 +200,7 @@ impl FolderProof<'_> {
         if here {
             taken.extend(&walk.there.taken);
         }
-        let (validity, mut free, withheld) =
+        let (validity, mut free, withheld, listed) =
             self.candidates(path, name, &walk.astray, &taken).await?;
         stands.looked_into(path, validity);
         if here {
@@ -209,7 +212,7 @@ impl FolderProof<'_> {
         let (known, others): (Vec<Astray>, Vec<Astray>) = std::mem::take(&mut walk.astray)
             .into_iter()
             .partition(|message| message.known_in(path, validity).is_some());
-        for message in known.into_iter().chain(others) {
+        for mut message in known.into_iter().chain(others) {
             let known = message.known_in(path, validity);
             let canonical = message.canonical.filter(|_| self.canonical);
             let by_octets = take(&mut free, (false, message.digest), known);
@@ -231,7 +234,11 @@ impl FolderProof<'_> {
                         well.entry(message.folder).or_default().push(message.row.listed.uid);
                     }
                 }
-                _ => walk.astray.push(message),
+                _ => {
+                    let there = known.filter(|uid| listed.contains(uid));
+                    message.other = there.map(|uid| (path.clone(), uid)).or(message.other);
+                    walk.astray.push(message);
+                }
             }
         }
         walk.looked.insert(path.clone());
@@ -245,14 +252,15 @@ impl FolderProof<'_> {
 
     /// Reads the messages of a folder that may be one of those that are looked for, by digest; the
     /// key says whether it is that of what they say. Those that stand for another message of ours
-    /// are left out.
+    /// are left out. The UIDs are those that are listed of them where the ledger knows that their
+    /// user moved them.
     async fn candidates(
         &self,
         path: &FolderPath,
         name: &RawName,
         astray: &[Astray],
         taken: &BTreeSet<Uid>,
-    ) -> Result<(UidValidity, Free, Vec<FetchRow>), Stop> {
+    ) -> Result<(UidValidity, Free, Vec<FetchRow>, BTreeSet<Uid>), Stop> {
         let object = Object::folder("destination", &self.mailbox.destination, path);
         let failed = |error: ImapError| Stop::from_imap(&error, &object);
         let connection = &self.destination.connection;
@@ -260,14 +268,15 @@ impl FolderProof<'_> {
         let validity = selected.uid_validity;
         let mut free = Free::new();
         let mut withheld = Vec::new();
+        let mut listed = BTreeSet::new();
         if selected.exists == 0 {
-            return Ok((validity, free, withheld));
+            return Ok((validity, free, withheld, listed));
         }
-        let mut known = self.known(path, validity).await?;
         // Where the ledger knows that its user moved it, it is to be found.
-        for uid in astray.iter().filter_map(|message| message.known_in(path, validity)) {
-            known.remove(&uid);
-        }
+        let moved: BTreeSet<Uid> =
+            astray.iter().filter_map(|message| message.known_in(path, validity)).collect();
+        let mut known = self.known(path, validity).await?;
+        known.retain(|uid| !moved.contains(uid));
         let keys = Keys::of(astray);
         let query = RowQuery { size: true, internal_date: true, ..RowQuery::default() };
         let mut rows = connection.fetch_rows(&SequenceSet::all(), query).await.map_err(failed)?;
@@ -278,6 +287,9 @@ impl FolderProof<'_> {
             if !is_taken && self.may_be(&keys, &row) {
                 uids.push(row.uid);
             }
+            if moved.contains(&row.uid) {
+                listed.insert(row.uid);
+            }
         }
         let wanted: BTreeSet<Digest> =
             astray.iter().flat_map(|m| [Some(m.digest), m.canonical]).flatten().collect();
@@ -285,6 +297,10 @@ impl FolderProof<'_> {
             self.desk.go_on()?;
             let (bodies, not_given) =
                 read::destination_bodies(connection, page, self.canonical).await.map_err(failed)?;
+            // What is not given may have the right content.
+            for row in &not_given {
+                listed.remove(&row.uid);
+            }
             withheld.extend(not_given);
             for (uid, body) in bodies {
                 if wanted.contains(&body.digest) {
@@ -294,7 +310,7 @@ impl FolderProof<'_> {
                 }
             }
         }
-        Ok((validity, free, withheld))
+        Ok((validity, free, withheld, listed))
     }
 
     /// A server that rewrites keeps the date, and one that keeps the octets keeps the size.
@@ -349,6 +365,16 @@ fn lost(
     may_be: Option<&(FolderPath, FetchRow)>,
 ) -> bool {
     let uid = message.row.listed.uid;
+    if let Some((path, at)) = &message.other {
+        folder.account.changed += 1;
+        let reason = format!(
+            "changed: {} octets were sent, the destination keeps others as UID {at} of {path}, where its user moved it",
+            message.size
+        );
+        folder.checks.bodies.broken(format!("source UID {uid}: {reason}"));
+        folder.except(&message.row, Fate::Changed, &reason, CHANGED);
+        return true;
+    }
     let same_folder = message.copied().is_none_or(|copied| stands.is_its_folder(copied, to));
     let removed =
         message.row.state == MessageState::Verified && same_folder && !message.row.doubted;

@@ -447,5 +447,5 @@ enum Side {
 }
 
 const AGAIN: &str = "Verify again; when the source still gives nothing, open the message there.";
-const CHANGED: &str = "Compare the two messages. A destination that rewrites every message needs `checks: { compare: canonical }`.";
+pub(super) const CHANGED: &str = "Compare the two messages. A destination that rewrites every message needs `checks: { compare: canonical }`.";
 pub(super) const NO_CONTENT: &str = "Verify again; when the destination still gives nothing, open the message there, and copy it by hand from the source when it cannot be read.";

@@ -3,7 +3,7 @@
 use crate::extras;
 use crate::finding::{Check, Failure, Finding, none_of};
 use crate::process::Fixed;
-use crate::stores::{Stores, places};
+use crate::stores::{Stores, all_deeds, places};
 use crate::world::{World, mailbox};
 use mailferry::verify::evidence::{Account, Evidence, Verdict};
 
@@ -97,5 +97,6 @@ pub(crate) fn honest(world: &World, before: &Stores, evidence: &Evidence) -> Res
     if evidence.mailboxes.len() < world.users.len() {
         wrong.push(Check::Account.finds("there is no evidence of a mailbox"));
     }
-    none_of(wrong).map_err(|failure| Failure { more: places(world), ..failure })
+    none_of(wrong)
+        .map_err(|failure| Failure { more: places(world) + &all_deeds(world), ..failure })
 }

@@ -141,3 +141,21 @@ async fn a_flag_that_goes_away_after_a_kill_in_its_store_goes_away_at_the_destin
         verified(&migration, 0, "").await;
     }
 }
+
+/// Of two places where it may be, one holds something else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_copy_that_stayed_where_it_was_is_not_called_removed() {
+    let migration = quick(unaltering()).await;
+    let path = migration.dir.path().join("plan.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("folders:\n", "folders:\n  moves: leave\n")).unwrap();
+    copied(&migration).await;
+    verified(&migration, 0, "").await;
+    let uid = messages(&migration.source, "INBOX")[3].uid;
+    migration.source.hands().move_message(ADA, "INBOX", uid, "Sent").unwrap();
+    copied(&migration).await;
+    verified(&migration, 0, "1 in another folder").await;
+    let copy = messages(&migration.destination, "INBOX")[3].uid;
+    migration.destination.hands().damage(ADA, "INBOX", copy, mail(999)).unwrap();
+    verified(&migration, 6, "octets were sent, the destination keeps others as UID").await;
+}
