@@ -277,7 +277,9 @@ mod tests {
         };
         let all = ["\\Seen", "\\Flagged", "\\Answered"];
         let some = |bits: u32| {
-            Flags::from_words((0..3).filter(|at| bits & (1 << at) != 0).map(|at| all[at as usize]))
+            Flags::from_words(
+                all.iter().enumerate().filter(|(at, _)| bits & (1 << at) != 0).map(|(_, it)| *it),
+            )
         };
         // Up to two of them are interrupted, each before or after it was done.
         for bits in 0..8_u32.pow(4) * 4 {

@@ -55,9 +55,10 @@ pub(super) fn find(scope: &Scope<'_>, pairs: &[Pair<'_>], drafts: &mut Drafts) -
         // Where the destination holds both as one, accepting them would not make them two.
         if by_case && scope.target.profile.names.ignores_case {
             (guard.acknowledged, guard.must_change) = (false, true);
-            guard.message = "the destination holds names that differ in case only as one folder; \
-                             map one of them elsewhere, or both to one name that folders.merge names"
-                .to_owned();
+            guard.message = String::from(
+                "the destination holds names that differ in case only as one folder; map one of \
+                 them elsewhere, or both to one name that folders.merge names",
+            );
         }
         found.0.extend(guard::wait(&guard).map(|on| (group.spellings, on)));
         drafts.guards.push(guard);

@@ -223,22 +223,20 @@ impl FolderProof<'_> {
                 }
                 (None, None) => None,
             };
-            match (found, walk.done.get_mut(message.folder)) {
-                (Some((uid, octets)), Some(folder)) => {
-                    stands.take(path, uid);
-                    if let Some(copied) = message.copied().filter(|_| known == Some(uid)) {
-                        stands.is_in_place(copied);
-                    }
-                    settle(&message, folder, here, path, octets);
-                    if message.row.doubted {
-                        well.entry(message.folder).or_default().push(message.row.listed.uid);
-                    }
+            if let (Some((uid, octets)), Some(folder)) = (found, walk.done.get_mut(message.folder))
+            {
+                stands.take(path, uid);
+                if let Some(copied) = message.copied().filter(|_| known == Some(uid)) {
+                    stands.is_in_place(copied);
                 }
-                _ => {
-                    let there = known.filter(|uid| listed.contains(uid));
-                    message.other = there.map(|uid| (path.clone(), uid)).or(message.other);
-                    walk.astray.push(message);
+                settle(&message, folder, here, path, octets);
+                if message.row.doubted {
+                    well.entry(message.folder).or_default().push(message.row.listed.uid);
                 }
+            } else {
+                let there = known.filter(|uid| listed.contains(uid));
+                message.other = there.map(|uid| (path.clone(), uid)).or(message.other);
+                walk.astray.push(message);
             }
         }
         walk.looked.insert(path.clone());

@@ -97,6 +97,5 @@ pub(crate) fn honest(world: &World, before: &Stores, evidence: &Evidence) -> Res
     if evidence.mailboxes.len() < world.users.len() {
         wrong.push(Check::Account.finds("there is no evidence of a mailbox"));
     }
-    none_of(wrong)
-        .map_err(|failure| Failure { more: places(world) + &all_deeds(world), ..failure })
+    none_of(wrong).map_err(|failure| Failure { more: places(world) + &all_deeds(world), ..failure })
 }
