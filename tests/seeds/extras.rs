@@ -37,7 +37,12 @@ fn beyond(people: &People, stores: &Stores) -> BTreeMap<(Letter, String), usize>
         if *wanted == 0 || ours <= wanted || there.ours <= ever || anew {
             continue;
         }
-        let count = (ours - wanted).min(there.ours - ever);
+        // Copies of what vanished at the source stay, and may be these.
+        let vanished = ever.saturating_sub(Stores::count(&stores.now, letter));
+        let count = (ours - wanted).saturating_sub(vanished).min(there.ours - ever);
+        if count == 0 {
+            continue;
+        }
         *beyond.entry((letter.clone(), folder.clone())).or_default() += count;
     }
     beyond

@@ -176,7 +176,7 @@ fn copies(world: &World, people: &People, stores: &Stores, user: &str) -> Vec<Fi
                 let besides = copy.flags.minus(&message.flags);
                 let by_user = |word: &str| set.is_some_and(|set| set.contains(word));
                 (astray || message.flags.minus(&copy.flags).is_empty())
-                    && (theirs || anew || besides.iter().all(by_user))
+                    && (theirs || anew || adopted || besides.iter().all(by_user))
             };
             if !copies.iter().any(fits) {
                 let there: Vec<String> = copies.iter().map(|it| it.flags.to_string()).collect();
