@@ -123,8 +123,8 @@ fn what_the_server_refuses_stays_behind_in_its_words_and_the_rest_arrives() {
     assert!(verified.stdout.contains("2 excepted"), "{}", verified.stdout);
 }
 
-/// What four mailboxes at once may take of their own, whatever they hold, in KiB: with the 25 MiB of
-/// an optimised program they stay below 48 MiB. 12 MiB were seen.
+/// What four mailboxes at once may take besides the pages of the program, whatever they hold, in KiB.
+/// 12 MiB were seen.
 const MEMORY: u64 = 20 << 10;
 
 #[test]
