@@ -259,7 +259,7 @@ macro_rules! mutants {
 /// Copies that were moved before they were known are rare: this seed of an earlier world has one.
 #[test]
 fn landmarks_that_are_too_high_are_caught() {
-    caught(Mutant::LandmarksTooHigh, 0..1000, Course::wide, &[Check::Doubled]);
+    caught(Mutant::LandmarksTooHigh, 631..632, Course::wide, &[Check::Doubled]);
 }
 
 mutants! {
