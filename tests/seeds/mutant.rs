@@ -46,8 +46,8 @@ pub(crate) enum Mutant {
     PlanOfNow,
     /// `verify` counts what is nowhere as copied.
     LossIsProven,
-    /// `verify` names no more than one extra copy of a folder.
-    OneExtraNamed,
+    /// `verify` names no extra copy.
+    ExtrasNotNamed,
     /// The removal of extra copies forgets one.
     OneExtraStays,
     /// A message is recorded as copied when the line falls before the answer.
@@ -81,10 +81,8 @@ impl Mutants {
                 account.copied += std::mem::take(&mut account.removed_by_user);
                 folder.checks.retain(|check| check.name != "all there");
             }
-            for check in folder.checks.iter_mut().filter(|check| is_named(check)) {
-                if self.has(Mutant::OneExtraNamed) {
-                    check.count = 1;
-                }
+            if self.has(Mutant::ExtrasNotNamed) {
+                folder.checks.retain(|check| !is_named(check));
             }
         }
         evidence
