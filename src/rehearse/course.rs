@@ -94,6 +94,12 @@ impl<'a> Course<'a> {
     pub(crate) async fn play(&mut self) -> Result<()> {
         let begun = self.stage.clock.now();
         self.performance.messages = self.at_source();
+        let (played, all) = self.performance.mailboxes;
+        if played < all {
+            self.performance.remarks.push(format!(
+                "{played} of {all} mailboxes were played, the first ones; `--mailboxes` says how many."
+            ));
+        }
         self.validate().await?;
         let saved = self.plan().await?;
         if self.in_the_way(&saved)? {

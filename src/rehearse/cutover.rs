@@ -59,7 +59,13 @@ impl Course<'_> {
             "A person at the DNS host lowers the TTL of the MX records to {SHORT} s. A day passes on the clock of the rehearsal."
         ));
         self.stage.clock.advance(DAY);
-        self.last_pass("Mail still comes to the source; the last pass before the change").await
+        self.event(
+            "A message comes to the source for every mailbox; the last pass before the change:",
+        );
+        for player in self.stage.players.clone() {
+            people::arrive(&mut self.stage, &player).map_err(|error| unset(&error))?;
+        }
+        self.pass().await
     }
 
     async fn records_change(&mut self) -> Result<()> {
@@ -97,7 +103,8 @@ impl Course<'_> {
             "Within the hour {} messages come: senders whose resolver has the old MX bring {late} to the source, {there} arrive at the destination.",
             late + there
         ));
-        self.last_pass("By now every server shows the new records; what came late moves").await?;
+        self.event("By now every server shows the new records; what came late moves:");
+        self.pass().await?;
         self.anything_left(&[0]).await?;
 
         self.act(&format!("{AFTER} days later"));
@@ -109,14 +116,6 @@ impl Course<'_> {
             format!("{AFTER} days pass.")
         });
         self.verify().await
-    }
-
-    async fn last_pass(&mut self, what: &str) -> Result<()> {
-        self.event(format!("{what}:"));
-        for player in self.stage.players.clone() {
-            people::arrive(&mut self.stage, &player).map_err(|error| unset(&error))?;
-        }
-        self.pass().await
     }
 
     /// Mail of the hour after the change: each sender asks a resolver where it goes.

@@ -164,6 +164,8 @@ pub struct Verdict {
     pub arrived: usize,
     /// Of those, the ones whose octets were changed on the way and that say the same.
     pub changed: usize,
+    /// Those in the folder that their message was in before it moved, as `folders.moves: leave` says.
+    pub stayed: usize,
     /// In folders that the migration plan excludes.
     pub excluded: usize,
     /// That `verify` names as staying behind, by reason.

@@ -216,7 +216,7 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
         "{} at the source = {} at the destination + {} in another folder there + {} excluded by the plan + {} that stay behind, named + {} lost",
         count(verdict.at_source as u64, "message", "messages"),
         number(verdict.arrived),
-        number(verdict.misplaced.len()),
+        number(verdict.misplaced.len() + verdict.stayed),
         number(verdict.excluded),
         number(excepted),
         number(verdict.lost.len())
@@ -226,7 +226,7 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
     }
     if verdict.changed > 0 {
         lines.push(format!(
-            "{} on the way by a named transform or by the destination, and {} the same",
+            "{} on the way by a transform that is named, and {} the same",
             count(verdict.changed as u64, "message was changed", "messages were changed"),
             if verdict.changed == 1 { "says" } else { "say" }
         ));
