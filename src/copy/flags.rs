@@ -112,7 +112,16 @@ impl Target<'_> {
                 others.extend(copied.elsewhere);
                 continue;
             }
-            let Some(uid) = self.place(&copied) else { continue };
+            let Some(uid) = self.place(&copied) else {
+                // The folder that its user moved it to is another one now: nobody knows where it is,
+                // and nothing can follow it any more.
+                if copied.elsewhere.is_some() && copied.destination.is_some() {
+                    let source_flags = row.listed.flags;
+                    let copied = Copied { source_flags, tried_flags: None, ..copied };
+                    results.push((row.listed.uid, row.state, Some(copied)));
+                }
+                continue;
+            };
             let (add, remove) = change(&copied, &row.listed.flags, self.permanent);
             groups.entry(words(&add, &remove)).or_default().push(uid);
             let stored_flags = match self.destination {

@@ -43,7 +43,12 @@ impl FolderCopy<'_> {
             .ledger(move |ledger| Ok((ledger.checkpoint(&asked)?, ledger.bound_to(&asked)?)))
             .await?;
         let mut found = 0;
-        if let Some(checkpoint) = checkpoint {
+        // One that was written before anything was bound to the folder stands for nothing that was
+        // sent, when the folder is another one now.
+        let stands = |checkpoint: &Checkpoint| {
+            !bound.is_empty() || checkpoint.uid_validity == open.to.uid_validity
+        };
+        if let Some(checkpoint) = checkpoint.filter(stands) {
             let another = checkpoint.uid_validity != open.to.uid_validity;
             if another && !bound.contains(&source) {
                 // Whoever reviewed this copy did not review what became of the others'.
