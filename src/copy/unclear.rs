@@ -43,10 +43,16 @@ impl FolderCopy<'_> {
             .ledger(move |ledger| Ok((ledger.checkpoint(&asked)?, ledger.bound_to(&asked)?)))
             .await?;
         let mut found = 0;
-        // One that was written before anything was bound to the folder stands for nothing that was
-        // sent, when the folder is another one now.
+        // When the folder is another one now, it stands for nothing where nobody is left to review:
+        // nothing was bound yet, or what was bound is gone at the source.
+        let is_left = |key: &FolderKey| {
+            let (folders, unread) = (&open.source.folders, &open.source.unread);
+            key.mailbox != source.mailbox
+                || folders.contains_key(&key.folder)
+                || unread.contains_key(&key.folder)
+        };
         let stands = |checkpoint: &Checkpoint| {
-            !bound.is_empty() || checkpoint.uid_validity == open.to.uid_validity
+            checkpoint.uid_validity == open.to.uid_validity || bound.iter().any(is_left)
         };
         if let Some(checkpoint) = checkpoint.filter(stands) {
             let another = checkpoint.uid_validity != open.to.uid_validity;
