@@ -232,15 +232,15 @@ impl MailboxRun {
         }
     }
 
+    /// Returns an action that was needed and is not done. A stale copy did nothing: what only had to
+    /// wait for its end goes on, and may be what makes it right.
     fn blocker(&self, needs: &BTreeSet<ActionId>) -> Option<ActionId> {
-        needs
-            .iter()
-            .find(|needed| {
-                self.ended.outcomes.get(*needed).is_some_and(|outcome| {
-                    !matches!(outcome, Outcome::Done { .. } | Outcome::AlreadyDone)
-                })
-            })
-            .cloned()
+        let blocks = |needed: &&ActionId| match self.ended.outcomes.get(*needed) {
+            None | Some(Outcome::Done { .. } | Outcome::AlreadyDone) => false,
+            Some(Outcome::Stale { .. }) => !needed.0.starts_with("copy_folder/"),
+            Some(_) => true,
+        };
+        needs.iter().find(blocks).cloned()
     }
 
     async fn journal(&self, id: &ActionId, step: &str, note: &str) -> crate::error::Result<()> {
