@@ -210,7 +210,9 @@ pub(crate) fn removals(
             wrong.push(Check::Removal.finds(found));
         }
         // Where it has a twin, the other one may be what somebody flagged.
-        let alone = stores.there(letter).ours == 0 && *gone == 1;
+        // What its user flagged and deleted then is another copy than the one that went later.
+        let alone =
+            stores.there(letter).ours == 0 && *gone == 1 && !stores.deleted.contains_key(letter);
         if alone && stores.set.get(letter).is_some_and(|set| !set.is_empty()) {
             let found = format!("its user had flagged it: {}", text(letter));
             wrong.push(Check::Removal.finds(found));
