@@ -11,8 +11,10 @@ use crate::rehearse::fault::{unread, unset};
 use crate::rehearse::faults;
 use crate::rehearse::people;
 use crate::rehearse::performance::{Act, Ended, GuardShown, Performance, Ran, Step};
+use crate::rehearse::reviewed::{self, Reviewed};
 use crate::rehearse::stage::Stage;
-use crate::rehearse::verdict::{self, Held, Reviewed};
+use crate::rehearse::verdict;
+use crate::rehearse::watch::{self, Held};
 use crate::simulate::Script;
 use crate::verify::evidence::Evidence;
 use fastrand::Rng;
@@ -166,8 +168,8 @@ impl<'a> Course<'a> {
         self.stage.direct()?;
         let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
         self.audience.begins(words.first().map_or("", String::as_str));
-        let before = verdict::snapshot(&self.stage);
-        let held = verdict::held(&self.stage);
+        let before = watch::snapshot(&self.stage);
+        let held = watch::held(&self.stage);
         let (stage, audience) = (&self.stage, self.audience);
         let all = self.performance.messages.0;
         let ran = self
@@ -185,13 +187,13 @@ impl<'a> Course<'a> {
 
     /// Nothing goes from the destination but what a reviewed plan removes.
     fn miss(&mut self, before: &Held, words: &[String], ran: &Ran) -> Result<()> {
-        let gone = verdict::gone(before, &verdict::held(&self.stage));
+        let gone = watch::gone(before, &watch::held(&self.stage));
         if gone.is_empty() {
             return Ok(());
         }
         let removals = match words {
             [command, saved, ..] if command == "apply" => {
-                verdict::removals(&self.read(saved)?.plan)
+                reviewed::removals(&self.read(saved)?.plan)
             }
             _ => BTreeMap::new(),
         };
@@ -209,7 +211,7 @@ impl<'a> Course<'a> {
 
     /// Nothing but what the rehearsal does itself, between commands, may change the source.
     fn compare(&mut self, before: &str, ran: &Ran) {
-        let after = verdict::snapshot(&self.stage);
+        let after = watch::snapshot(&self.stage);
         if before != after {
             let changed = similar::TextDiff::from_lines(before, after.as_str());
             let lines = changed.unified_diff().context_radius(0).to_string();
@@ -312,7 +314,7 @@ impl<'a> Course<'a> {
         let plan = self.plan.display().to_string();
         self.run(&["plan", &plan, "--out", &out], wanted, None).await?;
         let saved = self.read(&out)?;
-        verdict::review(&mut self.reviewed, &saved.plan);
+        reviewed::review(&mut self.reviewed, &saved.plan);
         Ok(out)
     }
 

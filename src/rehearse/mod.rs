@@ -6,6 +6,7 @@
 
 mod child;
 mod content;
+mod copies;
 mod course;
 mod cutover;
 pub mod directions;
@@ -17,10 +18,12 @@ mod network;
 mod observed;
 mod people;
 pub mod performance;
+mod reviewed;
 pub mod sketch;
 mod stage;
 mod tenant;
 mod verdict;
+mod watch;
 
 use crate::desired::Desired;
 use crate::error::Result;
