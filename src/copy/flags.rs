@@ -134,10 +134,10 @@ impl Target<'_> {
             let copied = Copied { stored_flags, source_flags: now, tried_flags: None, ..copied };
             results.push((at, row.state, Some(copied)));
         }
-        let touched = results.len() as u64;
-        if touched > 0 {
+        let touched = tried.len() as u64;
+        if !results.is_empty() {
             let (key, validity) = (self.source.0.clone(), self.source.1);
-            if let Some(destination) = self.destination {
+            if let Some(destination) = self.destination.filter(|_| touched > 0) {
                 // Without it, a flag that goes away at the source before its STORE is recorded would
                 // stay at the destination for ever.
                 let to = key.clone();

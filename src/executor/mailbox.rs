@@ -30,6 +30,8 @@ pub struct MailboxRun {
     pub(super) dns: Arc<dyn DnsView>,
     rest: Rest,
     actions: Vec<Action>,
+    /// Those of them that copy.
+    copies: BTreeSet<ActionId>,
     pub(super) ended: MailboxEnd,
     /// An action whose failure stops the mailbox: no log-in, no room.
     stopped_by: Option<ActionId>,
@@ -62,6 +64,8 @@ impl MailboxRun {
         actions: Vec<Action>,
     ) -> Self {
         let ended = MailboxEnd::default();
+        let copies = actions.iter().filter(|it| matches!(it.kind, Kind::CopyFolder(_)));
+        let copies = copies.map(|it| it.id.clone()).collect();
         Self {
             desk,
             accounts,
@@ -70,6 +74,7 @@ impl MailboxRun {
             dns,
             rest,
             actions,
+            copies,
             ended,
             stopped_by: None,
             taken_up: false,
@@ -237,7 +242,7 @@ impl MailboxRun {
     fn blocker(&self, needs: &BTreeSet<ActionId>) -> Option<ActionId> {
         let blocks = |needed: &&ActionId| match self.ended.outcomes.get(*needed) {
             None | Some(Outcome::Done { .. } | Outcome::AlreadyDone) => false,
-            Some(Outcome::Stale { .. }) => !needed.0.starts_with("copy_folder/"),
+            Some(Outcome::Stale { .. }) => !self.copies.contains(*needed),
             Some(_) => true,
         };
         needs.iter().find(blocks).cloned()

@@ -25,7 +25,7 @@ pub(super) struct Astray {
     canonical: Option<Digest>,
     size: u64,
     drawn: bool,
-    /// What is listed where the ledger says that its user moved it, with other content.
+    /// What is listed with other content in the other folder that the ledger knows it in.
     other: Option<(FolderPath, Uid)>,
 }
 
@@ -250,8 +250,8 @@ impl FolderProof<'_> {
 
     /// Reads the messages of a folder that may be one of those that are looked for, by digest; the
     /// key says whether it is that of what they say. Those that stand for another message of ours
-    /// are left out. The UIDs are those that are listed of them where the ledger knows that their
-    /// user moved them.
+    /// are left out. The UIDs are those of them that are listed in the other folder that the ledger
+    /// knows them in.
     async fn candidates(
         &self,
         path: &FolderPath,
@@ -364,13 +364,11 @@ fn lost(
 ) -> bool {
     let uid = message.row.listed.uid;
     if let Some((path, at)) = &message.other {
-        folder.account.changed += 1;
         let reason = format!(
-            "changed: {} octets were sent, the destination keeps others as UID {at} of {path}, where its user moved it",
+            "changed: {} octets were sent, the destination keeps others as UID {at} of {path}",
             message.size
         );
-        folder.checks.bodies.broken(format!("source UID {uid}: {reason}"));
-        folder.except(&message.row, Fate::Changed, &reason, CHANGED);
+        folder.body_off(&message.row, Fate::Changed, &reason, CHANGED);
         return true;
     }
     let same_folder = message.copied().is_none_or(|copied| stands.is_its_folder(copied, to));
@@ -384,13 +382,11 @@ fn lost(
         return false;
     }
     if let Some((path, row)) = may_be {
-        folder.account.unread += 1;
         let reason = format!(
             "no-content: it is not where it was, and UID {} of {path}, which may be it, is listed and not given",
             row.uid
         );
-        folder.checks.bodies.broken(format!("source UID {uid}: {reason}"));
-        folder.except(&message.row, Fate::Unread, &reason, NO_CONTENT);
+        folder.body_off(&message.row, Fate::Unread, &reason, NO_CONTENT);
         return true;
     }
     folder.account.missing += 1;

@@ -46,6 +46,22 @@ impl Findings {
         }
     }
 
+    /// Names a message whose body is not what it should be, or could not be compared.
+    pub(super) fn body_off(
+        &mut self,
+        row: &MessageRow,
+        fate: Fate,
+        reason: &str,
+        next: &'static str,
+    ) {
+        match fate {
+            Fate::Changed => self.account.changed += 1,
+            _ => self.account.unread += 1,
+        }
+        self.checks.bodies.broken(format!("source UID {}: {reason}", row.listed.uid));
+        self.except(row, fate, reason, next);
+    }
+
     /// Names a message that a person should know.
     pub(super) fn except(
         &mut self,

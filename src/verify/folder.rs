@@ -309,13 +309,11 @@ impl FolderProof<'_> {
             let read = page.wanted.contains(&uid);
             let body = page.ours_read.get(&uid);
             let Some(copied) = row.copied.as_ref().filter(|_| !read || body.is_some()) else {
-                found.account.unread += 1;
                 let reason = match page.refused.0.get(&uid) {
                     Some(words) => reasons::unreadable(words),
                     None => "no-body: the source gave no content".to_owned(),
                 };
-                found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
-                found.except(row, Fate::Unread, &reason, AGAIN);
+                found.body_off(row, Fate::Unread, &reason, AGAIN);
                 off.push(uid);
                 continue;
             };
@@ -332,15 +330,13 @@ impl FolderProof<'_> {
                 (Some(_), None) => {
                     // It was listed a moment ago: that it is missing would be said too soon.
                     there.taken.insert(listed.uid);
-                    found.account.unread += 1;
                     let at = listed.uid;
                     let words = page.refused.1.get(&at).map(|words| format!(": {words}"));
                     let reason = format!(
                         "no-content: the destination lists it as UID {at} and gives no content for it{}",
                         words.unwrap_or_default()
                     );
-                    found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
-                    found.except(row, Fate::Unread, &reason, NO_CONTENT);
+                    found.body_off(row, Fate::Unread, &reason, NO_CONTENT);
                     off.push(uid);
                     continue;
                 }
@@ -348,14 +344,12 @@ impl FolderProof<'_> {
             };
             there.taken.insert(listed.uid);
             if equal == Some(Equal::No) {
-                found.account.changed += 1;
                 // A UID never means another message: the server stores other octets.
                 let reason = format!(
                     "changed: {} octets were sent, the destination keeps others as UID {}",
                     copied.size, listed.uid
                 );
-                found.checks.bodies.broken(format!("source UID {uid}: {reason}"));
-                found.except(row, Fate::Changed, &reason, CHANGED);
+                found.body_off(row, Fate::Changed, &reason, CHANGED);
                 off.push(uid);
                 continue;
             }

@@ -14,7 +14,7 @@ fn marked(service: &Service, folder: &str) -> usize {
 }
 
 /// Pastes every acknowledgement that the plan offers.
-async fn acknowledge(migration: &Migration) {
+pub(crate) async fn acknowledge(migration: &Migration) {
     let (_, said) = migration.run(&["plan", "plan.yaml"]).await;
     let given: Vec<&str> = said
         .lines()

@@ -2,6 +2,7 @@
 
 use crate::migrations::{Migration, unaltering};
 use crate::raw::{ADA, mail};
+use crate::removal::acknowledge;
 use mailferry::model::flags::Flags;
 use mailferry::model::internal_date::InternalDate;
 use mailferry::simulate::{Delivery, Fault, Habit, Message, Mischief, Product, Service, When};
@@ -158,4 +159,26 @@ async fn a_damaged_copy_that_stayed_where_it_was_is_not_called_removed() {
     let copy = messages(&migration.destination, "INBOX")[3].uid;
     migration.destination.hands().damage(ADA, "INBOX", copy, mail(999)).unwrap();
     verified(&migration, 6, "octets were sent, the destination keeps others as UID").await;
+}
+
+/// Two folders go to one that was made anew, and one of them is new: what is known of the folder is
+/// reviewed with the other one, which comes later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_copy_does_not_hold_back_the_one_that_makes_it_right() {
+    let migration = quick(unaltering()).await;
+    let path = migration.dir.path().join("plan.yaml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let both = "Spam: Junk Email, Junk: Junk Email }\n  merge: [ Junk Email ]";
+    std::fs::write(&path, text.replace("Spam: Junk Email }", both)).unwrap();
+    migration.at_source("Spam", 40, &[]);
+    copied(&migration).await;
+    migration.destination.hands().renumber(ADA, "Junk Email").unwrap();
+    migration.source.hands().create(ADA, "Junk").unwrap();
+    migration.at_source("Junk", 41, &[]);
+    acknowledge(&migration).await;
+    let (_, said) = migration.copy().await;
+    assert!(said.contains("UIDVALIDITY"), "the first of them is stale: {said}");
+    copied(&migration).await;
+    assert_eq!(messages(&migration.destination, "Junk Email").len(), 2);
+    verified(&migration, 0, "").await;
 }
