@@ -49,6 +49,8 @@ pub(crate) struct Course<'a> {
     /// No faults and no kills.
     calm: bool,
     reviewed: Reviewed,
+    /// Messages that the first plan copies.
+    to_copy: usize,
     source_changed: Vec<String>,
     gone: Vec<String>,
     plans: usize,
@@ -86,6 +88,7 @@ impl<'a> Course<'a> {
             rng: Rng::with_seed(seed.wrapping_add(1)),
             calm,
             reviewed: Reviewed::new(),
+            to_copy: 0,
             source_changed: Vec::new(),
             gone: Vec::new(),
             plans: 0,
@@ -171,7 +174,7 @@ impl<'a> Course<'a> {
         let before = watch::snapshot(&self.stage);
         let held = watch::held(&self.stage);
         let (stage, audience) = (&self.stage, self.audience);
-        let all = self.performance.messages.0;
+        let all = self.to_copy.max(stage.stored());
         let ran = self
             .hand
             .run(&words, wanted, || {
@@ -331,9 +334,10 @@ impl<'a> Course<'a> {
 
     async fn first_copy(&mut self, saved: &str) -> Result<()> {
         self.act("Do exactly that, while the servers misbehave");
+        let all: u64 = self.read(saved)?.plan.actions().map(to_copy).sum();
+        let all = usize::try_from(all).unwrap_or(usize::MAX);
+        self.to_copy = all;
         if !self.calm {
-            let all: u64 = self.read(saved)?.plan.actions().map(to_copy).sum();
-            let all = usize::try_from(all).unwrap_or(usize::MAX);
             for (act, share) in [(0, 35), (1, 70)] {
                 self.trouble(act);
                 let ran = self.apply(saved, &[], Some((all * share / 100).max(1))).await?;

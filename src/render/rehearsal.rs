@@ -213,7 +213,7 @@ pub fn verdict(verdict: &Verdict) -> Vec<String> {
     let mut lines = Vec::new();
     let excepted: usize = verdict.excepted.values().sum();
     lines.push(format!(
-        "{} at the source = {} at the destination + {} in another folder there + {} excluded by the plan + {} that stay behind, named + {} lost",
+        "{} at the source = {} at the destination + {} in another folder there + {} excluded by the plan + {} staying behind, named + {} lost",
         count(verdict.at_source as u64, "message", "messages"),
         number(verdict.arrived),
         number(verdict.misplaced.len() + verdict.stayed),
